@@ -1,0 +1,201 @@
+"""One option's value: how it is described, read from text, checked, and shown in messages.
+
+Everything here is pure. A wrong value is a ValueError whose text says what is wrong and, after a semicolon,
+what to write instead; `postroom.settings` puts the option's name and value before it.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import msgspec
+
+PREFIX = "POSTROOM_"
+
+KiB = 1024
+MiB = 1024 * KiB
+GiB = 1024 * MiB
+
+
+class Address(NamedTuple):
+    """A host (name, IPv4 or IPv6 without brackets) and a TCP port (0: any free one)."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Option:
+    """One setting as the options reference, the command line and the error texts see it."""
+
+    name: str
+    kind: type
+    sentence: str
+    unit: str
+    default: object
+    default_text: str
+    optional: bool
+    choices: tuple[str, ...]
+    low: float | None
+    high: float | None
+    above: float | None
+
+    @property
+    def variable(self) -> str:
+        """The name of the environment variable."""
+        return PREFIX + self.name.upper()
+
+    @property
+    def flag(self) -> str:
+        """The name of the command line option."""
+        return "--" + self.name.replace("_", "-")
+
+
+def parse_address(text: str) -> Address:
+    """`host:port` or `[v6]:port` as an `Address`. Raises ValueError with what is wrong and what to write."""
+    host, colon, port = text.rpartition(":")
+    if not colon:
+        raise ValueError("it has no port; write host:port, such as 127.0.0.1:8025")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        raise ValueError("an IPv6 address needs brackets; write [::1]:8025")
+    if not host or re.search(r"[\s/@\[\]]", host):
+        raise ValueError(
+            "it has no usable host; write host:port, such as 127.0.0.1:8025 (0.0.0.0 for all addresses)"
+        )
+    if not (port.isascii() and port.isdigit()) or int(port) > 65535:
+        raise ValueError("the port must be a number from 0 to 65535; write host:port, such as 127.0.0.1:8025")
+    return Address(host, int(port))
+
+
+def hide_password(text: str) -> str:
+    """The text with the password of a URL replaced, for messages and logs."""
+    return re.sub(r"(://[^/@\s:]*):[^/\s]*@", r"\1:***@", text)
+
+
+_SIZE = re.compile(r"(\d+)\s*(KiB|MiB|GiB|B)?", re.IGNORECASE)
+_FACTOR = {"": 1, "b": 1, "kib": KiB, "mib": MiB, "gib": GiB}
+
+
+def convert(option: Option, value: object) -> object:
+    """The value in the field's type and bounds; ValueError says what is wrong and how to write it."""
+    if option.kind in (int, float):
+        return _number(option, value)
+    if not isinstance(value, str | Path):
+        raise ValueError(  # noqa: TRY004 - one kind of error for every wrong value
+            f"it must be text; write {option.name} = {str(value)!r}"
+        )
+    text = str(value)
+    if "\0" in text or "\n" in text or "\r" in text:
+        raise ValueError("it holds a line break or a NUL; write it in one line")
+    if option.name == "delivery" and text == "mx":
+        raise ValueError(
+            "delivery straight to the recipients' MX hosts comes with a later release; use sandbox or relay"
+        )
+    if option.choices and text not in option.choices:
+        raise ValueError(f"it is none of the possible values; use {', '.join(option.choices)}")
+    if option.kind is Path:
+        if not text.strip():
+            raise ValueError("it is empty; name a folder")
+        return Path(text).expanduser().absolute()
+    check = _SHAPES.get(option.name)
+    return check(text) if check else text
+
+
+def _number(option: Option, value: object) -> float:
+    expected = _expected(option)
+    number: float
+    if option.unit == "bytes" and isinstance(value, str) and (size := _SIZE.fullmatch(value.strip())):
+        number = int(size[1]) * _FACTOR[(size[2] or "").lower()]
+    elif isinstance(value, bool):
+        raise ValueError(f"it is not a number; give {expected}")
+    else:
+        try:
+            number = msgspec.convert(value, option.kind, strict=False)
+        except msgspec.ValidationError:
+            raise ValueError(f"it is not {_article(option)}; give {expected}") from None
+    too_low = option.low is not None and number < option.low
+    too_low = too_low or (option.above is not None and number <= option.above)
+    # Written so that NaN, which compares false with everything, is refused as well.
+    if too_low or not (option.high is None or number <= option.high):
+        raise ValueError(f"it is out of range; give {expected}")
+    return number
+
+
+def _article(option: Option) -> str:
+    return "a whole number" if option.kind is int else "a number"
+
+
+def _expected(option: Option) -> str:
+    low = f"above {option.above:g}" if option.above is not None else f"from {_plain(option.low)}"
+    size = " (KiB, MiB and GiB may be written)" if option.unit == "bytes" else ""
+    high = "" if option.high is None else f" up to {_plain(option.high)}"
+    return f"{_article(option)} of {option.unit} {low}{high}{size}"
+
+
+def _plain(bound: float | None) -> str:
+    return str(bound) if isinstance(bound, int) else f"{bound:g}"
+
+
+def _checked_address(text: str) -> str:
+    return str(parse_address(text))
+
+
+def _checked_database_url(text: str) -> str:
+    if urlsplit(text).scheme not in ("postgresql", "postgres"):
+        raise ValueError("it is not a PostgreSQL URL; write postgresql://user:password@host:5432/database")
+    return text
+
+
+def _checked_relay(text: str) -> str:
+    fix = "write smtp://[user:password@]host:port"
+    parts = urlsplit(text)
+    if parts.scheme not in ("smtp", "smtps"):
+        raise ValueError(f"its scheme must be smtp or smtps; {fix}")
+    try:
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise ValueError(f"its port must be a number from 1 to 65535; {fix}") from None
+    if not host:
+        raise ValueError(f"it has no host; {fix}")
+    if port is None or port == 0:
+        raise ValueError(f"it has no port; {fix}")
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError(f"nothing may follow the port; {fix}")
+    return text
+
+
+def _checked_public_url(text: str) -> str:
+    parts = urlsplit(text)
+    try:
+        complete = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        complete = False
+    if not complete or parts.query or parts.fragment or parts.username is not None or re.search(r"\s", text):
+        raise ValueError("it is not the base of a web address; write https://host or https://host:port")
+    return text.rstrip("/")
+
+
+def _checked_from_address(text: str) -> str:
+    local, at, domain = text.rpartition("@")
+    if not at or not local or not domain or re.search(r"[\s<>,;:\"\\]", text) or len(text) > 254:
+        raise ValueError("it is not an email address; write name@domain, such as no-reply@example.com")
+    return text
+
+
+_SHAPES: dict[str, Callable[[str], str]] = {
+    "http": _checked_address,
+    "sandbox_smtp": _checked_address,
+    "database_url": _checked_database_url,
+    "relay": _checked_relay,
+    "public_url": _checked_public_url,
+    "from_address": _checked_from_address,
+}
