@@ -1,0 +1,91 @@
+"""Definition versions: what a message is composed with, fixed at the moment it was accepted.
+
+A version is written once and never changed. Editing a definition, or the asset it was made from, makes a new
+one or none at all; messages already accepted keep theirs.
+"""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+import msgspec
+
+from postroom.content.model import Content
+from postroom.tenancy.database import Connection, Database
+
+_STORE = """
+    insert into definition_version (account_id, definition_id, list_id, auto_add_subscriber, update_subscriber,
+                                    track_links, content)
+    values ($1, $2, $3, $4, $5, $6, $7)
+    returning version_id
+"""
+
+_LOAD = """
+    select definition_id, list_id, auto_add_subscriber, update_subscriber, track_links, content
+      from definition_version
+     where account_id = $1 and version_id = $2
+"""
+
+_CONTENT = msgspec.json.Decoder(Content)
+
+
+@dataclass(frozen=True, slots=True)
+class VersionDraft:
+    """A version that is not stored yet."""
+
+    account_id: int
+    definition_id: UUID
+    list_id: int
+    auto_add_subscriber: bool
+    update_subscriber: bool
+    track_links: bool
+    content: Content
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A stored version; ``content`` is a copy of what the asset held when it was made."""
+
+    account_id: int
+    version_id: int
+    definition_id: UUID
+    list_id: int
+    auto_add_subscriber: bool
+    update_subscriber: bool
+    track_links: bool
+    content: Content
+
+
+class VersionUnknown(LookupError):
+    """No version of this number in the business unit."""
+
+
+async def store_version(connection: Connection, draft: VersionDraft) -> int:
+    """Write the version; gives its number."""
+    version_id: int = await connection.fetchval(
+        _STORE,
+        draft.account_id,
+        draft.definition_id,
+        draft.list_id,
+        draft.auto_add_subscriber,
+        draft.update_subscriber,
+        draft.track_links,
+        msgspec.json.encode(draft.content).decode(),
+    )
+    return version_id
+
+
+async def load_version(pool: Database, account_id: int, version_id: int) -> Version:
+    """The version of this number. Raises VersionUnknown."""
+    row = await pool.fetchrow(_LOAD, account_id, version_id)
+    if row is None:
+        raise VersionUnknown(f"account {account_id} has no definition version {version_id}")
+    return Version(
+        account_id=account_id,
+        version_id=version_id,
+        definition_id=row["definition_id"],
+        list_id=row["list_id"],
+        auto_add_subscriber=row["auto_add_subscriber"],
+        update_subscriber=row["update_subscriber"],
+        track_links=row["track_links"],
+        content=_CONTENT.decode(row["content"]),
+    )
