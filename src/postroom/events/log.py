@@ -1,0 +1,40 @@
+"""Appending to the event log.
+
+An event is never changed. ``sent`` and ``not_sent`` are final and are what the vendor calls the status of a
+message; ``deferred`` and ``unknown`` tell of attempts after which the message is still queued.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from typing import Literal, NamedTuple, TypeAlias
+from uuid import UUID
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+EventKind: TypeAlias = Literal["sent", "not_sent", "deferred", "unknown"]
+
+FINAL_KINDS: Sequence[EventKind] = ("sent", "not_sent")
+
+
+class Event(NamedTuple):
+    """One row of the log; ``detail`` is JSON text (host, reply, TLS, reason) or None.
+
+    ``occurred_at`` is UTC and ``occurred_on`` its day, by which the log is partitioned.
+    """
+
+    account_id: int
+    occurred_on: date
+    occurred_at: datetime
+    request_id: UUID
+    position: int
+    definition_id: UUID
+    kind: EventKind
+    contact_id: int | None
+    status_code: int | None
+    detail: str | None
+
+
+async def append_events(connection: PoolConnectionProxy[asyncpg.Record], events: Iterable[Event]) -> None:
+    """Append within the caller's transaction, by COPY."""
+    await connection.copy_records_to_table("event", records=events, columns=Event._fields)

@@ -1,0 +1,76 @@
+"""The status of one message (contract §5.1): its latest final event, or queued while there is none."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Literal, TypeAlias
+
+import asyncpg
+
+from postroom.events.codes import status_message
+
+StatusKind: TypeAlias = Literal["queued", "sent", "not_sent"]
+
+# A key can be used again after the key window: the newest message of that name is the one asked for.
+_STATUS = """
+select m.message_key, m.contact_key, m.address, r.accepted_at, r.definition_id, r.version_id, r.batch_id, v.list_id,
+       e.kind, e.occurred_at, e.status_code, e.contact_id
+from message m
+join send_request r on r.account_id = m.account_id and r.accepted_on = m.accepted_on and r.request_id = m.request_id
+left join definition_version v on v.account_id = m.account_id and v.version_id = r.version_id
+left join lateral (
+    select kind, occurred_at, status_code, contact_id
+    from event
+    where account_id = $1 and request_id = m.request_id and position = m.position
+      and kind in ('sent', 'not_sent') and occurred_on >= m.accepted_on
+    order by event_id desc
+    limit 1) e on true
+where m.account_id = $1 and lower(m.message_key collate "C") = lower($2::text collate "C")
+  and m.accepted_on = any($3::date[]) and r.account_id = $1 and r.accepted_at > $4
+order by r.accepted_at desc
+limit 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageStatus:
+    """What is known of a message. ``occurred_at`` is UTC; the code and its name are there only for ``not_sent``."""
+
+    kind: StatusKind
+    occurred_at: datetime
+    composite_id: str
+    message_key: str
+    contact_key: str
+    address: str
+    status_code: int | None = None
+    status_message: str | None = None
+
+
+async def message_status(
+    pool: asyncpg.Pool[asyncpg.Record], account_id: int, message_key: str, *, since_hours: int, now: datetime
+) -> MessageStatus | None:
+    """The status of the newest message of this key accepted in the last ``since_hours``, or None."""
+    row = await pool.fetchrow(
+        _STATUS, account_id, message_key, days_back(now, since_hours), now - timedelta(hours=since_hours)
+    )
+    if row is None:
+        return None
+    kind: StatusKind = row["kind"] or "queued"
+    composite = f"{str(row['definition_id']).upper()}.{row['version_id']}.{row['list_id']}"
+    sent = kind == "sent"
+    return MessageStatus(
+        kind=kind,
+        occurred_at=row["occurred_at"] or row["accepted_at"],
+        composite_id=f"{composite}.{row['batch_id']}.{row['contact_id'] or 0}" if sent else f"{composite}.0.0",
+        message_key=row["message_key"],
+        contact_key=row["contact_key"],
+        address=row["address"],
+        status_code=row["status_code"],
+        status_message=None if row["status_code"] is None else status_message(row["status_code"]),
+    )
+
+
+def days_back(now: datetime, hours: int) -> list[date]:
+    """The UTC days that the last ``hours`` touch, and the next one: the database's clock may be ahead of ours."""
+    today = now.astimezone(UTC).date()
+    first = (now - timedelta(hours=hours)).astimezone(UTC).date()
+    return [first + timedelta(days=offset) for offset in range((today - first).days + 2)]

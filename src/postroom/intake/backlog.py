@@ -1,0 +1,97 @@
+"""What is accepted of a definition but not yet processed (contract §3.6, §3.7): its size, and clearing it."""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import NamedTuple
+from uuid import UUID
+
+import asyncpg
+
+from postroom.events.codes import StatusCode
+from postroom.events.log import Event, append_events
+
+# Messages still to do: the rows under a slice, less those that already have their final event.
+_WAITING = """
+select q.slice_id, q.accepted_at, q.definition_id, m.request_id, m.position
+from queue q
+join message m on m.account_id = q.account_id and m.accepted_on = q.accepted_on and m.request_id = q.request_id
+              and m.position between q.first_position and q.last_position
+              and (q.positions is null or m.position = any(q.positions))
+where q.account_id = $1 and m.account_id = $1
+  and not exists (select from event e where e.account_id = $1 and e.request_id = m.request_id
+                  and e.position = m.position and e.kind in ('sent', 'not_sent'))
+"""
+
+_DEPTH = f"""
+select count(*) as waiting, min(accepted_at) as oldest, now() as now
+from ({_WAITING} and q.definition_id = $2) waiting
+"""  # noqa: S608  (two constants of this module)
+
+# A slice under a living lease is being sent at this moment; it is left to its worker.
+_LOCK_SLICES = """
+select slice_id from queue
+where account_id = $1 and definition_id = $2 and leased_until < now()
+order by slice_id
+limit $3
+for update skip locked
+"""
+
+_WAITING_IN_SLICES = _WAITING + "and q.slice_id = any($2::bigint[])"
+
+_DELETE_SLICES = "delete from queue where account_id = $1 and slice_id = any($2::bigint[])"
+
+_SLICES_AT_ONCE = 100
+
+
+class QueueDepth(NamedTuple):
+    """Messages accepted but not processed, and the age of the oldest in whole seconds (0 when there is none)."""
+
+    count: int
+    age_seconds: int
+
+
+async def queue_depth(pool: asyncpg.Pool[asyncpg.Record], account_id: int, definition_id: UUID) -> QueueDepth:
+    """How much of a definition is waiting, whatever state the definition is in."""
+    row = await pool.fetchrow(_DEPTH, account_id, definition_id)
+    assert row is not None
+    if row["oldest"] is None:
+        return QueueDepth(0, 0)
+    return QueueDepth(row["waiting"], max(0, int((row["now"] - row["oldest"]).total_seconds())))
+
+
+async def clear_queue(
+    pool: asyncpg.Pool[asyncpg.Record], account_id: int, definition_id: UUID, *, code: StatusCode
+) -> int:
+    """End every waiting message of a definition as not sent, for the reason ``code``; answers how many.
+
+    Each step ends the messages of some slices in one transaction, so a crash leaves the rest queued.
+    """
+    cleared = 0
+    while True:
+        async with pool.acquire() as connection, connection.transaction():
+            locked = await connection.fetch(_LOCK_SLICES, account_id, definition_id, _SLICES_AT_ONCE)
+            if not locked:
+                return cleared
+            slices = [row["slice_id"] for row in locked]
+            waiting = await connection.fetch(_WAITING_IN_SLICES, account_id, slices)
+            await append_events(connection, _not_sent(account_id, waiting, code, datetime.now(UTC)))
+            await connection.execute(_DELETE_SLICES, account_id, slices)
+            cleared += len(waiting)
+
+
+def _not_sent(account_id: int, waiting: Iterable[asyncpg.Record], code: StatusCode, now: datetime) -> list[Event]:
+    return [
+        Event(
+            account_id=account_id,
+            occurred_on=now.date(),
+            occurred_at=now,
+            request_id=row["request_id"],
+            position=row["position"],
+            definition_id=row["definition_id"],
+            kind="not_sent",
+            contact_id=None,
+            status_code=code,
+            detail=None,
+        )
+        for row in waiting
+    ]

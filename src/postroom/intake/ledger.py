@@ -1,0 +1,235 @@
+"""The accept transaction: message rows, request rows and queue slices of a group of requests, or nothing.
+
+A message key is used once per business unit within the key window. Three looks make it so: within the request
+(validation), within the day (the unique index), and over the other days of the window (their indexes, a race
+around midnight being closed by ``accept_day``; docs/promises.md).
+"""
+
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from itertools import repeat
+from typing import TypeAlias
+from uuid import UUID
+
+import asyncpg
+from asyncpg.pool import PoolConnectionProxy
+
+from postroom.intake.keys import fold_key
+from postroom.intake.validation import Candidates
+
+Connection: TypeAlias = PoolConnectionProxy[asyncpg.Record]
+
+SMALL_REQUEST = 10
+"""Requests of up to this many recipients go in the lane of small requests, past any backlog of batches."""
+
+_DEFINITIONS = """
+select lower(definition_key collate "C") as folded_key, definition_id, version_id
+from definition
+where account_id = $1 and lower(definition_key collate "C") = any($2::text[]) and status <> 'Deleted'
+"""
+
+_USED_ON_OTHER_DAYS = """
+select k.folded_key
+from unnest($2::text[]) as k(folded_key)
+where exists (
+    select from message m
+    join send_request r on r.account_id = m.account_id and r.accepted_on = m.accepted_on
+                       and r.request_id = m.request_id
+    where m.account_id = $1 and m.accepted_on = any($3::date[])
+      and lower(m.message_key collate "C") = k.folded_key
+      and r.account_id = $1 and r.accepted_on = any($3::date[]) and r.accepted_at > now() - $4::interval)
+"""
+
+# A key used today by anybody, this statement included, keeps its first row; the caller counts the rows.
+_INSERT_MESSAGES = """
+insert into message (account_id, accepted_on, request_id, position, message_key, contact_key, address, attributes)
+select $1, $2, m.request_id, m.position, m.message_key, m.contact_key, m.address, m.attributes
+from unnest($3::uuid[], $4::integer[], $5::text[], $6::text[], $7::text[], $8::text[])
+     as m(request_id, position, message_key, contact_key, address, attributes)
+on conflict do nothing
+"""
+
+_INSERTED = """
+select request_id, position from message
+where account_id = $1 and accepted_on = $2 and request_id = any($3::uuid[])
+"""
+
+_INSERT_REQUESTS = """
+insert into send_request (account_id, accepted_on, request_id, definition_id, version_id, accepted_at, attributes)
+select $1, $2, r.request_id, r.definition_id, r.version_id, now(), r.attributes
+from unnest($3::uuid[], $4::uuid[], $5::bigint[], $6::text[])
+     as r(request_id, definition_id, version_id, attributes)
+"""
+
+_INSERT_SLICES = """
+insert into queue (account_id, definition_id, lane, request_id, accepted_on, first_position, last_position,
+                   accepted_at, due_at)
+select $1, s.definition_id, s.lane, s.request_id, $2, s.first_position, s.last_position, now(), now()
+from unnest($3::uuid[], $4::uuid[], $5::smallint[], $6::integer[], $7::integer[])
+     as s(request_id, definition_id, lane, first_position, last_position)
+"""
+
+
+@dataclass(slots=True)
+class Entry:
+    """One request on its way into the tables; ``commit`` fills in what it found."""
+
+    request_id: UUID
+    definition_key: str
+    attributes: str | None
+    candidates: Candidates
+    definition_known: bool = True
+    duplicates: set[int] = field(default_factory=set)
+    """Positions whose key was already used within the window."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """An entry whose definition exists, with the version its messages keep."""
+
+    entry: Entry
+    definition_id: UUID
+    version_id: int
+
+    @property
+    def stored(self) -> bool:
+        return len(self.entry.duplicates) < len(self.entry.candidates.positions)
+
+
+class Ledger:
+    """Writes groups of requests; one transaction each, on a connection of the given pool."""
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], *, key_window: timedelta, slice_size: int) -> None:
+        self._pool = pool
+        self._key_window = key_window
+        self._slice_size = slice_size
+
+    async def commit(self, account_id: int, entries: list[Entry]) -> None:
+        """Commit a group of one business unit. Any error leaves all of the group unwritten; it may be tried again."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            today: date = await connection.fetchval("select accept_day($1)", account_id)
+            known = await self._look_up_definitions(connection, account_id, entries)
+            await self._find_keys_of_other_days(connection, account_id, today, known)
+            await self._insert_messages(connection, account_id, today, known)
+            stored = [each for each in known if each.stored]
+            if stored:
+                await self._insert_requests(connection, account_id, today, stored)
+
+    async def _look_up_definitions(self, connection: Connection, account_id: int, entries: list[Entry]) -> list[_Known]:
+        folded = [fold_key(entry.definition_key) for entry in entries]
+        rows = await connection.fetch(_DEFINITIONS, account_id, list(set(folded)))
+        definitions = {row["folded_key"]: row for row in rows}
+        known = []
+        for entry, key in zip(entries, folded, strict=True):
+            entry.duplicates.clear()
+            entry.definition_known = key in definitions
+            if entry.definition_known:
+                known.append(_Known(entry, definitions[key]["definition_id"], definitions[key]["version_id"]))
+        return known
+
+    async def _find_keys_of_other_days(
+        self, connection: Connection, account_id: int, today: date, known: list[_Known]
+    ) -> None:
+        supplied = [key for each in known for key in each.entry.candidates.supplied]
+        if not supplied:
+            return
+        # The day after belongs to it: a request that began before midnight may commit after one of the new day.
+        reach = -(-self._key_window // timedelta(days=1))
+        days = [today + timedelta(days=offset) for offset in range(-reach, 2) if offset != 0]
+        rows = await connection.fetch(_USED_ON_OTHER_DAYS, account_id, supplied, days, self._key_window)
+        used = {row["folded_key"] for row in rows}
+        if used:
+            for each in known:
+                each.entry.duplicates.update(
+                    position for key, position in each.entry.candidates.supplied.items() if key in used
+                )
+
+    async def _insert_messages(self, connection: Connection, account_id: int, today: date, known: list[_Known]) -> None:
+        columns = _Columns()
+        for each in known:
+            columns.append(each.entry)
+        if not columns.positions:
+            return
+        tag = await connection.execute(
+            _INSERT_MESSAGES,
+            account_id,
+            today,
+            columns.request_ids,
+            columns.positions,
+            columns.message_keys,
+            columns.contact_keys,
+            columns.addresses,
+            columns.attributes,
+        )
+        if int(tag.rpartition(" ")[2]) == len(columns.positions):
+            return
+        rows = await connection.fetch(_INSERTED, account_id, today, [each.entry.request_id for each in known])
+        inserted = {(row["request_id"], row["position"]) for row in rows}
+        for each in known:
+            each.entry.duplicates.update(
+                position
+                for position in each.entry.candidates.positions
+                if (each.entry.request_id, position) not in inserted
+            )
+
+    async def _insert_requests(
+        self, connection: Connection, account_id: int, today: date, stored: list[_Known]
+    ) -> None:
+        await connection.execute(
+            _INSERT_REQUESTS,
+            account_id,
+            today,
+            [each.entry.request_id for each in stored],
+            [each.definition_id for each in stored],
+            [each.version_id for each in stored],
+            [each.entry.attributes for each in stored],
+        )
+        slices = [
+            (each.entry.request_id, each.definition_id, lane_of(recipients), first, last)
+            for each in stored
+            for recipients in (len(each.entry.candidates.keys),)
+            for first, last in cut(recipients, self._slice_size)
+        ]
+        columns = [list(column) for column in zip(*slices, strict=True)]
+        await connection.execute(_INSERT_SLICES, account_id, today, *columns)
+
+
+class _Columns:
+    """The message rows of a group, column by column, as the insert wants them."""
+
+    def __init__(self) -> None:
+        self.request_ids: list[UUID] = []
+        self.positions: list[int] = []
+        self.message_keys: list[str] = []
+        self.contact_keys: list[str] = []
+        self.addresses: list[str] = []
+        self.attributes: list[str | None] = []
+
+    def append(self, entry: Entry) -> None:
+        found = entry.candidates
+        if not entry.duplicates:
+            self.request_ids.extend(repeat(entry.request_id, len(found.positions)))
+            self.positions += found.positions
+            self.message_keys += found.message_keys
+            self.contact_keys += found.contact_keys
+            self.addresses += found.addresses
+            self.attributes += found.attributes
+            return
+        for index, position in enumerate(found.positions):
+            if position not in entry.duplicates:
+                self.request_ids.append(entry.request_id)
+                self.positions.append(position)
+                self.message_keys.append(found.message_keys[index])
+                self.contact_keys.append(found.contact_keys[index])
+                self.addresses.append(found.addresses[index])
+                self.attributes.append(found.attributes[index])
+
+
+def lane_of(recipients: int) -> int:
+    """The lane a request waits in: 0 for small ones, 1 for batches."""
+    return 0 if recipients <= SMALL_REQUEST else 1
+
+
+def cut(recipients: int, slice_size: int) -> list[tuple[int, int]]:
+    """First and last position of each slice of a request."""
+    return [(first, min(first + slice_size, recipients) - 1) for first in range(0, recipients, slice_size)]
