@@ -43,8 +43,8 @@ class Option:
     default_text: str
     optional: bool
     choices: tuple[str, ...]
-    low: float | None
-    high: float | None
+    low: float | int | None
+    high: float | int | None
     above: float | None
 
     @property
@@ -68,9 +68,7 @@ def parse_address(text: str) -> Address:
     elif ":" in host:
         raise ValueError("an IPv6 address needs brackets; write [::1]:8025")
     if not host or re.search(r"[\s/@\[\]]", host):
-        raise ValueError(
-            "it has no usable host; write host:port, such as 127.0.0.1:8025 (0.0.0.0 for all addresses)"
-        )
+        raise ValueError("it has no usable host; write host:port, such as 127.0.0.1:8025 (0.0.0.0 for all addresses)")
     if not (port.isascii() and port.isdigit()) or int(port) > 65535:
         raise ValueError("the port must be a number from 0 to 65535; write host:port, such as 127.0.0.1:8025")
     return Address(host, int(port))
@@ -141,7 +139,7 @@ def _expected(option: Option) -> str:
     return f"{_article(option)} of {option.unit} {low}{high}{size}"
 
 
-def _plain(bound: float | None) -> str:
+def _plain(bound: float | int | None) -> str:
     return str(bound) if isinstance(bound, int) else f"{bound:g}"
 
 

@@ -52,7 +52,7 @@ __all__ = [
 CONFIG_VARIABLE = "POSTROOM_CONFIG"
 
 
-class SettingsRejected(Exception):  # noqa: N818 - what happened, not what kind
+class SettingsRejected(Exception):
     """The settings can't be used. `lines` holds one sentence a problem: option, value, what is wrong, fix."""
 
     def __init__(self, lines: list[str] | tuple[str, ...]) -> None:
@@ -94,8 +94,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         _doc(
             "Folder of the embedded PostgreSQL and of all else that belongs to this server.",
             unit="folder",
-            default="`/var/lib/postroom` for root, else `$XDG_DATA_HOME/postroom` "
-            "or `~/.local/share/postroom`",
+            default="`/var/lib/postroom` for root, else `$XDG_DATA_HOME/postroom` or `~/.local/share/postroom`",
         ),
     ]
     database_url: Annotated[
@@ -181,9 +180,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             le=GiB,
         ),
     ] = 25 * MiB
-    from_name: Annotated[str, _doc("Sender name of mails whose definition names no other.", unit="text")] = (
-        "Postroom"
-    )
+    from_name: Annotated[str, _doc("Sender name of mails whose definition names no other.", unit="text")] = "Postroom"
     from_address: Annotated[
         str,
         _doc(
@@ -283,13 +280,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "New"
     max_request_bytes: Annotated[
         int,
-        _doc(
-            "Largest HTTP request body; a larger one is answered with 413.", unit="bytes", ge=64 * KiB, le=GiB
-        ),
+        _doc("Largest HTTP request body; a larger one is answered with 413.", unit="bytes", ge=64 * KiB, le=GiB),
     ] = 32 * MiB
-    token_seconds: Annotated[
-        int, _doc("How long an access token is valid.", unit="seconds", ge=60, le=86_400)
-    ] = 1200
+    token_seconds: Annotated[int, _doc("How long an access token is valid.", unit="seconds", ge=60, le=86_400)] = 1200
     log_format: Annotated[
         Literal["console", "json"],
         _doc("How log lines look.", default="`console` when stderr is a terminal, else `json`"),
@@ -364,16 +357,12 @@ def load_settings(
         name = variable.removeprefix(PREFIX).lower()
         if name not in known or variable != variable.upper():
             nearest = _nearest(variable, [PREFIX + name.upper() for name in known])
-            problems.append(
-                f"option {variable}={_shown(text)}: there is no such option; {nearest}, or unset it"
-            )
+            problems.append(f"option {variable}={_shown(text)}: there is no such option; {nearest}, or unset it")
             continue
         given[name] = (variable, text)
     for name, value in (overrides or {}).items():
         if name not in known:
-            problems.append(
-                f"option {name}={_shown(value)}: there is no such option; {_nearest(name, known)}"
-            )
+            problems.append(f"option {name}={_shown(value)}: there is no such option; {_nearest(name, known)}")
         elif value is not None:
             given[name] = (known[name].variable, value)
 
@@ -406,9 +395,7 @@ def _read_toml(
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as wrong:
         reason = wrong.strerror or str(wrong)
-        problems.append(
-            f"option {CONFIG_VARIABLE}={path}: {reason}; name a file that can be read, or leave it out"
-        )
+        problems.append(f"option {CONFIG_VARIABLE}={path}: {reason}; name a file that can be read, or leave it out")
         return
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as wrong:
         problems.append(f"option {CONFIG_VARIABLE}={path}: not a TOML file ({wrong}); correct the file")
@@ -503,10 +490,7 @@ def _contradictions(settings: Settings) -> list[str]:
             f"option POSTROOM_RETRY_MAX_HOURS={settings.retry_max_hours:g}: messages are kept for only "
             f"POSTROOM_RETENTION_DAYS={settings.retention_days} days; lower it or raise the retention"
         )
-    if (
-        settings.delivery == "sandbox"
-        and 0 != settings.http_address.port == settings.sandbox_smtp_address.port
-    ):
+    if settings.delivery == "sandbox" and 0 != settings.http_address.port == settings.sandbox_smtp_address.port:
         found.append(
             f"option POSTROOM_SANDBOX_SMTP={settings.sandbox_smtp}: the port is that of POSTROOM_HTTP="
             f"{settings.http}; give it another, such as 127.0.0.1:1025"
