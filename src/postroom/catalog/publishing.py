@@ -1,0 +1,407 @@
+"""Publishing: creating and changing definitions, each time with the immutable version that mail is made from.
+
+A version copies its content from the asset when the definition is created, when a change names the content, and
+when a change makes it Active. Other changes (carbon copies, subscriptions, classification, link tracking) make a
+version with the content as it was copied last. Deactivating makes none: it must work whatever became of the
+asset. Every rejection leaves the definition as it was.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal, TypeVar
+from uuid import UUID
+
+import asyncpg
+import msgspec
+
+from postroom.catalog.assets import Asset, find_asset
+from postroom.catalog.classifications import Classification, find_classification
+from postroom.catalog.definitions import Definition, find_definition, lock_definition
+from postroom.catalog.lists import SubscriberList, find_list
+from postroom.catalog.versions import VersionDraft, load_version, store_version
+from postroom.content.address import parse_address
+from postroom.content.compiler import compile_content
+from postroom.content.model import Content
+from postroom.content.views import content_from_views
+from postroom.tenancy.accounts import DEFAULT_CLASSIFICATION
+from postroom.tenancy.database import Connection, Database, Pool
+
+Status = Literal["New", "Active", "Inactive"]
+_T = TypeVar("_T")
+
+_INSERT = """
+    insert into definition (account_id, definition_id, definition_key, name, description, status,
+                            classification_key, content_key, list_id, data_extension_key, auto_add_subscriber,
+                            update_subscriber, track_links, cc, bcc, version_id)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, null, $10, $11, $12, $13, $14, $15)
+"""
+
+_UPDATE = """
+    update definition set name = $3, description = $4, status = $5, classification_key = $6, content_key = $7,
+                          list_id = $8, auto_add_subscriber = $9, update_subscriber = $10, track_links = $11,
+                          cc = $12, bcc = $13, version_id = $14, modified_at = now()
+     where account_id = $1 and definition_id = $2
+"""
+
+_CREATED_THIS_WEEK = """
+    select count(*) from definition where account_id = $1 and created_at > now() - interval '7 days'
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class DefinitionDraft:
+    """A definition to create. None stands for the default."""
+
+    definition_key: str
+    name: str
+    content_key: str
+    list_key: str
+    data_extension_key: str | None = None
+    description: str | None = None
+    status: Status | None = None
+    classification_key: str | None = None
+    auto_add_subscriber: bool = True
+    update_subscriber: bool = True
+    track_links: bool = True
+    cc: tuple[str, ...] = ()
+    bcc: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DefinitionChange:
+    """What to change in a definition. None leaves a field as it is; an empty description removes it."""
+
+    name: str | None = None
+    content_key: str | None = None
+    list_key: str | None = None
+    data_extension_key: str | None = None
+    description: str | None = None
+    status: Status | None = None
+    classification_key: str | None = None
+    auto_add_subscriber: bool | None = None
+    update_subscriber: bool | None = None
+    track_links: bool | None = None
+    cc: tuple[str, ...] | None = None
+    bcc: tuple[str, ...] | None = None
+
+
+class PublishingRejected(Exception):
+    """The definition can't be published so; nothing was changed."""
+
+
+class DefinitionKeyTaken(PublishingRejected):
+    """Another definition of the business unit has this key."""
+
+
+class DefinitionNameTaken(PublishingRejected):
+    """Another definition of the business unit has this name."""
+
+
+class StatusUnreachable(PublishingRejected):
+    """A definition can't go back to New."""
+
+
+class WeeklyLimitReached(PublishingRejected):
+    """As many definitions were created in the last seven days as the business unit may."""
+
+
+class ClassificationNotTransactional(PublishingRejected):
+    """The classification exists and is not for transactional mail."""
+
+
+class ReferenceUnknown(PublishingRejected):
+    """A field names something the business unit does not have. ``field`` is its path in the body."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field}: {problem}")
+        self.field = field
+
+
+class CopyAddressInvalid(PublishingRejected):
+    """An entry of cc or bcc is neither an address nor a personalization string."""
+
+    def __init__(self, field: str, entry: str) -> None:
+        super().__init__(f"{field}: {entry[:100]!r} is neither an email address nor a %%name%%")
+        self.field = field
+
+
+@dataclass(frozen=True, slots=True)
+class _References:
+    classification: Classification
+    list: SubscriberList
+
+
+class Publisher:
+    """Creates and changes definitions of any business unit.
+
+    ``from_name`` and ``from_address`` are the server's sender, used where a classification names none.
+    ``weekly_limit`` bounds the definitions a business unit may create in seven days (the vendor: 500); None is
+    no bound. Compiling is processor work and is done in a thread.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        *,
+        from_name: str,
+        from_address: str,
+        new_status: Status,
+        missing_name: Literal["fail", "empty", "keep"],
+        new_id: Callable[[], UUID],
+        weekly_limit: int | None = None,
+    ) -> None:
+        self._pool = pool
+        self._from_name = from_name
+        self._from_address = from_address
+        self._new_status: Status = new_status
+        self._missing_name: Literal["fail", "empty", "keep"] = missing_name
+        self._new_id = new_id
+        self._weekly_limit = weekly_limit
+
+    async def create(self, account_id: int, draft: DefinitionDraft) -> Definition:
+        """Create and publish. Raises a `PublishingRejected`, or `ContentRejected` for what the email holds."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await self._check_limit(connection, account_id)
+            if await find_definition(connection, account_id, draft.definition_key) is not None:
+                raise DefinitionKeyTaken(draft.definition_key)
+            _check_copies(draft.cc, draft.bcc)
+            _check_data_extension(draft.data_extension_key)
+            references = _References(
+                await _classification(connection, account_id, draft.classification_key or DEFAULT_CLASSIFICATION),
+                await _list(connection, account_id, draft.list_key),
+            )
+            asset = await _email(connection, account_id, draft.content_key)
+            content = await self._copy(asset, references.classification, draft.cc, draft.bcc)
+            definition_id = self._new_id()
+            version_id = await store_version(
+                connection,
+                VersionDraft(
+                    account_id,
+                    definition_id,
+                    references.list.list_id,
+                    draft.auto_add_subscriber,
+                    draft.update_subscriber,
+                    draft.track_links,
+                    content,
+                ),
+            )
+            try:
+                await connection.execute(
+                    _INSERT,
+                    account_id,
+                    definition_id,
+                    draft.definition_key,
+                    draft.name,
+                    draft.description or None,
+                    draft.status or self._new_status,
+                    references.classification.key,
+                    asset.draft.customer_key,
+                    references.list.list_id,
+                    draft.auto_add_subscriber,
+                    draft.update_subscriber,
+                    draft.track_links,
+                    draft.cc,
+                    draft.bcc,
+                    version_id,
+                )
+            except asyncpg.UniqueViolationError as error:
+                raise _taken(error, draft.definition_key, draft.name) from None
+            return await _stored(connection, account_id, draft.definition_key)
+
+    async def change(self, account_id: int, definition_key: str, change: DefinitionChange) -> Definition | None:
+        """Change and, where mail would differ, publish anew; None when there is no such definition.
+
+        Raises as `create` does.
+        """
+        async with self._pool.acquire() as connection, connection.transaction():
+            current = await lock_definition(connection, account_id, definition_key)
+            if current is None:
+                return None
+            if change.status == "New" and current.status != "New":
+                raise StatusUnreachable(f"status: a definition that is {current.status} can't become New again")
+            changed = _merged(current, change)
+            _check_copies(change.cc or (), change.bcc or ())
+            _check_data_extension(change.data_extension_key)
+            references = _References(
+                await _classification(connection, account_id, changed.classification_key),
+                SubscriberList(current.list_id, current.list_name)
+                if change.list_key is None
+                else await _list(connection, account_id, change.list_key),
+            )
+            activated = changed.status == "Active" and current.status != "Active"
+            asset = None
+            if change.content_key is not None or activated:
+                asset = await _email(connection, account_id, changed.content_key)
+            changed = replace(
+                changed,
+                classification_key=references.classification.key,
+                list_id=references.list.list_id,
+                list_name=references.list.name,
+                content_key=current.content_key if asset is None else asset.draft.customer_key,
+            )
+            if asset is not None or _mail_differs(current, changed):
+                changed = await self._publish(connection, changed, asset, references.classification)
+            await _update(connection, changed)
+            return await _stored(connection, account_id, definition_key)
+
+    async def _publish(
+        self, connection: Connection, definition: Definition, asset: Asset | None, sender: Classification
+    ) -> Definition:
+        account_id = definition.account_id
+        if asset is not None:
+            content = await self._copy(asset, sender, definition.cc, definition.bcc)
+        else:
+            version = await load_version(connection, account_id, definition.version_id)
+            content = replace(
+                version.content,
+                from_name=sender.from_name or self._from_name,
+                from_address=sender.from_address or self._from_address,
+                reply_to=sender.reply_to,
+                cc=definition.cc,
+                bcc=definition.bcc,
+            )
+            await self._check(content)
+        draft = VersionDraft(
+            account_id,
+            definition.definition_id,
+            definition.list_id,
+            definition.auto_add_subscriber,
+            definition.update_subscriber,
+            definition.track_links,
+            content,
+        )
+        return replace(definition, version_id=await store_version(connection, draft))
+
+    async def _copy(self, asset: Asset, sender: Classification, cc: tuple[str, ...], bcc: tuple[str, ...]) -> Content:
+        content = content_from_views(
+            msgspec.json.decode(asset.draft.views),
+            from_name=sender.from_name or self._from_name,
+            from_address=sender.from_address or self._from_address,
+            reply_to=sender.reply_to,
+            cc=cc,
+            bcc=bcc,
+        )
+        await self._check(content)
+        return content
+
+    async def _check(self, content: Content) -> None:
+        await asyncio.to_thread(compile_content, content, missing_name=self._missing_name)
+
+    async def _check_limit(self, connection: Connection, account_id: int) -> None:
+        if self._weekly_limit is None:
+            return
+        created = await connection.fetchval(_CREATED_THIS_WEEK, account_id)
+        if created >= self._weekly_limit:
+            raise WeeklyLimitReached(
+                f"{created} definitions were created in the last 7 days; the limit is {self._weekly_limit}"
+            )
+
+
+async def _update(connection: Connection, definition: Definition) -> None:
+    try:
+        await connection.execute(
+            _UPDATE,
+            definition.account_id,
+            definition.definition_id,
+            definition.name,
+            definition.description,
+            definition.status,
+            definition.classification_key,
+            definition.content_key,
+            definition.list_id,
+            definition.auto_add_subscriber,
+            definition.update_subscriber,
+            definition.track_links,
+            definition.cc,
+            definition.bcc,
+            definition.version_id,
+        )
+    except asyncpg.UniqueViolationError as error:
+        raise _taken(error, definition.definition_key, definition.name) from None
+
+
+def _merged(current: Definition, change: DefinitionChange) -> Definition:
+    def either(new: _T | None, old: _T) -> _T:
+        return old if new is None else new
+
+    return replace(
+        current,
+        name=either(change.name, current.name),
+        description=either(change.description, current.description) or None,
+        status=either(change.status, current.status),
+        classification_key=either(change.classification_key, current.classification_key),
+        content_key=either(change.content_key, current.content_key),
+        auto_add_subscriber=either(change.auto_add_subscriber, current.auto_add_subscriber),
+        update_subscriber=either(change.update_subscriber, current.update_subscriber),
+        track_links=either(change.track_links, current.track_links),
+        cc=either(change.cc, current.cc),
+        bcc=either(change.bcc, current.bcc),
+    )
+
+
+def _mail_differs(old: Definition, new: Definition) -> bool:
+    """Whether a field that a version fixes is another one."""
+    return (
+        old.classification_key != new.classification_key
+        or old.list_id != new.list_id
+        or old.auto_add_subscriber != new.auto_add_subscriber
+        or old.update_subscriber != new.update_subscriber
+        or old.track_links != new.track_links
+        or old.cc != new.cc
+        or old.bcc != new.bcc
+    )
+
+
+def _check_copies(cc: tuple[str, ...], bcc: tuple[str, ...]) -> None:
+    for field, entries in (("options.cc", cc), ("options.bcc", bcc)):
+        for entry in entries:
+            personalized = entry.count("%%") >= 2
+            addresses = [part.strip() for part in entry.split(";")]
+            if not personalized and not all(parse_address(address) for address in addresses):
+                raise CopyAddressInvalid(field, entry)
+
+
+def _check_data_extension(key: str | None) -> None:
+    if key is not None:
+        raise ReferenceUnknown("subscriptions.dataExtension", f"there is no data extension with key {key!r}")
+
+
+async def _classification(database: Database, account_id: int, key: str) -> Classification:
+    found = await find_classification(database, account_id, key)
+    if found is None:
+        raise ReferenceUnknown("classification", f"there is no classification with key {key!r}")
+    if not found.transactional:
+        raise ClassificationNotTransactional(f"classification: {key!r} is not of transactional type")
+    return found
+
+
+async def _list(database: Database, account_id: int, key: str) -> SubscriberList:
+    found = await find_list(database, account_id, key)
+    if found is None:
+        raise ReferenceUnknown("subscriptions.list", f"there is no list with key {key!r}")
+    return found
+
+
+async def _email(database: Database, account_id: int, customer_key: str) -> Asset:
+    found = await find_asset(database, account_id, customer_key)
+    if found is None:
+        raise ReferenceUnknown("content.customerKey", f"there is no asset with key {customer_key!r}")
+    if not found.is_email:
+        raise ReferenceUnknown(
+            "content.customerKey",
+            f"the asset {customer_key!r} is no email; its type must be 207, 208 or 209",
+        )
+    return found
+
+
+async def _stored(database: Database, account_id: int, definition_key: str) -> Definition:
+    found = await find_definition(database, account_id, definition_key)
+    assert found is not None
+    return found
+
+
+def _taken(error: asyncpg.UniqueViolationError, definition_key: str, name: str) -> PublishingRejected:
+    if error.constraint_name == "definition_by_name":
+        return DefinitionNameTaken(name)
+    return DefinitionKeyTaken(definition_key)
