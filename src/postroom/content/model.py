@@ -1,0 +1,97 @@
+"""The words this room speaks: what goes in (Content, Context) and what comes out (Mail, NotComposed).
+
+A mail that cannot be built is an outcome, not an accident, so it is a value (NotComposed). Content that can
+never be built is refused when it is compiled, with every problem found and its place (ContentRejected).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+MESSAGE_BUILD_ERROR = 103
+INVALID_EMAIL_ADDRESS = 110
+EMPTY_SUBJECT = 127
+INVALID_CC_ADDRESS = 132
+INVALID_BCC_ADDRESS = 133
+
+
+@dataclass(frozen=True)
+class Content:
+    """One immutable definition version, as its author wrote it: every field is a template.
+
+    ``cc`` and ``bcc`` entries are addresses or ``%%Attribute%%``. At least one of ``html`` and ``text`` must be
+    given. ``from_address`` may stay empty while content is only being checked; composing then fails with 103.
+    """
+
+    subject: str
+    html: str | None
+    text: str | None
+    preheader: str = ""
+    from_name: str = ""
+    from_address: str = ""
+    reply_to: str = ""
+    cc: tuple[str, ...] = ()
+    bcc: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Context:
+    """Everything that differs between two messages of one version.
+
+    ``attributes`` (recipient merged over request), ``profile`` and ``system`` are keyed by folded names
+    (``attributes.fold_name``); the first two hold JSON values, ``system`` holds text. ``accepted_at`` is aware
+    UTC and dates the mail; ``message_id`` is the full id without angle brackets, the same on every attempt.
+    """
+
+    address: str
+    contact_key: str
+    message_key: str
+    attributes: Mapping[str, object]
+    profile: Mapping[str, object]
+    system: Mapping[str, str]
+    accepted_at: datetime
+    message_id: str
+
+
+@dataclass(slots=True)
+class Mail:
+    """One mail ready for SMTP: ``data`` is header, empty line and body, CRLF only, with no line that starts
+    with a dot, so it needs no dot-stuffing. ``recipients`` are the envelope's, to first, each once; ``sender``
+    and ``recipients`` are in wire form (A-label domains). ``smtputf8`` says that the peer must offer SMTPUTF8.
+    """
+
+    sender: str
+    recipients: tuple[str, ...]
+    data: bytes
+    smtputf8: bool
+    subject: str
+
+
+@dataclass(slots=True)
+class NotComposed:
+    """Why one message cannot be built; ``status_code`` is from contract §0.3, ``reason`` names part and name."""
+
+    status_code: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing in a template that cannot be honoured; ``line`` and ``column`` count from 1."""
+
+    part: str
+    line: int
+    column: int
+    code: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.part} line {self.line} column {self.column}: {self.message} [{self.code}]"
+
+
+class ContentRejected(Exception):
+    """The content cannot be compiled; ``problems`` holds every problem found, in reading order."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = list(problems)
+        super().__init__("; ".join(str(problem) for problem in self.problems))
