@@ -62,11 +62,11 @@ def summarize(raw: bytes) -> Summary:
     )
 
 
-def decode_field(value: str) -> str:
-    """A header field's value as readable text on one line, at most 2,000 characters, without control characters."""
+def decode_field(value: str, *, longest: int = _LONGEST_FIELD) -> str:
+    """A header field's value as readable text on one line, at most `longest` characters, without controls."""
     if "=?" in value:
         value = _decode_words(_BETWEEN_ENCODED_WORDS.sub(r"\1", value))
-    return _CONTROLS.sub(" ", value.replace("\r\n", "").replace("\n", ""))[:_LONGEST_FIELD].strip()
+    return _CONTROLS.sub(" ", value.replace("\r\n", "").replace("\n", ""))[:longest].strip()
 
 
 def origin_of(message_id: str) -> Origin | None:
