@@ -1,11 +1,12 @@
 """What is accepted of a definition but not yet processed (contract §3.6, §3.7): its size, and clearing it."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple
 from uuid import UUID
 
 import asyncpg
+from asyncpg.pool import PoolConnectionProxy
 
 from postroom.events.codes import StatusCode
 from postroom.events.log import Event, append_events
@@ -36,6 +37,16 @@ limit $3
 for update skip locked
 """
 
+# What waited too long: for a definition that is not active ($2), or for a relay that never came back ($3).
+_LOCK_EXPIRED = """
+select q.slice_id
+from queue q join definition d on d.account_id = $1 and d.definition_id = q.definition_id
+where q.account_id = $1 and q.leased_until < now()
+  and ((d.status <> 'Active' and q.accepted_at < $2) or q.accepted_at < $3)
+limit $4
+for update of q skip locked
+"""
+
 _WAITING_IN_SLICES = _WAITING + "and q.slice_id = any($2::bigint[])"
 
 _DELETE_SLICES = "delete from queue where account_id = $1 and slice_id = any($2::bigint[])"
@@ -43,7 +54,8 @@ _DELETE_SLICES = "delete from queue where account_id = $1 and slice_id = any($2:
 _SLICES_AT_ONCE = 100
 
 
-class QueueDepth(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class QueueDepth:
     """Messages accepted but not processed, and the age of the oldest in whole seconds (0 when there is none)."""
 
     count: int
@@ -72,11 +84,33 @@ async def clear_queue(
             locked = await connection.fetch(_LOCK_SLICES, account_id, definition_id, _SLICES_AT_ONCE)
             if not locked:
                 return cleared
+            cleared += await _end(connection, account_id, [row["slice_id"] for row in locked], code)
+
+
+async def expire_queue(
+    pool: asyncpg.Pool[asyncpg.Record], account_id: int, *, inactive_before: datetime, any_before: datetime
+) -> int:
+    """End what was accepted too long ago as timed out in the queue; answers how many messages.
+
+    ``inactive_before`` is for definitions that are not active (contract §4.3: three days), ``any_before`` for all.
+    """
+    expired = 0
+    while True:
+        async with pool.acquire() as connection, connection.transaction():
+            locked = await connection.fetch(_LOCK_EXPIRED, account_id, inactive_before, any_before, _SLICES_AT_ONCE)
+            if not locked:
+                return expired
             slices = [row["slice_id"] for row in locked]
-            waiting = await connection.fetch(_WAITING_IN_SLICES, account_id, slices)
-            await append_events(connection, _not_sent(account_id, waiting, code, datetime.now(UTC)))
-            await connection.execute(_DELETE_SLICES, account_id, slices)
-            cleared += len(waiting)
+            expired += await _end(connection, account_id, slices, StatusCode.TIMED_OUT_IN_QUEUE)
+
+
+async def _end(
+    connection: PoolConnectionProxy[asyncpg.Record], account_id: int, slices: list[int], code: StatusCode
+) -> int:
+    waiting = await connection.fetch(_WAITING_IN_SLICES, account_id, slices)
+    await append_events(connection, _not_sent(account_id, waiting, code, datetime.now(UTC)))
+    await connection.execute(_DELETE_SLICES, account_id, slices)
+    return len(waiting)
 
 
 def _not_sent(account_id: int, waiting: Iterable[asyncpg.Record], code: StatusCode, now: datetime) -> list[Event]:

@@ -1,0 +1,1 @@
+"""Audience: the contacts of a business unit."""

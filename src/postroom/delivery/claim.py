@@ -1,0 +1,186 @@
+"""Claiming slices of the queue, and keeping or giving back what was claimed (design: crash rules 2, 4).
+
+A claim is one statement that takes due slices whose lease has run out or never began, and raises their fencing
+number. Nothing looks for dead workers: a lease that runs out makes its slice due again. Every statement but
+`accounts_with_work` and `release_owner` names one business unit.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
+from typing import NamedTuple, TypeAlias
+from uuid import UUID
+
+import asyncpg
+
+from postroom.delivery.slices import LaneKey, Slice
+
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+
+_ACCOUNTS = """
+with recursive a as (
+    (select account_id from queue order by account_id limit 1)
+    union all
+    select (select q.account_id from queue q where q.account_id > a.account_id order by q.account_id limit 1)
+    from a where a.account_id is not null)
+select account_id from a where account_id is not null
+"""
+
+# A walk over the index from lane to lane, not over its rows: its cost grows with the lanes, not the backlog.
+_LANES = """
+with recursive l as (
+    (select definition_id, lane from queue where account_id = $1 order by definition_id, lane limit 1)
+    union all
+    select n.definition_id, n.lane
+    from l cross join lateral (
+        select definition_id, lane from queue
+        where account_id = $1 and (definition_id, lane) > (l.definition_id, l.lane)
+        order by definition_id, lane limit 1) n)
+select l.definition_id, l.lane, d.status
+from l join definition d on d.account_id = $1 and d.definition_id = l.definition_id
+where exists (select from queue q
+              where q.account_id = $1 and q.definition_id = l.definition_id and q.lane = l.lane
+                and q.due_at <= now() and q.leased_until <= now())
+"""
+
+_CLAIM = """
+with chosen as (
+    select due.slice_id
+    from unnest($2::uuid[], $3::smallint[], $4::integer[]) as l(definition_id, lane, room)
+    cross join lateral (
+        select slice_id from queue
+        where account_id = $1 and definition_id = l.definition_id and lane = l.lane
+          and due_at <= now() and leased_until <= now()
+        order by due_at
+        limit l.room
+        for update skip locked) due)
+update queue
+set lease_owner = $5, leased_until = now() + $6::interval, fence = fence + 1
+from chosen
+where queue.account_id = $1 and queue.slice_id = chosen.slice_id
+returning queue.slice_id, fence, definition_id, lane, request_id, accepted_on, accepted_at, attempt
+"""
+
+_MESSAGES = """
+select q.slice_id, m.position, m.message_key, m.contact_key, m.address, m.attributes
+from queue q
+join message m on m.account_id = $1 and m.accepted_on = q.accepted_on and m.request_id = q.request_id
+              and m.position between q.first_position and q.last_position
+where q.account_id = $1 and q.slice_id = any($2::bigint[])
+  and (q.positions is null or m.position = any(q.positions))
+order by q.slice_id, m.position
+"""
+
+_FINISHED = """
+select q.slice_id, e.position
+from queue q
+join event e on e.account_id = $1 and e.request_id = q.request_id
+            and e.position between q.first_position and q.last_position
+where q.account_id = $1 and q.slice_id = any($2::bigint[]) and e.kind in ('sent', 'not_sent')
+"""
+
+_REQUESTS = """
+select r.request_id, r.version_id, r.batch_id, r.attributes
+from unnest($2::date[], $3::uuid[]) as wanted(accepted_on, request_id)
+join send_request r on r.account_id = $1 and r.accepted_on = wanted.accepted_on
+                   and r.request_id = wanted.request_id
+"""
+
+_RENEW = """
+update queue set leased_until = now() + $4::interval
+from unnest($2::bigint[], $3::bigint[]) as held(slice_id, fence)
+where queue.account_id = $1 and queue.slice_id = held.slice_id and queue.fence = held.fence
+returning queue.slice_id
+"""
+
+_RELEASE_OWNER = "update queue set leased_until = '-infinity', lease_owner = null where lease_owner = $1"
+
+
+class DueLane(NamedTuple):
+    """A lane with something due; ``status`` is its definition's."""
+
+    key: LaneKey
+    status: str
+
+
+class Queue:
+    """The queue as one worker sees it. ``clock`` is the loop's, in seconds."""
+
+    def __init__(self, pool: Pool, *, owner: str, lease: timedelta, clock: Callable[[], float]) -> None:
+        self._pool = pool
+        self._owner = owner
+        self._lease = lease
+        self._clock = clock
+
+    async def accounts_with_work(self) -> list[int]:
+        """The business units that have anything queued, due or not."""
+        return [row["account_id"] for row in await self._pool.fetch(_ACCOUNTS)]
+
+    async def due_lanes(self, account_id: int) -> list[DueLane]:
+        """The lanes of a business unit with a slice to claim."""
+        return [
+            DueLane(LaneKey(account_id, row["definition_id"], row["lane"]), row["status"])
+            for row in await self._pool.fetch(_LANES, account_id)
+        ]
+
+    async def claim(self, account_id: int, rooms: Sequence[tuple[LaneKey, int]]) -> list[Slice]:
+        """Take up to so many slices of each lane, the longest due first."""
+        # Measured from before the statement, so that our idea of the lease ends before the database's.
+        valid_until = self._clock() + self._lease.total_seconds()
+        rows = await self._pool.fetch(
+            _CLAIM,
+            account_id,
+            [key.definition_id for key, _ in rooms],
+            [key.lane for key, _ in rooms],
+            [room for _, room in rooms],
+            self._owner,
+            self._lease,
+        )
+        return [
+            Slice(
+                account_id=account_id,
+                slice_id=row["slice_id"],
+                fence=row["fence"],
+                definition_id=row["definition_id"],
+                lane=row["lane"],
+                request_id=row["request_id"],
+                accepted_on=row["accepted_on"],
+                accepted_at=row["accepted_at"],
+                attempt=row["attempt"],
+                valid_until=valid_until,
+            )
+            for row in rows
+        ]
+
+    async def message_rows(self, account_id: int, slices: Sequence[Slice]) -> list[asyncpg.Record]:
+        """The messages of claimed slices that still have no final event, by slice and position."""
+        rows = await self._pool.fetch(_MESSAGES, account_id, [each.slice_id for each in slices])
+        # Only a slice that was claimed before can have finished messages.
+        again = [each.slice_id for each in slices if each.fence > 1]
+        if not again:
+            return rows
+        finished = {(row["slice_id"], row["position"]) for row in await self._pool.fetch(_FINISHED, account_id, again)}
+        return [row for row in rows if (row["slice_id"], row["position"]) not in finished]
+
+    async def request_rows(self, account_id: int, slices: Iterable[Slice]) -> list[asyncpg.Record]:
+        """The send requests that claimed slices belong to."""
+        wanted: dict[UUID, Slice] = {each.request_id: each for each in slices}
+        return await self._pool.fetch(
+            _REQUESTS, account_id, [each.accepted_on for each in wanted.values()], list(wanted)
+        )
+
+    async def renew(self, held: Sequence[Slice]) -> None:
+        """Prolong the leases of one business unit's slices; one that is no longer ours is marked lost."""
+        valid_until = self._clock() + self._lease.total_seconds()
+        rows = await self._pool.fetch(
+            _RENEW, held[0].account_id, [each.slice_id for each in held], [each.fence for each in held], self._lease
+        )
+        renewed = {row["slice_id"] for row in rows}
+        for each in held:
+            if each.slice_id in renewed:
+                each.valid_until = valid_until
+            else:
+                each.lost = True
+
+    async def release_owner(self, owner: str) -> None:
+        """Give back whatever a worker holds that has stopped or is known to be dead; due at once for any other."""
+        await self._pool.execute(_RELEASE_OWNER, owner)

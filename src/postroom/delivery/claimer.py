@@ -1,0 +1,142 @@
+"""Keeping the lanes filled: which business units, definitions and lanes are claimed next, and how much of each.
+
+A lane is claimed again when half of what it may hold is gone, so that a claim is on its way while the rest is
+sent. A lane's bound is its own: a backlog of batches never takes the room of small requests.
+"""
+
+import asyncio
+from collections.abc import Callable
+
+import asyncpg
+import structlog
+
+from postroom.delivery.claim import DueLane, Pool, Queue
+from postroom.delivery.lanes import Lanes
+from postroom.delivery.loading import Loaded, Loader
+from postroom.delivery.slices import LaneKey, Slice
+from postroom.events.codes import StatusCode
+from postroom.intake.backlog import clear_queue
+
+DATABASE_TROUBLE = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
+"""What a database that is away raises; waited out, never passed on."""
+
+_POLL_SECONDS = 1.0
+_TROUBLE_SECONDS = 0.5
+_SMALL_SHARE = 4  # the lane of small requests may hold a quarter of what a lane of batches may
+
+
+class Claimer:
+    """Claims while ``ready()`` is true, and hands what it loaded to ``loaded``."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        queue: Queue,
+        loader: Loader,
+        lanes: Lanes,
+        *,
+        lane_messages: int,
+        slice_size: int,
+        ready: Callable[[], bool],
+        loaded: Callable[[list[Slice], Loaded], None],
+    ) -> None:
+        self._pool = pool
+        self._queue = queue
+        self._loader = loader
+        self._lanes = lanes
+        self._lane_messages = lane_messages
+        self._slice_size = slice_size
+        self._ready = ready
+        self._loaded = loaded
+        self._accounts: dict[int, None] = {}
+        self._wake = asyncio.Event()
+        self._log = structlog.get_logger("delivery")
+
+    def announce(self, account_id: int) -> None:
+        """There is something queued for this business unit."""
+        self._accounts.setdefault(account_id)
+        self._wake.set()
+
+    def wake(self) -> None:
+        """There may be room again, or the relay is back."""
+        self._wake.set()
+
+    def taken(self, key: LaneKey) -> None:
+        """A message left its lane; claims again at half of what the lane may hold."""
+        if self._lanes.waiting(key) == self._capacity(key) // 2:
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Claim until cancelled."""
+        loop = asyncio.get_running_loop()
+        next_poll = loop.time()
+        while True:
+            self._wake.clear()
+            try:
+                if self._ready():
+                    if loop.time() >= next_poll:
+                        next_poll = loop.time() + _POLL_SECONDS
+                        for account_id in await self._queue.accounts_with_work():
+                            self._accounts.setdefault(account_id)
+                    if await self._round():
+                        continue
+            except DATABASE_TROUBLE as error:
+                self._log.warning("claim_waits_for_database", error=repr(error))
+                await asyncio.sleep(_TROUBLE_SECONDS)
+                continue
+            try:
+                async with asyncio.timeout(_POLL_SECONDS):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+
+    async def _round(self) -> bool:
+        """One claim of each business unit that has work; False when there was nothing to claim or no room."""
+        claimed = False
+        for account_id in list(self._accounts):
+            lanes = await self._queue.due_lanes(account_id)
+            if not lanes:
+                self._accounts.pop(account_id, None)
+                continue
+            await self._clear_deleted(lanes)
+            rooms = [(each.key, room) for each in lanes if each.status == "Active" and (room := self._room(each.key))]
+            if not rooms:
+                continue
+            slices = await self._queue.claim(account_id, rooms)
+            if slices:
+                claimed = True
+                await self._load(account_id, slices)
+        return claimed
+
+    async def _load(self, account_id: int, slices: list[Slice]) -> None:
+        try:
+            loaded = await self._loader.load(account_id, slices)
+        except DATABASE_TROUBLE:
+            raise
+        except Exception:
+            # One slice that can't be read must not stop all others: its lease runs out, and it is tried again.
+            self._log.exception("slices_not_loaded", account_id=account_id, slices=[each.slice_id for each in slices])
+        else:
+            self._loaded(slices, loaded)
+
+    async def _clear_deleted(self, lanes: list[DueLane]) -> None:
+        # A send may have been accepted at the moment its definition was deleted.
+        for definition_id in {each.key.definition_id for each in lanes if each.status == "Deleted"}:
+            await clear_queue(
+                self._pool,
+                lanes[0].key.account_id,
+                definition_id,
+                code=StatusCode.V2_TRIGGERED_SEND_DELETED_FROM_QUEUE,
+            )
+
+    def _capacity(self, key: LaneKey) -> int:
+        return self._lane_messages if key.lane else self._lane_messages // _SMALL_SHARE
+
+    def _room(self, key: LaneKey) -> int:
+        """How many slices of a lane may be claimed now."""
+        capacity = self._capacity(key)
+        waiting = self._lanes.waiting(key)
+        if waiting > capacity // 2:
+            return 0
+        room = capacity - waiting
+        return max(1, room // self._slice_size) if key.lane else room

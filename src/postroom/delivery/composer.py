@@ -1,0 +1,52 @@
+"""Composing one claimed message: its context, and the version's plan filled with it.
+
+The same message gives the same bytes on every attempt: everything that goes in comes from its stored rows. Only a
+profile attribute that changed between two attempts can make a difference, where the send itself carries no value.
+"""
+
+from collections.abc import Callable
+
+from postroom.content.attributes import fold_name
+from postroom.content.model import MESSAGE_BUILD_ERROR, Context, Mail, NotComposed
+from postroom.delivery.slices import Message
+from postroom.delivery.versions import Prepared
+
+
+class Composer:
+    """``prepared`` finds the compiled version of a message."""
+
+    def __init__(self, prepared: Callable[[int, int], Prepared | None]) -> None:
+        self._prepared = prepared
+
+    def compose(self, message: Message) -> Mail | NotComposed | None:
+        """The mail, why there is none, or None when the version must be loaded again first."""
+        slice_ = message.slice
+        prepared = self._prepared(slice_.account_id, message.request.version_id)
+        if prepared is None:
+            return None
+        if prepared.plan is None:
+            return NotComposed(MESSAGE_BUILD_ERROR, prepared.problem)
+        contact_id = str(message.contact.contact_id)
+        profile = message.contact.profile
+        context = Context(
+            address=message.address,
+            contact_key=message.contact_key,
+            message_key=message.message_key,
+            attributes=message.attributes,
+            profile={fold_name(name): value for name, value in profile.items()} if profile else profile,
+            system={
+                **prepared.system,
+                "subscriberid": contact_id,
+                "listsubid": contact_id,
+                "_jobsubscriberbatchid": str(message.request.batch_id),
+            },
+            accepted_at=slice_.accepted_at,
+            message_id=message_id(message, prepared),
+        )
+        return prepared.plan.compose(context)
+
+
+def message_id(message: Message, prepared: Prepared) -> str:
+    """``position.request.account@sender-domain``: unique, stable over attempts, and traceable to its row."""
+    slice_ = message.slice
+    return f"{message.position}.{slice_.request_id.hex}.{slice_.account_id}@{prepared.domain}"

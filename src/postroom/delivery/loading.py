@@ -1,0 +1,162 @@
+"""From claimed slices to messages ready to compose: rows, request attributes and contacts, a few queries a claim.
+
+A message that may not go out at all ends here: `Unsendable` carries its status code. So does one whose attributes
+can't be read, which the accept checks by grammar only (a number of 400 digits is JSON and is no number).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import asyncpg
+import msgspec
+
+from postroom.audience.contacts import Contact, Wanted, profile_attributes, resolve_contacts
+from postroom.catalog.versions import Version
+from postroom.content.attributes import fold_name, merge_attributes
+from postroom.delivery.claim import Pool, Queue
+from postroom.delivery.slices import Message, Request, Slice
+from postroom.delivery.versions import Versions
+from postroom.events.codes import StatusCode
+from postroom.intake.keys import fold_key
+
+_ATTRIBUTES = msgspec.json.Decoder(dict[str, object])
+
+
+@dataclass(frozen=True, slots=True)
+class Unsendable:
+    """A message that ends without an attempt."""
+
+    slice: Slice
+    position: int
+    code: StatusCode
+    reason: str
+    contact_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A claim with its messages. Both lists together are all that was unfinished of its slices."""
+
+    messages: list[Message]
+    unsendable: list[Unsendable]
+
+
+class Loader:
+    """Loads the messages of one business unit's claimed slices."""
+
+    def __init__(self, pool: Pool, queue: Queue, versions: Versions) -> None:
+        self._pool = pool
+        self._queue = queue
+        self._versions = versions
+
+    async def load(self, account_id: int, slices: Sequence[Slice]) -> Loaded:
+        """Sets ``outstanding`` of each slice to the number of its unfinished messages."""
+        rows = await self._queue.message_rows(account_id, slices)
+        requests = {
+            row["request_id"]: Request(
+                row["request_id"], row["version_id"], row["batch_id"], _decode(row["attributes"])
+            )
+            for row in await self._queue.request_rows(account_id, slices)
+        }
+        versions = {
+            version_id: await self._versions.version(account_id, version_id)
+            for version_id in {request.version_id for request in requests.values()}
+        }
+        claim = _Claim({each.slice_id: each for each in slices}, requests, versions)
+        declared = {fold_name(name): name for name in await profile_attributes(self._pool, account_id)}
+        claim.read(rows, declared)
+        contacts = await resolve_contacts(self._pool, account_id, claim.wanted)
+        for each in slices:
+            each.outstanding = 0
+        for row in rows:
+            claim.by_slice[row["slice_id"]].outstanding += 1
+        return claim.ready(contacts)
+
+
+class _Claim:
+    """One claim while it is being put together."""
+
+    def __init__(
+        self, by_slice: Mapping[int, Slice], requests: Mapping[object, Request], versions: Mapping[int, Version]
+    ) -> None:
+        self.by_slice = by_slice
+        self._requests = requests
+        self._versions = versions
+        self._rows: list[tuple[asyncpg.Record, Slice, Request, dict[str, object], str]] = []
+        self._unsendable: list[Unsendable] = []
+        self.wanted: list[Wanted] = []
+
+    def read(self, rows: Sequence[asyncpg.Record], declared: Mapping[str, str]) -> None:
+        """Decode every row's attributes and say which contacts are needed."""
+        for row in rows:
+            slice_ = self.by_slice[row["slice_id"]]
+            request = self._requests[slice_.request_id]
+            own = _decode(row["attributes"])
+            if own is None or request.attributes is None:
+                self._unsendable.append(
+                    Unsendable(
+                        slice_, row["position"], StatusCode.INVALID_ATTRIBUTE_VALUE, "the attributes can't be read"
+                    )
+                )
+                continue
+            attributes = merge_attributes(request.attributes, own)
+            version = self._versions[request.version_id]
+            folded = fold_key(row["contact_key"])
+            self._rows.append((row, slice_, request, attributes, folded))
+            self.wanted.append(
+                Wanted(
+                    folded_key=folded,
+                    contact_key=row["contact_key"],
+                    address=row["address"],
+                    profile={declared[name]: attributes[name] for name in declared.keys() & attributes.keys()},
+                    create=version.auto_add_subscriber,
+                    update=version.update_subscriber,
+                )
+            )
+
+    def ready(self, contacts: Mapping[str, Contact]) -> Loaded:
+        """Every row as a message to compose or as one that ends here."""
+        messages = []
+        for row, slice_, request, attributes, folded in self._rows:
+            contact = contacts.get(folded)
+            refusal = _refusal(contact, row["address"], self._versions[request.version_id])
+            if refusal is not None:
+                code, reason = refusal
+                contact_id = None if contact is None else contact.contact_id
+                self._unsendable.append(Unsendable(slice_, row["position"], code, reason, contact_id))
+                continue
+            assert contact is not None
+            messages.append(
+                Message(
+                    slice=slice_,
+                    position=row["position"],
+                    message_key=row["message_key"],
+                    contact_key=row["contact_key"],
+                    address=row["address"],
+                    attributes=attributes,
+                    request=request,
+                    contact=contact,
+                )
+            )
+        return Loaded(messages, self._unsendable)
+
+
+def _refusal(contact: Contact | None, address: str, version: Version) -> tuple[StatusCode, str] | None:
+    if contact is None:
+        return StatusCode.NO_ALL_SUBSCRIBERS_LIST_ENTRY, "the contact is unknown and autoAddSubscriber is false"
+    if contact.status == "Held":
+        return StatusCode.HELD, "the contact is held"
+    if contact.status == "Deleted":
+        return StatusCode.SUBSCRIBER_DELETED, "the contact is deleted"
+    if not version.update_subscriber and contact.address != address:
+        return StatusCode.EMAIL_ADDRESS_MISMATCH, "the contact has another address and updateSubscriber is false"
+    return None
+
+
+def _decode(attributes: str | None) -> dict[str, object] | None:
+    if attributes is None:
+        return {}
+    try:
+        return _ATTRIBUTES.decode(attributes)
+    except msgspec.DecodeError:
+        return None

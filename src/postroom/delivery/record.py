@@ -1,0 +1,144 @@
+"""What an outcome means for its message: the event it becomes, and whether the message is tried again.
+
+    Sent      sent
+    Refused   not_sent 101
+    Deferred  deferred, again later; not_sent 139 when the message is too old for another attempt
+    Unknown   unknown, then as Deferred: the same bytes go out again
+    Skipped   not_sent 101
+
+A message that can't be composed or may not be sent is not_sent with the code that says why.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from postroom.delivery.outcome import Deferred, Outcome, Sent, Unknown
+from postroom.delivery.retry import RetrySchedule
+from postroom.delivery.slices import Message, Slice
+from postroom.events.codes import StatusCode
+from postroom.events.log import Event, EventKind
+
+
+class Settlement(Protocol):
+    """Where events go; the Settler, or a list in a test."""
+
+    def record(self, slice_: Slice, event: Event) -> None: ...
+
+    def finish(self, slice_: Slice, due_at: datetime | None) -> None: ...
+
+
+class Detail(msgspec.Struct, omit_defaults=True, frozen=True):
+    """The evidence of an event, stored as JSON."""
+
+    code: int | None = None
+    enhanced: str = ""
+    reply: str = ""
+    reason: str = ""
+    stage: str = ""
+    host: str = ""
+    address: str = ""
+    tls: str = ""
+    attempt: int = 1
+    refused: tuple[tuple[str, str], ...] = ()
+
+
+class Recorder:
+    """Turns outcomes into events and keeps count of each slice. ``now`` is UTC; ``rand`` gives [0, 1)."""
+
+    def __init__(
+        self,
+        settlement: Settlement,
+        schedule: RetrySchedule,
+        *,
+        now: Callable[[], datetime],
+        rand: Callable[[], float],
+    ) -> None:
+        self._settlement = settlement
+        self._schedule = schedule
+        self._now = now
+        self._rand = rand
+        self._encode = msgspec.json.Encoder().encode
+
+    def outcome(self, message: Message, outcome: Outcome) -> None:
+        """Settle one attempt."""
+        slice_ = message.slice
+        detail = Detail(
+            code=outcome.code,
+            enhanced=outcome.enhanced,
+            reply=outcome.text,
+            stage="" if isinstance(outcome, Sent) else outcome.stage,
+            host=outcome.host,
+            address=outcome.address,
+            tls=outcome.tls,
+            attempt=slice_.attempt + 1,
+            refused=outcome.refused_recipients,
+        )
+        contact_id = message.contact.contact_id
+        if isinstance(outcome, Sent):
+            self._final(slice_, message.position, "sent", contact_id, None, detail)
+        elif isinstance(outcome, Deferred | Unknown):
+            self._again(
+                slice_, message.position, contact_id, detail, "unknown" if isinstance(outcome, Unknown) else "deferred"
+            )
+        else:
+            self._final(slice_, message.position, "not_sent", contact_id, StatusCode.FAILURE, detail)
+
+    def unsendable(self, slice_: Slice, position: int, code: int, reason: str, contact_id: int | None = None) -> None:
+        """End a message without an attempt."""
+        self._final(slice_, position, "not_sent", contact_id, code, Detail(reason=reason, attempt=slice_.attempt))
+
+    def empty(self, slice_: Slice) -> None:
+        """A slice without one unfinished message is over."""
+        self._settlement.finish(slice_, None)
+
+    def _again(self, slice_: Slice, position: int, contact_id: int, detail: Detail, kind: EventKind) -> None:
+        now = self._now()
+        if slice_.retry_at is None:
+            # One time for the whole slice: what was deferred together is claimed together.
+            slice_.retry_at = self._schedule.next_attempt(slice_.accepted_at, slice_.attempt + 1, now, self._rand)
+        if slice_.retry_at is None:
+            self._final(slice_, position, "not_sent", contact_id, StatusCode.TIMED_OUT_IN_QUEUE, detail)
+            return
+        slice_.deferred.append(position)
+        self._record(slice_, position, kind, contact_id, None, detail, now)
+        self._count(slice_)
+
+    def _final(
+        self, slice_: Slice, position: int, kind: EventKind, contact_id: int | None, code: int | None, detail: Detail
+    ) -> None:
+        self._record(slice_, position, kind, contact_id, code, detail, self._now())
+        self._count(slice_)
+
+    def _record(
+        self,
+        slice_: Slice,
+        position: int,
+        kind: EventKind,
+        contact_id: int | None,
+        code: int | None,
+        detail: Detail,
+        now: datetime,
+    ) -> None:
+        self._settlement.record(
+            slice_,
+            Event(
+                slice_.account_id,
+                now.date(),
+                now,
+                slice_.request_id,
+                position,
+                slice_.definition_id,
+                kind,
+                contact_id,
+                code,
+                self._encode(detail).decode(),
+            ),
+        )
+
+    def _count(self, slice_: Slice) -> None:
+        slice_.outstanding -= 1
+        if slice_.outstanding == 0:
+            self._settlement.finish(slice_, slice_.retry_at)

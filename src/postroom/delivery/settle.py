@@ -1,0 +1,186 @@
+"""Settling: outcomes become events, and finished slices leave the queue (design: crash rules 3, 5).
+
+Outcomes are collected for some milliseconds and written in one transaction per business unit: events appended by
+COPY, finished slices deleted, deferred messages queued again as new slices. The transaction holds only slices
+whose fencing number is still ours; what belongs to a lost slice is dropped and told to the log, since the worker
+that has it now will settle it.
+
+A settlement that the database did not take is tried again until it does: an outcome is never forgotten while the
+process lives. If the answer to a commit was lost, the repeat finds its events in the log and does not write them
+twice.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeAlias
+
+import asyncpg
+import structlog
+from asyncpg.pool import PoolConnectionProxy
+
+from postroom.delivery.slices import Slice
+from postroom.events.log import Event, append_events
+
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
+
+_STILL_OURS = """
+select queue.slice_id
+from unnest($2::bigint[], $3::bigint[]) as held(slice_id, fence)
+join queue on queue.account_id = $1 and queue.slice_id = held.slice_id and queue.fence = held.fence
+for update of queue
+"""
+
+_DELETE = "delete from queue where account_id = $1 and slice_id = any($2::bigint[])"
+
+_REQUEUE = """
+insert into queue (account_id, definition_id, lane, request_id, accepted_on, first_position, last_position,
+                   positions, attempt, accepted_at, due_at)
+select account_id, definition_id, lane, request_id, accepted_on, $4, $5, $3, attempt + 1, accepted_at, $6
+from queue
+where account_id = $1 and slice_id = $2
+"""
+
+_LOGGED = """
+select e.request_id, e.position
+from unnest($2::uuid[], $3::integer[]) as written(request_id, position)
+join event e on e.account_id = $1 and e.request_id = written.request_id and e.position = written.position
+where e.kind in ('sent', 'not_sent')
+"""
+
+_FLUSH_AT = 1_000
+_RETRY_SECONDS = (0.1, 0.5, 1.0, 2.0)
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What is to be settled of one business unit."""
+
+    events: list[tuple[Slice, Event]] = field(default_factory=list)
+    over: dict[Slice, datetime | None] = field(default_factory=dict)
+    """Slices with an outcome for every message, and when their deferred messages are due."""
+
+
+class Settler:
+    """Collects outcomes and writes them. ``settled`` is called with each slice that has left the queue."""
+
+    def __init__(self, pool: Pool, *, interval: float, settled: Callable[[Slice], None]) -> None:
+        self._pool = pool
+        self._interval = interval
+        self._settled = settled
+        self._batches: dict[int, _Batch] = {}
+        self._pending = 0
+        self._filled = asyncio.Event()
+        self._full = asyncio.Event()
+        self._closing = False
+        self._task: asyncio.Task[None] | None = None
+        self._log = structlog.get_logger("delivery")
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run())
+
+    async def close(self) -> None:
+        """Write what is left, then stop. Waits for the database if it is away."""
+        self._closing = True
+        self._filled.set()
+        self._full.set()
+        if self._task is not None:
+            await self._task
+
+    def record(self, slice_: Slice, event: Event) -> None:
+        """Add one event of a slice."""
+        self._batch(slice_.account_id).events.append((slice_, event))
+        self._pending += 1
+        self._filled.set()
+        if self._pending >= _FLUSH_AT:
+            self._full.set()
+
+    def finish(self, slice_: Slice, due_at: datetime | None) -> None:
+        """Every message of the slice has its outcome; those in ``slice_.deferred`` are due again at ``due_at``."""
+        self._batch(slice_.account_id).over[slice_] = due_at
+        self._filled.set()
+
+    def _batch(self, account_id: int) -> _Batch:
+        batch = self._batches.get(account_id)
+        if batch is None:
+            batch = self._batches[account_id] = _Batch()
+        return batch
+
+    async def _run(self) -> None:
+        while True:
+            await self._filled.wait()
+            if not self._batches:
+                if self._closing:
+                    return
+                self._filled.clear()
+                continue
+            if not self._closing and self._pending < _FLUSH_AT:
+                try:
+                    async with asyncio.timeout(self._interval):
+                        await self._full.wait()
+                except TimeoutError:
+                    pass
+            batches, self._batches = self._batches, {}
+            self._pending = 0
+            self._full.clear()
+            if not self._closing:
+                self._filled.clear()
+            for account_id, batch in batches.items():
+                await self._settle_for_sure(account_id, batch)
+
+    async def _settle_for_sure(self, account_id: int, batch: _Batch) -> None:
+        tries = 0
+        while True:
+            try:
+                await self._settle(account_id, batch, again=tries > 0)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+                wait = _RETRY_SECONDS[min(tries, len(_RETRY_SECONDS) - 1)]
+                self._log.warning(
+                    "settlement_waits_for_database", messages=len(batch.events), retry_in=wait, error=repr(error)
+                )
+                tries += 1
+                await asyncio.sleep(wait)
+            else:
+                for slice_ in batch.over:
+                    self._settled(slice_)
+                return
+
+    async def _settle(self, account_id: int, batch: _Batch, *, again: bool) -> None:
+        touched = {slice_.slice_id: slice_ for slice_, _ in batch.events}
+        touched.update((slice_.slice_id, slice_) for slice_ in batch.over)
+        async with self._pool.acquire() as connection, connection.transaction():
+            rows = await connection.fetch(
+                _STILL_OURS, account_id, list(touched), [slice_.fence for slice_ in touched.values()]
+            )
+            ours = {row["slice_id"] for row in rows}
+            events = [event for slice_, event in batch.events if slice_.slice_id in ours]
+            if again:
+                events = await self._without_logged(connection, account_id, events)
+            if events:
+                await append_events(connection, events)
+            over = {slice_: due_at for slice_, due_at in batch.over.items() if slice_.slice_id in ours}
+            for slice_, due_at in over.items():
+                if slice_.deferred:
+                    positions = sorted(slice_.deferred)
+                    await connection.execute(
+                        _REQUEUE, account_id, slice_.slice_id, positions, positions[0], positions[-1], due_at
+                    )
+            if over:
+                await connection.execute(_DELETE, account_id, [slice_.slice_id for slice_ in over])
+        for slice_id, slice_ in touched.items():
+            if slice_id not in ours and not again:
+                slice_.lost = True
+                self._log.warning(
+                    "lease_lost_before_settlement",
+                    request_id=str(slice_.request_id),
+                    messages=sum(1 for owner, _ in batch.events if owner is slice_),
+                )
+
+    async def _without_logged(self, connection: Connection, account_id: int, events: list[Event]) -> list[Event]:
+        rows = await connection.fetch(
+            _LOGGED, account_id, [event.request_id for event in events], [event.position for event in events]
+        )
+        logged = {(row["request_id"], row["position"]) for row in rows}
+        return [event for event in events if (event.request_id, event.position) not in logged]

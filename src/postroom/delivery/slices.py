@@ -1,0 +1,73 @@
+"""The worker's side of the queue: a claimed slice and its messages.
+
+A slice is held under a lease until ``valid_until`` on the loop's clock. No attempt begins after that: by then
+another worker may own the slice. ``outstanding`` counts messages without an outcome; at zero the slice is over
+and its settlement deletes it.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from postroom.audience.contacts import Contact
+
+
+class LaneKey(NamedTuple):
+    """What takes turns: small requests and batches of each definition of each business unit."""
+
+    account_id: int
+    definition_id: UUID
+    lane: int
+
+
+@dataclass(slots=True, eq=False)
+class Slice:
+    """One claimed row of the queue."""
+
+    account_id: int
+    slice_id: int
+    fence: int
+    definition_id: UUID
+    lane: int
+    request_id: UUID
+    accepted_on: date
+    accepted_at: datetime
+    attempt: int
+    valid_until: float
+    outstanding: int = 0
+    deferred: list[int] = field(default_factory=list)
+    """Positions to be tried again, when all others have their outcome."""
+    retry_at: datetime | None = None
+    """When the deferred ones are due; None while nothing was deferred."""
+    lost: bool = False
+    """The lease went to somebody else; nothing of it may begin or be settled any more."""
+
+    @property
+    def key(self) -> LaneKey:
+        return LaneKey(self.account_id, self.definition_id, self.lane)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the messages of one send request have in common."""
+
+    request_id: UUID
+    version_id: int
+    batch_id: int
+    attributes: dict[str, object] | None
+
+
+@dataclass(slots=True, eq=False)
+class Message:
+    """One message of a claimed slice, with everything its composition needs."""
+
+    slice: Slice
+    position: int
+    message_key: str
+    contact_key: str
+    address: str
+    attributes: dict[str, object]
+    """Folded names; the recipient's over the request's."""
+    request: Request
+    contact: Contact

@@ -1,0 +1,120 @@
+"""Definition versions as the worker holds them: compiled once, kept while they are in use.
+
+Versions are immutable, so nothing here is ever out of date but the facts about the business unit, which are read
+again when an entry is `_FRESH_SECONDS` old.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
+
+import asyncpg
+
+from postroom.catalog.versions import Version, load_version
+from postroom.content.address import parse_address
+from postroom.content.compiler import Plan, compile_content
+from postroom.content.model import ContentRejected
+
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+MissingName: TypeAlias = Literal["fail", "empty", "keep"]
+
+_FRESH_SECONDS = 60.0
+_KEPT = 1_000
+
+_FACTS = """
+select a.name, a.street, a.city, a.state, a.postal_code, a.country, l.name as list_name, d.name as definition_name
+from account a
+left join list l on l.account_id = $1 and l.list_id = $2
+left join definition d on d.account_id = $1 and d.definition_id = $3
+where a.account_id = $1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who a mail is from when the definition's classification names nobody."""
+
+    name: str
+    address: str
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A version with its plan, or with the reason why it has none, and its system strings (ampscript.md §10)."""
+
+    version: Version
+    plan: Plan | None
+    problem: str
+    system: dict[str, str]
+    domain: str
+    """The right-hand side of its Message-IDs: the sender's domain."""
+    loaded_at: float
+
+
+class Versions:
+    """Loads and compiles versions; ``clock`` is the loop's, in seconds."""
+
+    def __init__(self, pool: Pool, *, sender: Sender, missing_name: MissingName, clock: Callable[[], float]) -> None:
+        self._pool = pool
+        self._sender = sender
+        self._missing_name: MissingName = missing_name
+        self._clock = clock
+        self._prepared: OrderedDict[tuple[int, int], Prepared] = OrderedDict()
+
+    async def version(self, account_id: int, version_id: int) -> Version:
+        """The version, compiled and at hand for `prepared` from now on."""
+        key = (account_id, version_id)
+        prepared = self._prepared.get(key)
+        now = self._clock()
+        if prepared is None:
+            prepared = self._compile(await load_version(self._pool, account_id, version_id))
+            self._prepared[key] = prepared
+            while len(self._prepared) > _KEPT:
+                self._prepared.popitem(last=False)
+        self._prepared.move_to_end(key)
+        if now - prepared.loaded_at > _FRESH_SECONDS:
+            prepared.system = await self._system(prepared.version)
+            prepared.loaded_at = now
+        return prepared.version
+
+    def prepared(self, account_id: int, version_id: int) -> Prepared | None:
+        """What `version` made ready; None when so many others came since that it was let go."""
+        return self._prepared.get((account_id, version_id))
+
+    def _compile(self, version: Version) -> Prepared:
+        content = version.content
+        if not content.from_address:
+            content = replace(content, from_address=self._sender.address)
+        if not content.from_name:
+            content = replace(content, from_name=self._sender.name)
+        plan, problem = None, ""
+        try:
+            plan = compile_content(content, missing_name=self._missing_name)
+        except ContentRejected as rejected:
+            problem = str(rejected)
+        sender = parse_address(content.from_address)
+        domain = self._sender.address.rpartition("@")[2] if sender is None else sender.domain
+        return Prepared(version, plan, problem, system={}, domain=domain, loaded_at=float("-inf"))
+
+    async def _system(self, version: Version) -> dict[str, str]:
+        row = await self._pool.fetchrow(_FACTS, version.account_id, version.list_id, version.definition_id)
+        if row is None:
+            return {}
+        return {
+            "memberid": str(version.account_id),
+            "member_busname": row["name"],
+            "member_addr": row["street"],
+            "member_city": row["city"],
+            "member_state": row["state"],
+            "member_postalcode": row["postal_code"],
+            "member_country": row["country"],
+            "listid": str(version.list_id),
+            "list_": row["list_name"] or "",
+            "_listname": row["list_name"] or "",
+            "jobid": str(version.version_id),
+            "emailname_": row["definition_name"] or "",
+            "_emailid": str(version.version_id),
+            "replyname": version.content.from_name or self._sender.name,
+            "replyemailaddress": version.content.reply_to or version.content.from_address or self._sender.address,
+        }

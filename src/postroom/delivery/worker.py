@@ -1,0 +1,258 @@
+"""The delivery worker: claims slices, hands messages to the relay's connections one by one, settles outcomes.
+
+    claim -> load -> lanes -> compose -> SMTP -> settle
+
+Connections pull: a message is composed at the moment a connection is free for it. While the relay is away
+nothing more is claimed. No attempt begins on a slice whose lease may have run out.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+
+import structlog
+
+from postroom.content.model import NotComposed
+from postroom.delivery.claim import Pool, Queue
+from postroom.delivery.claimer import DATABASE_TROUBLE, Claimer
+from postroom.delivery.composer import Composer
+from postroom.delivery.job import Job
+from postroom.delivery.lanes import Lanes
+from postroom.delivery.loading import Loaded, Loader
+from postroom.delivery.outcome import Deferred, Outcome
+from postroom.delivery.record import Recorder
+from postroom.delivery.retry import RetrySchedule
+from postroom.delivery.settle import Settler
+from postroom.delivery.slices import Message, Slice
+from postroom.delivery.smtp.pool import SmtpPool
+from postroom.delivery.smtp.target import SmtpTarget
+from postroom.delivery.versions import MissingName, Sender, Versions
+from postroom.events.codes import StatusCode
+from postroom.intake.backlog import expire_queue
+
+_LEASE_MARGIN_SECONDS = 2.0
+_EXPIRY_SECONDS = 15.0
+_STOP_GRACE_SECONDS = 10.0
+_TROUBLE_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerOptions:
+    """How one worker works; durations as timedelta, sizes in messages unless named otherwise."""
+
+    owner: str
+    replaces: str | None
+    target: SmtpTarget
+    connections: int
+    helo: str
+    sender: Sender
+    missing_name: MissingName
+    lease: timedelta
+    settle_interval: timedelta
+    lane_messages: int
+    slice_size: int
+    schedule: RetrySchedule
+    inactive_age: timedelta
+    """How long messages wait for a definition that is not active."""
+
+
+class Worker:
+    """One worker on one event loop. ``run`` until ``stop`` is set; everything begun is then finished or given back."""
+
+    def __init__(self, pool: Pool, options: WorkerOptions, *, rand: Callable[[], float]) -> None:
+        loop = asyncio.get_running_loop()
+        self._pool = pool
+        self._options = options
+        self._clock = loop.time
+        self._lanes = Lanes()
+        self._held: dict[Slice, None] = {}
+        self._queue = Queue(pool, owner=options.owner, lease=options.lease, clock=loop.time)
+        self._versions = Versions(pool, sender=options.sender, missing_name=options.missing_name, clock=loop.time)
+        self._composer = Composer(self._versions.prepared)
+        self._settler = Settler(
+            pool, interval=options.settle_interval.total_seconds(), settled=lambda slice_: self._held.pop(slice_, None)
+        )
+        self._recorder = Recorder(self._settler, options.schedule, now=lambda: datetime.now(UTC), rand=rand)
+        self._smtp = SmtpPool(
+            options.target,
+            size=options.connections,
+            take=self._take,
+            helo=options.helo,
+            on_unavailable=self._relay_away,
+            on_available=self._relay_back,
+            rand=rand,
+        )
+        self._claimer = Claimer(
+            pool,
+            self._queue,
+            Loader(pool, self._queue, self._versions),
+            self._lanes,
+            lane_messages=options.lane_messages,
+            slice_size=options.slice_size,
+            ready=lambda: self._smtp.available,
+            loaded=self._loaded,
+        )
+        self._background: set[asyncio.Task[None]] = set()
+        self._log = structlog.get_logger("delivery").bind(owner=options.owner)
+
+    @property
+    def announce(self) -> Callable[[int], None]:
+        """Call it with an account that has something queued."""
+        return self._claimer.announce
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until ``stop`` is set. Raises only what no waiting can mend."""
+        if self._options.replaces is not None:
+            await self._queue.release_owner(self._options.replaces)
+        self._settler.start()
+        loops = [
+            asyncio.create_task(self._claimer.run()),
+            asyncio.create_task(self._renew_leases()),
+            asyncio.create_task(self._expire()),
+        ]
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait([stopping, *loops], return_when=asyncio.FIRST_COMPLETED)
+            for each in loops:
+                if each.done():
+                    each.result()
+        finally:
+            stopping.cancel()
+            for each in (*loops, *self._background):
+                each.cancel()
+            await asyncio.gather(*loops, *self._background, return_exceptions=True)
+            await self._finish()
+
+    async def _finish(self) -> None:
+        await self._smtp.close(_STOP_GRACE_SECONDS)
+        self._lanes.drain()
+        # Settled before released: whoever claims the rest must see what is done.
+        await self._settler.close()
+        try:
+            await self._queue.release_owner(self._options.owner)
+        except DATABASE_TROUBLE as error:
+            self._log.warning("leases_not_released", slices=len(self._held), error=repr(error))
+
+    # -- from the claimer
+
+    def _loaded(self, slices: list[Slice], loaded: Loaded) -> None:
+        for each in slices:
+            self._held[each] = None
+            if each.outstanding == 0:
+                self._recorder.empty(each)
+        for unsendable in loaded.unsendable:
+            self._recorder.unsendable(
+                unsendable.slice, unsendable.position, unsendable.code, unsendable.reason, unsendable.contact_id
+            )
+        for key, messages in groupby(loaded.messages, key=lambda message: message.slice.key):
+            self._lanes.offer(key, messages)
+        self._smtp.wake()
+
+    # -- from the SMTP pool
+
+    def _take(self) -> Job | None:
+        while (message := self._lanes.take()) is not None:
+            slice_ = message.slice
+            if slice_.lost:
+                continue
+            if self._clock() > slice_.valid_until - _LEASE_MARGIN_SECONDS:
+                # The database was away for as long as the lease. The renewal tells whether it is still ours.
+                self._lanes.put_back(slice_.key, message)
+                return None
+            mail = self._composer.compose(message)
+            if mail is None:
+                self._start(self._reload(message))
+                continue
+            self._claimer.taken(slice_.key)
+            if isinstance(mail, NotComposed):
+                self._recorder.unsendable(
+                    slice_, message.position, mail.status_code, mail.reason, message.contact.contact_id
+                )
+                continue
+            return Job(message, mail, self._finished)
+        return None
+
+    def _finished(self, message: Message, outcome: Outcome) -> None:
+        if message.slice.lost:
+            self._log.warning("lease_lost_during_attempt", message_key=message.message_key, outcome=repr(outcome))
+        elif isinstance(outcome, Deferred) and outcome.stage == "connect":
+            # The relay was not reached: no attempt at this message was made.
+            self._lanes.put_back(message.slice.key, message)
+        else:
+            self._recorder.outcome(message, outcome)
+
+    def _relay_away(self, outcome: Deferred, retry_in: float) -> None:
+        self._log.warning(
+            "relay_unavailable", relay=str(self._options.target), reply=outcome.text, retry_in=round(retry_in, 1)
+        )
+
+    def _relay_back(self) -> None:
+        self._log.info("relay_available", relay=str(self._options.target))
+        self._claimer.wake()
+        self._smtp.wake()
+
+    async def _reload(self, message: Message) -> None:
+        try:
+            await self._versions.version(message.slice.account_id, message.request.version_id)
+        except DATABASE_TROUBLE as error:
+            self._log.warning("version_waits_for_database", error=repr(error))
+            await asyncio.sleep(_TROUBLE_SECONDS)
+        self._lanes.put_back(message.slice.key, message)
+        self._smtp.wake()
+
+    # -- leases
+
+    async def _renew_leases(self) -> None:
+        interval = self._options.lease.total_seconds() / 3
+        while True:
+            await asyncio.sleep(interval)
+            try:
+                held = [slice_ for slice_ in self._held if not slice_.lost]
+                for _, group in groupby(sorted(held, key=_by_account), key=_by_account):
+                    await self._queue.renew(list(group))
+            except DATABASE_TROUBLE as error:
+                self._log.warning("leases_not_renewed", error=repr(error))
+                continue
+            for slice_ in [slice_ for slice_ in self._held if slice_.lost]:
+                del self._held[slice_]
+            self._smtp.wake()
+
+    async def _expire(self) -> None:
+        while True:
+            try:
+                now = datetime.now(UTC)
+                for account_id in await self._queue.accounts_with_work():
+                    expired = await expire_queue(
+                        self._pool,
+                        account_id,
+                        inactive_before=now - self._options.inactive_age,
+                        any_before=now - self._options.schedule.max_age - timedelta(minutes=1),
+                    )
+                    if expired:
+                        self._log.warning("expired_in_queue", account_id=account_id, messages=expired)
+            except DATABASE_TROUBLE as error:
+                self._log.warning("expiry_waits_for_database", error=repr(error))
+            if not self._smtp.available:
+                self._expire_waiting(datetime.now(UTC) - self._options.schedule.max_age)
+            await asyncio.sleep(_EXPIRY_SECONDS)
+
+    def _expire_waiting(self, accepted_before: datetime) -> None:
+        """End what became too old here while the relay is away."""
+        for message in self._lanes.drain():
+            if message.slice.accepted_at < accepted_before:
+                self._recorder.unsendable(
+                    message.slice, message.position, StatusCode.TIMED_OUT_IN_QUEUE, "the relay can't be reached"
+                )
+            else:
+                self._lanes.offer(message.slice.key, (message,))
+
+    def _start(self, coroutine: Coroutine[object, None, None]) -> None:
+        task = asyncio.ensure_future(coroutine)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+
+def _by_account(slice_: Slice) -> int:
+    return slice_.account_id
