@@ -56,7 +56,7 @@ class Deferred(Attempt):
 
 @dataclass(frozen=True, slots=True)
 class Refused(Attempt):
-    """Not sent and final. ``address`` is empty when we refused it ourselves."""
+    """Not sent and final. ``text`` begins with "not sent:" when we refused it ourselves."""
 
 
 @dataclass(frozen=True, slots=True)

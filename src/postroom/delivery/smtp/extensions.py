@@ -1,0 +1,54 @@
+"""What a peer said it can do in its answer to EHLO (RFC 5321 §4.1.1.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+from postroom.delivery.smtp.reply import Reply
+
+
+@dataclass(frozen=True, slots=True)
+class Extensions:
+    """The extensions this client makes use of; all absent after a HELO."""
+
+    pipelining: bool = False
+    """RFC 2920."""
+    size: bool = False
+    """RFC 1870: the size may be said with MAIL."""
+    size_limit: int = 0
+    """Largest message in bytes; 0: no limit known."""
+    eight_bit: bool = False
+    """8BITMIME, RFC 6152."""
+    smtputf8: bool = False
+    """RFC 6531."""
+    enhanced_codes: bool = False
+    """ENHANCEDSTATUSCODES, RFC 2034."""
+    starttls: bool = False
+    """RFC 3207."""
+    auth: frozenset[str] = frozenset()
+    """Names of the login mechanisms (RFC 4954), in capitals."""
+
+    @classmethod
+    def of(cls, reply: Reply) -> Self:
+        """Read the reply to EHLO. Lines that make no sense are passed over."""
+        words: dict[str, list[str]] = {}
+        auth: set[str] = set()
+        for line in reply.lines[1:]:
+            # "AUTH=LOGIN" is what servers wrote before the standard was one; some still do, beside AUTH.
+            keyword, *arguments = line.decode("ascii", "replace").upper().replace("AUTH=", "AUTH ").split() or [""]
+            if keyword == "AUTH":
+                auth.update(arguments)
+            words[keyword] = arguments
+        size = words.get("SIZE")
+        limit = size[0] if size else ""
+        return cls(
+            pipelining="PIPELINING" in words,
+            size=size is not None,
+            size_limit=int(limit) if limit.isascii() and limit.isdigit() and len(limit) <= 18 else 0,
+            eight_bit="8BITMIME" in words,
+            smtputf8="SMTPUTF8" in words,
+            enhanced_codes="ENHANCEDSTATUSCODES" in words,
+            starttls="STARTTLS" in words,
+            auth=frozenset(auth),
+        )

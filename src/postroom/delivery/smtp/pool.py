@@ -1,0 +1,357 @@
+"""Connections to one SMTP target, each pulling its next job when it is free.
+
+The claimer hands over nothing: it gives a ``take`` function and calls ``wake()`` when there may be work.
+On the way of a message there is no task, no future and no timer: a reply arrives, the job is finished,
+the next one is taken and written, in one callback.
+
+Failure rules
+- Every job taken is finished exactly once, whatever happens.
+- A target that cannot be reached, or whose greeting, EHLO, TLS or login fails, is *unavailable*: jobs
+  taken but not begun are finished as ``Deferred(stage="connect")``, ``take`` is not called, and one probe
+  connection at a time tries again with exponential back-off.
+- While other connections work, a failed one is taken as a limit of the peer (too many connections): the
+  pool stays available with those it has and tries to grow again after the same back-off.
+- A job whose first command on a reused connection got no answer (or 421) goes out once more on a fresh
+  one: the peer had closed the connection for idleness, which is no attempt.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+import ssl
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from postroom.delivery.outcome import Deferred, Outcome
+from postroom.delivery.smtp.connection import Connection, Job
+from postroom.delivery.smtp.session import Session
+from postroom.delivery.smtp.target import SmtpTarget, TlsMode
+from postroom.delivery.smtp.timeouts import Timeouts
+
+__all__ = ["Job", "SmtpPool"]
+
+FIRST_BACKOFF: Final = 0.5
+LONGEST_BACKOFF: Final = 60.0
+CLEARTEXT_SECONDS: Final = 600.0
+
+_HELO = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
+
+
+class SmtpPool:
+    """Up to ``size`` connections to ``target``; use it on one event loop only.
+
+    ``take`` gives the next job or None. ``on_unavailable(outcome, retry_in)`` is called with the failure
+    and the seconds until the next probe each time the target is found unavailable, ``on_available()``
+    when it is back. ``helo`` is our own name for EHLO. ``context`` replaces the TLS context made from
+    ``target.tls``. ``rand`` gives numbers in [0, 1).
+    """
+
+    def __init__(
+        self,
+        target: SmtpTarget,
+        *,
+        size: int,
+        take: Callable[[], Job | None],
+        helo: str = "localhost",
+        on_unavailable: Callable[[Deferred, float], None] | None = None,
+        on_available: Callable[[], None] | None = None,
+        idle_seconds: float = 10.0,
+        max_messages_per_connection: int = 1000,
+        timeouts: Timeouts | None = None,
+        context: ssl.SSLContext | None = None,
+        rand: Callable[[], float] = random.random,
+        loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        if size < 1 or max_messages_per_connection < 1 or idle_seconds <= 0:
+            raise ValueError(
+                f"size={size}, max_messages_per_connection={max_messages_per_connection}, "
+                f"idle_seconds={idle_seconds}: each must be above 0"
+            )
+        if _HELO.fullmatch(helo) is None:
+            raise ValueError(f"helo={helo!r} is no host name; give the public name of this machine")
+        self.target = target
+        self._size = size
+        self._take = take
+        self._helo = helo
+        self._on_unavailable = on_unavailable
+        self._on_available = on_available
+        self._idle_seconds = idle_seconds
+        self._messages = max_messages_per_connection
+        self._timeouts = timeouts or Timeouts()
+        self._context = context or _context(target)
+        self._rand = rand
+        self._loop = loop or asyncio.get_running_loop()
+        self._connections: dict[Connection, asyncio.Task[None] | None] = {}
+        self._working: set[Connection] = set()
+        self._waiting: deque[Job] = deque()
+        self._returned: deque[Job] = deque()
+        self._pump_due = False
+        self._failures = 0
+        self._retry_at: float | None = None
+        self._retry_timer: asyncio.TimerHandle | None = None
+        self._cleartext_until = 0.0
+        self.available = True
+        """Whether the target takes mail, as far as is known."""
+        self._closing = False
+        self._empty = asyncio.Event()
+
+    # -- what the claimer calls
+
+    @property
+    def retry_at(self) -> float | None:
+        """When the next probe is made, in the event loop's time; None while available."""
+        return None if self.available else self._retry_at
+
+    @property
+    def connections(self) -> int:
+        """Connections open or being opened."""
+        return len(self._connections)
+
+    def wake(self) -> None:
+        """There may be work. Cheap; may be called from anywhere on the loop, also from ``finish``."""
+        if not self._pump_due and self.available and not self._closing:
+            self._pump_due = True
+            self._loop.call_soon(self._pump)
+
+    async def close(self, grace: float) -> None:
+        """Take no more, finish what is on the wire within ``grace`` seconds, say QUIT, then abort.
+
+        Jobs taken but not begun are finished as ``Deferred(stage="connect")``. Returns when every job
+        taken is finished and every connection is gone.
+        """
+        self._closing = True
+        if self._retry_timer is not None:
+            self._retry_timer.cancel()
+        self._defer_waiting(self._local_failure("postroom is stopping"))
+        for connection in list(self._connections):
+            if connection not in self._working:
+                self._drop(connection, "postroom is stopping")
+            elif connection.idle:
+                connection.quit()
+        if self._connections:
+            try:
+                async with asyncio.timeout(grace):
+                    await self._empty.wait()
+            except TimeoutError:
+                for connection in list(self._connections):
+                    self._drop(connection, "postroom is stopping")
+
+    # -- what connections call
+
+    def next_job(self, connection: Connection) -> Job | None:
+        """See ``Owner``."""
+        if self._closing:
+            self._loop.call_soon(self._quit_if_idle, connection)
+            return None
+        if self._returned and (connection.fresh or not self._opening):
+            # A returned job waits for a fresh connection, but not when none is on its way.
+            connection.fresh = True
+            return self._returned.popleft()
+        if self._waiting:
+            return self._waiting.popleft()
+        if not self.available:
+            return None
+        return self._take_one()
+
+    def finish(self, job: Job, outcome: Outcome) -> None:
+        """See ``Owner``. An exception of a job must not cost the others their connection."""
+        try:
+            job.finish(outcome)
+        except Exception as problem:
+            self._report(f"job.finish raised for {type(outcome).__name__}", problem)
+
+    def put_back(self, job: Job) -> None:
+        """See ``Owner``."""
+        if self._closing or not self.available:
+            self.finish(job, self._local_failure("the connection was closed by the peer before it could be used"))
+        else:
+            self._returned.append(job)
+
+    def opened(self, connection: Connection) -> None:
+        """See ``Owner``."""
+        self._working.add(connection)
+        self._failures = 0
+        if self._retry_timer is not None:
+            self._retry_timer.cancel()
+            self._retry_timer = None
+        self._retry_at = None
+        if not self.available:
+            self.available = True
+            if self._on_available is not None:
+                self._guarded("on_available", self._on_available)
+            self.wake()
+
+    def failed(self, connection: Connection, outcome: Deferred) -> None:
+        """See ``Owner``."""
+        if self._closing or connection not in self._connections:
+            return
+        if outcome.stage == "starttls" and self._may_go_without_tls():
+            # TLS that is offered but broken is no reason to send nothing where clear text was allowed.
+            self._cleartext_until = self._loop.time() + CLEARTEXT_SECONDS
+        self._back_off(outcome, connection)
+
+    def closed(self, connection: Connection) -> None:
+        """See ``Owner``."""
+        self._connections.pop(connection, None)
+        self._working.discard(connection)
+        if not self._connections:
+            self._empty.set()
+        self.wake()
+
+    # -- inside
+
+    def _pump(self) -> None:
+        """Give work to idle connections, and open more while there is work and room."""
+        self._pump_due = False
+        if self._closing or not self.available:
+            return
+        may_grow = self._retry_at is None or not self._working
+        if may_grow:
+            # First, so that a returned job finds a connection on its way and waits for that one.
+            self._open_for(len(self._returned))
+        for connection in [connection for connection in self._working if connection.idle]:
+            connection.work()
+            if connection.idle:
+                break
+        while may_grow and len(self._connections) < self._size:
+            if self._opening > len(self._waiting) + len(self._returned):
+                return
+            if self._opening == len(self._waiting) + len(self._returned):
+                job = self._take_one()
+                if job is None:
+                    return
+                self._waiting.append(job)
+            self._open()
+
+    @property
+    def _opening(self) -> int:
+        return len(self._connections) - len(self._working)
+
+    def _open_for(self, jobs: int) -> None:
+        while self._opening < jobs and len(self._connections) < self._size:
+            self._open()
+
+    def _take_one(self) -> Job | None:
+        try:
+            return self._take()
+        except Exception as problem:
+            self._report("take raised", problem)
+            return None
+
+    def _open(self) -> None:
+        target = self.target
+        session = Session(target, helo=self._helo, starttls=self._loop.time() >= self._cleartext_until)
+        connection = Connection(
+            session,
+            self,
+            self._timeouts,
+            idle_seconds=self._idle_seconds,
+            messages=self._messages,
+            context=self._context,
+            server_hostname=target.host,
+            loop=self._loop,
+        )
+        self._empty.clear()
+        self._connections[connection] = None
+        self._connections[connection] = self._loop.create_task(self._connect(connection))
+
+    async def _connect(self, connection: Connection) -> None:
+        target = self.target
+        where = f"{target.host} port {target.port}"
+        try:
+            async with asyncio.timeout(self._timeouts.connect):
+                await self._loop.create_connection(
+                    lambda: connection,
+                    target.host,
+                    target.port,
+                    ssl=self._context if target.implicit_tls else None,
+                    server_hostname=target.host if target.implicit_tls else None,
+                )
+        except TimeoutError:
+            reason = f"no connection to {where} within {self._timeouts.connect:g} s"
+        except (OSError, UnicodeError) as problem:
+            reason = f"no connection to {where}: {problem}"
+        except Exception as problem:
+            self._report("connecting failed in an unforeseen way", problem)
+            reason = f"no connection to {where}: {problem!r}"
+        else:
+            return
+        if connection in self._connections:
+            self.failed(connection, self._local_failure(reason))
+            self._drop(connection, reason)
+
+    def _back_off(self, outcome: Deferred, connection: Connection) -> None:
+        if self._retry_at is not None and (self._working or not self.available):
+            # Connections opened together fail together: that is one failure, not several.
+            return
+        wait = FIRST_BACKOFF * 2.0 ** min(self._failures, 16)
+        wait = min(LONGEST_BACKOFF, max(FIRST_BACKOFF, wait * (0.8 + 0.4 * self._rand())))
+        self._failures += 1
+        self._retry_at = self._loop.time() + wait
+        if self._retry_timer is not None:
+            self._retry_timer.cancel()
+        self._retry_timer = self._loop.call_later(wait, self._try_again)
+        if self._working:
+            return
+        self.available = False
+        for other in list(self._connections):
+            if other is not connection:
+                self._drop(other, "another connection to this target failed")
+        self._defer_waiting(outcome)
+        announce = self._on_unavailable
+        if announce is not None:
+            self._guarded("on_unavailable", lambda: announce(outcome, wait))
+
+    def _try_again(self) -> None:
+        self._retry_timer = None
+        self._retry_at = None
+        if self.available:
+            self.wake()
+        elif not self._closing:
+            self._open()
+
+    def _defer_waiting(self, outcome: Deferred) -> None:
+        deferred = replace(outcome, stage="connect")
+        while self._returned or self._waiting:
+            self.finish((self._returned or self._waiting).popleft(), deferred)
+
+    def _drop(self, connection: Connection, reason: str) -> None:
+        task = self._connections.pop(connection, None)
+        if task is not None and task is not asyncio.current_task():
+            task.cancel()
+        connection.abort(reason)
+
+    def _quit_if_idle(self, connection: Connection) -> None:
+        if connection.idle:
+            connection.quit()
+
+    def _may_go_without_tls(self) -> bool:
+        target = self.target
+        return target.tls is TlsMode.OPPORTUNISTIC and (target.credentials is None or target.cleartext_auth)
+
+    def _local_failure(self, text: str) -> Deferred:
+        return Deferred(text=text[:1000], host=self.target.host, stage="connect")
+
+    def _guarded(self, name: str, call: Callable[[], None]) -> None:
+        try:
+            call()
+        except Exception as problem:
+            self._report(f"{name} raised", problem)
+
+    def _report(self, message: str, problem: Exception) -> None:
+        self._loop.call_exception_handler({"message": f"SMTP pool of {self.target}: {message}", "exception": problem})
+
+
+def _context(target: SmtpTarget) -> ssl.SSLContext | None:
+    if target.tls is TlsMode.OFF:
+        return None
+    if target.tls is TlsMode.VERIFY:
+        return ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context

@@ -1,0 +1,533 @@
+"""One SMTP connection from the client's side as a state machine without I/O (RFC 5321).
+
+The shell around it hands in what was received (``receive``), what is to be sent (``begin``) and how the
+connection ended (``lost``), and writes what ``take_output`` gives: one write per phase. Everything that
+comes out is an event; nothing is raised for anything a peer does.
+
+Each transaction ends in exactly one ``Finished``. With one recipient and PIPELINING the phases are
+MAIL+RCPT+DATA and body+dot; with several, DATA waits until the first recipient is accepted, because that
+one decides. Extra replies, unfinished lines and unasked replies between transactions close the
+connection: after them no reply could be trusted to belong to its command.
+
+Transitions (checked against the code by test_session_table). ``ok`` is the reply the command wants; the
+outcome is the transaction's, ``unavailable`` means the target as a whole, ``-`` is nothing new.
+
+    state      input      next       outcome
+    GREETING   ok         EHLO       -
+    GREETING   4yz        CLOSED     unavailable
+    GREETING   5yz        CLOSED     unavailable
+    EHLO       ok         IDLE       -
+    EHLO       starttls   STARTTLS   -
+    EHLO       auth       AUTH       -
+    EHLO       4yz        CLOSED     unavailable
+    EHLO       5yz        HELO       -
+    HELO       ok         IDLE       -
+    HELO       5yz        CLOSED     unavailable
+    STARTTLS   ok         TLS        -
+    STARTTLS   4yz        IDLE       -
+    STARTTLS   5yz        IDLE       -
+    AUTH       ok         IDLE       -
+    AUTH       4yz        CLOSED     unavailable
+    AUTH       5yz        CLOSED     unavailable
+    MAIL       ok         RCPT       -
+    MAIL       4yz        RSET       Deferred
+    MAIL       5yz        RSET       Refused
+    MAIL       421        CLOSED     Deferred
+    MAIL       lost       CLOSED     Deferred
+    MAIL       garbage    CLOSED     Deferred
+    RCPT       ok         DATA       -
+    RCPT       4yz        RSET       Deferred
+    RCPT       5yz        RSET       Refused
+    RCPT       421        CLOSED     Deferred
+    RCPT       lost       CLOSED     Deferred
+    RCPT       garbage    CLOSED     Deferred
+    DATA       ok         FINAL      -
+    DATA       4yz        RSET       Deferred
+    DATA       5yz        RSET       Refused
+    DATA       421        CLOSED     Deferred
+    DATA       lost       CLOSED     Deferred
+    DATA       garbage    CLOSED     Deferred
+    FINAL      ok         IDLE       Sent
+    FINAL      4yz        IDLE       Deferred
+    FINAL      5yz        IDLE       Refused
+    FINAL      421        CLOSED     Deferred
+    FINAL      lost       CLOSED     Unknown
+    FINAL      garbage    CLOSED     Unknown
+    EMPTY      ok         RSET       -
+    EMPTY      5yz        RSET       -
+    RSET       ok         IDLE       -
+    RSET       5yz        CLOSED     -
+    IDLE       ok         CLOSED     -
+    IDLE       421        CLOSED     -
+    QUIT       ok         CLOSED     -
+    QUIT       lost       CLOSED     -
+
+EMPTY is the empty message end for a peer that answers 354 although the only recipient was refused. MAIL
+and RCPT with pipelined commands behind them read the answers to those before RSET. FINAL before the body
+has left us (``flushed`` is false) counts as not written: lost there is Deferred.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from binascii import Error as Base64Error
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar, Final, TypeAlias, TypeVar
+
+from postroom.delivery.outcome import Attempt, Deferred, Outcome, Refused, Sent, Stage, Unknown
+from postroom.delivery.smtp.auth import Mechanism, choose
+from postroom.delivery.smtp.envelope import Mail, body_fault, dot_stuffed, envelope_fault
+from postroom.delivery.smtp.extensions import Extensions
+from postroom.delivery.smtp.reply import Reply, ReplyMalformed, ReplyParser, printable
+from postroom.delivery.smtp.state import AWAITED, STAGES, State
+from postroom.delivery.smtp.target import SmtpTarget, TlsMode
+
+CLOSING: Final = 421
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """The transaction has its outcome. ``untouched``: the peer had answered none of its commands."""
+
+    outcome: Outcome
+    untouched: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """The handshake failed: no mail can be handed to this target now."""
+
+    outcome: Deferred
+
+
+@dataclass(frozen=True, slots=True)
+class StartTls:
+    """The shell must upgrade the connection now and then call ``tls_started`` or ``lost``."""
+
+
+_Kind = TypeVar("_Kind", bound=Attempt)
+Event: TypeAlias = Finished | Unavailable | StartTls
+
+
+class Session:
+    """One connection's dialogue. ``helo`` is our own name; ``starttls=False`` leaves STARTTLS unused."""
+
+    def __init__(self, target: SmtpTarget, *, helo: str, starttls: bool = True) -> None:
+        self.state = State.GREETING
+        self.extensions = Extensions()
+        self.address = ""
+        self.tls = ""
+        self.flushed = True
+        """Whether all that was taken by ``take_output`` has left; kept by the shell."""
+        self.replies = 0
+        """Complete replies seen: the shell's sign of progress."""
+        self._target = target
+        self._helo = helo.encode("ascii")
+        self._starttls = starttls and target.tls is not TlsMode.OFF and not target.implicit_tls
+        self._parser = ReplyParser()
+        self._output = b""
+        self._events: list[Event] = []
+        self._login: Mechanism | None = None
+        self._mail: Mail | None = None
+        self._shaken = False
+        self._open = False
+        self._answered = False
+        self._data_sent_ahead = False
+        self._recipient = 0
+        self._failed = False
+        self._refused: list[tuple[str, str]] = []
+        self._sender = ""
+        self._mail_from = b"MAIL FROM:<>"
+
+    # -- what the shell calls
+
+    @property
+    def busy(self) -> bool:
+        """Whether a transaction is still without its outcome."""
+        return self._open
+
+    def take_output(self) -> bytes:
+        """What is to be written now, in one write; empty when nothing is."""
+        output, self._output = self._output, b""
+        return output
+
+    def receive(self, data: bytes) -> list[Event]:
+        """Take in bytes from the peer."""
+        state = self.state
+        if state is State.TLS or state is State.CLOSED:
+            return []
+        parser = self._parser
+        parser.feed(data)
+        handlers = self._HANDLERS
+        try:
+            while (reply := parser.next_reply()) is not None:
+                self.replies += 1
+                if self._output:
+                    # The command that this would answer has not even been written.
+                    self._break_off(f"the peer sent {reply.text[:200]!r} too early")
+                elif reply.code == CLOSING:
+                    self._closing(reply)
+                else:
+                    handlers[self.state](self, reply)
+                if self.state is State.TLS:
+                    # Bytes behind the answer to STARTTLS came in clear text: anybody may have written
+                    # them (CVE-2011-0411). They are dropped with the parser.
+                    self._parser = ReplyParser()
+                    break
+                if self.state is State.CLOSED:
+                    break
+            else:
+                if parser.pending and (self._output or self.state is State.IDLE):
+                    self._break_off("the peer sent half a reply too early")
+        except ReplyMalformed as problem:
+            self._break_off(f"the peer sent {problem}; awaited was {self._awaited()}")
+        if self.state is State.IDLE:
+            self._shaken = True
+        return self._take_events()
+
+    def begin(self, mail: Mail) -> Outcome | None:
+        """Start a transaction; only when IDLE. An outcome means: refused here, nothing was written."""
+        if self.state is not State.IDLE:
+            raise RuntimeError(f"a transaction can begin in IDLE only, not in {self.state.name}")
+        refusal = self._refusal(mail)
+        if refusal is not None:
+            return refusal
+        self._mail = mail
+        self._open = True
+        self._answered = self._failed = False
+        self._recipient = 0
+        self._refused.clear()
+        extensions = self.extensions
+        lines = self._mail_command(mail)
+        if extensions.pipelining:
+            recipients = mail.recipients
+            for recipient in recipients:
+                lines += b"RCPT TO:<%b>\r\n" % recipient.encode()
+            self._data_sent_ahead = len(recipients) == 1
+            if self._data_sent_ahead:
+                lines += b"DATA\r\n"
+        else:
+            self._data_sent_ahead = False
+        self._output += lines
+        self.state = State.MAIL
+        return None
+
+    def tls_started(self, facts: str) -> list[Event]:
+        """The connection is encrypted now; everything learned before is forgotten (RFC 3207 §4.2)."""
+        self.tls = facts
+        self._starttls = False
+        self.extensions = Extensions()
+        self._parser = ReplyParser()
+        self._say(b"EHLO %b\r\n" % self._helo, State.EHLO)
+        return self._take_events()
+
+    def lost(self, reason: str) -> list[Event]:
+        """The connection is gone, or is to be given up because of a time-out."""
+        if self.state is not State.CLOSED:
+            self._break_off(f"{reason} while waiting for {self._awaited()}")
+        return self._take_events()
+
+    def quit(self) -> None:
+        """Say goodbye; only when IDLE."""
+        if self.state is State.IDLE:
+            self._say(b"QUIT\r\n", State.QUIT)
+
+    # -- the handshake
+
+    def _greeting(self, reply: Reply) -> None:
+        if reply.code // 100 == 2:
+            self._say(b"EHLO %b\r\n" % self._helo, State.EHLO)
+        else:
+            self._unavailable(reply)
+
+    def _ehlo(self, reply: Reply) -> None:
+        if reply.code // 100 == 2:
+            self.extensions = Extensions.of(reply)
+            self._secure()
+        elif reply.code // 100 == 5:
+            self._say(b"HELO %b\r\n" % self._helo, State.HELO)
+        else:
+            self._unavailable(reply)
+
+    def _helo_reply(self, reply: Reply) -> None:
+        if reply.code // 100 == 2:
+            self._secure()
+        else:
+            self._unavailable(reply)
+
+    def _secure(self) -> None:
+        if self._starttls and self.extensions.starttls:
+            self._say(b"STARTTLS\r\n", State.STARTTLS)
+        elif not self.tls and self._target.tls in (TlsMode.REQUIRED, TlsMode.VERIFY):
+            self._give_up("the peer does not offer STARTTLS and this target requires TLS", "starttls")
+        else:
+            self._authenticate()
+
+    def _starttls_reply(self, reply: Reply) -> None:
+        if reply.code // 100 == 2:
+            self.state = State.TLS
+            self._events.append(StartTls())
+        elif self._target.tls is TlsMode.OPPORTUNISTIC:
+            self._authenticate()
+        else:
+            self._unavailable(reply)
+
+    def _authenticate(self) -> None:
+        credentials = self._target.credentials
+        if credentials is None:
+            self.state = State.IDLE
+            return
+        if not self.tls and not self._target.cleartext_auth:
+            self._give_up("there is no TLS and the password is not sent in clear text; tls=off would allow it", "auth")
+            return
+        login = choose(self.extensions.auth, credentials)
+        if login is None:
+            offered = " ".join(sorted(self.extensions.auth)) or "no login at all"
+            self._give_up(f"the peer offers {offered}; this client logs in with PLAIN or LOGIN", "auth")
+            return
+        self._login = login
+        initial = login.initial()
+        line = b"AUTH %b" % login.name.encode()
+        if initial is not None:
+            line += b" " + (b64encode(initial) or b"=")
+        self._say(line + b"\r\n", State.AUTH)
+
+    def _auth(self, reply: Reply) -> None:
+        kind = reply.code // 100
+        if kind == 2:
+            self._login = None
+            self.state = State.IDLE
+        elif reply.code == 334 and self._login is not None:
+            try:
+                challenge = b64decode(reply.lines[-1].strip(), validate=True)
+            except Base64Error:
+                challenge = b""
+            response = self._login.respond(challenge)
+            if response is None:
+                self._login = None
+            self._say((b"*" if response is None else b64encode(response)) + b"\r\n", State.AUTH)
+        else:
+            self._unavailable(reply)
+
+    # -- a transaction
+
+    def _refusal(self, mail: Mail) -> Refused | None:
+        data = mail.data
+        extensions = self.extensions
+        if fault := envelope_fault(mail):
+            return Refused(code=553, enhanced="5.1.3", text=printable(f"not sent: {fault}"), stage="mail")
+        if fault := body_fault(data):
+            return Refused(code=554, enhanced="5.6.0", text=f"not sent: {fault}", stage="data")
+        if extensions.size_limit and len(data) > extensions.size_limit:
+            text = f"not sent: {len(data)} bytes, and the peer takes at most {extensions.size_limit}"
+            return self._attempt(Refused, None, text, "mail", code=552, enhanced="5.3.4")
+        if mail.smtputf8 and not extensions.smtputf8:
+            text = "not sent: the message needs SMTPUTF8 and the peer does not offer it"
+            return self._attempt(Refused, None, text, "mail", code=550, enhanced="5.6.7")
+        if not extensions.eight_bit and not data.isascii():
+            text = "not sent: the message is 8-bit and the peer does not offer 8BITMIME"
+            return self._attempt(Refused, None, text, "mail", code=554, enhanced="5.6.3")
+        return None
+
+    def _mail_command(self, mail: Mail) -> bytes:
+        if mail.sender != self._sender:
+            self._sender = mail.sender
+            self._mail_from = b"MAIL FROM:<%b>" % mail.sender.encode()
+        extensions = self.extensions
+        line = self._mail_from
+        if extensions.size:
+            line += b" SIZE=%d" % len(mail.data)
+        if extensions.eight_bit and not mail.data.isascii():
+            line += b" BODY=8BITMIME"
+        if mail.smtputf8:
+            line += b" SMTPUTF8"
+        return line + b"\r\n"
+
+    def _mail_reply(self, reply: Reply) -> None:
+        self._answered = True
+        kind = reply.code // 100
+        if kind == 2:
+            self.state = State.RCPT
+            self._name_recipient(0)
+        elif kind == 3:
+            self._unexpected(reply)
+        else:
+            self._fail(reply, "mail")
+            if self.extensions.pipelining:
+                self.state = State.RCPT
+            else:
+                self._reset()
+
+    def _rcpt(self, reply: Reply) -> None:
+        assert self._mail is not None
+        recipients = self._mail.recipients
+        kind = reply.code // 100
+        if kind == 3:
+            self._unexpected(reply)
+            return
+        if kind != 2 and not self._failed:
+            if self._recipient == 0:
+                self._fail(reply, "rcpt")
+                if not self.extensions.pipelining:
+                    self._reset()
+                    return
+            else:
+                self._refused.append((recipients[self._recipient], reply.text))
+        self._recipient += 1
+        if self._recipient < len(recipients):
+            self._name_recipient(self._recipient)
+        elif self._data_sent_ahead:
+            self.state = State.DATA
+        elif self._failed:
+            self._reset()
+        else:
+            self._say(b"DATA\r\n", State.DATA)
+
+    def _data(self, reply: Reply) -> None:
+        assert self._mail is not None
+        kind = reply.code // 100
+        if self._failed:
+            if kind == 3:
+                self._say(b".\r\n", State.EMPTY)
+            else:
+                self._reset()
+        elif kind == 3:
+            self._say(dot_stuffed(self._mail.data) + b".\r\n", State.FINAL)
+        elif kind == 2:
+            self._unexpected(reply)
+        else:
+            self._fail(reply, "data")
+            self._reset()
+
+    def _final(self, reply: Reply) -> None:
+        kind = reply.code // 100
+        if kind == 3 or (kind == 2 and not self.flushed):
+            self._unexpected(reply)
+            return
+        self._finish(_BY_CLASS[kind], reply, "final")
+        # A refusal while the body is still on its way leaves the two sides out of step.
+        self.state = State.IDLE if self.flushed else State.CLOSED
+
+    def _empty(self, reply: Reply) -> None:
+        self._reset()
+
+    def _reset_reply(self, reply: Reply) -> None:
+        self.state = State.IDLE if reply.code // 100 == 2 else State.CLOSED
+
+    def _unasked(self, reply: Reply) -> None:
+        self._break_off(f"the peer sent {reply.text[:200]!r} unasked")
+
+    def _goodbye(self, reply: Reply) -> None:
+        self.state = State.CLOSED
+
+    # -- endings
+
+    def _closing(self, reply: Reply) -> None:
+        """421 says at any time that the peer closes the connection (RFC 5321 §3.8)."""
+        state = self.state
+        if self._open:
+            self._finish(Deferred, reply, STAGES[state])
+        elif not self._shaken:
+            self._unavailable(reply)
+        self.state = State.CLOSED
+
+    def _unexpected(self, reply: Reply) -> None:
+        self._break_off(f"the peer answered {reply.text[:200]!r} instead of {self._awaited()}")
+
+    def _break_off(self, reason: str) -> None:
+        """No reply can be trusted any more, or none will come."""
+        state = self.state
+        if self._open:
+            if state is not State.FINAL:
+                self._finish(Deferred, None, STAGES[state], reason)
+            elif self.flushed and not self._output:
+                self._finish(Unknown, None, "final", reason)
+            else:
+                self._finish(Deferred, None, "body", reason)
+        elif not self._shaken:
+            self._give_up(reason, STAGES[state])
+        self._output = b""
+        self.state = State.CLOSED
+
+    def _fail(self, reply: Reply, stage: Stage) -> None:
+        self._failed = True
+        self._finish(_BY_CLASS[reply.code // 100], reply, stage)
+
+    def _finish(
+        self, kind: type[Sent | Deferred | Refused | Unknown], reply: Reply | None, stage: Stage, text: str = ""
+    ) -> None:
+        self._open = False
+        untouched = not self._answered and (reply is None or reply.code == CLOSING)
+        self._events.append(Finished(self._attempt(kind, reply, text, stage), untouched))
+
+    def _unavailable(self, reply: Reply) -> None:
+        self._events.append(Unavailable(self._attempt(Deferred, reply, "", STAGES[self.state])))
+        self.state = State.CLOSED
+
+    def _give_up(self, text: str, stage: Stage) -> None:
+        self._events.append(Unavailable(self._attempt(Deferred, None, text, stage)))
+        self.state = State.CLOSED
+
+    # -- small parts
+
+    def _attempt(
+        self,
+        kind: type[_Kind],
+        reply: Reply | None,
+        text: str,
+        stage: Stage,
+        code: int | None = None,
+        enhanced: str = "",
+    ) -> _Kind:
+        return kind(
+            reply.code if reply is not None else code,
+            reply.enhanced if reply is not None else enhanced,
+            reply.text if reply is not None else printable(text),
+            self._target.host,
+            self.address,
+            self.tls,
+            stage,
+            tuple(self._refused) if kind is Sent and self._refused else (),
+        )
+
+    def _say(self, line: bytes, state: State) -> None:
+        self._output += line
+        self.state = state
+
+    def _name_recipient(self, position: int) -> None:
+        """The next RCPT, unless it was written ahead."""
+        if not self.extensions.pipelining:
+            assert self._mail is not None
+            self._output += b"RCPT TO:<%b>\r\n" % self._mail.recipients[position].encode()
+
+    def _reset(self) -> None:
+        self._say(b"RSET\r\n", State.RSET)
+
+    def _awaited(self) -> str:
+        return AWAITED[self.state]
+
+    def _take_events(self) -> list[Event]:
+        events = self._events
+        if events:
+            self._events = []
+        return events
+
+    _HANDLERS: ClassVar[dict[State, Callable[[Session, Reply], None]]] = {
+        State.GREETING: _greeting,
+        State.EHLO: _ehlo,
+        State.HELO: _helo_reply,
+        State.STARTTLS: _starttls_reply,
+        State.AUTH: _auth,
+        State.IDLE: _unasked,
+        State.MAIL: _mail_reply,
+        State.RCPT: _rcpt,
+        State.DATA: _data,
+        State.FINAL: _final,
+        State.EMPTY: _empty,
+        State.RSET: _reset_reply,
+        State.QUIT: _goodbye,
+    }
+
+
+_BY_CLASS: Final[dict[int, type[Sent | Deferred | Refused]]] = {2: Sent, 4: Deferred, 5: Refused}
