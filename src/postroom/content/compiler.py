@@ -1,0 +1,211 @@
+"""From content to plan: read every part once, number its values, put its static text into wire form."""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from . import markup
+from .attributes import fold_name
+from .model import (
+    INVALID_BCC_ADDRESS,
+    INVALID_CC_ADDRESS,
+    MESSAGE_BUILD_ERROR,
+    Content,
+    ContentRejected,
+    Context,
+    Problem,
+)
+from .names import COMPUTED, DERIVED, WITHOUT_SOURCE
+from .plan import BodyPart, Fallback, Fields, Line, Plan, Slot
+from .source import Piece, check, pieces
+from .transfer import BASE64, choose_encoding
+
+MissingName = Literal["fail", "empty", "keep"]
+
+
+def compile_content(content: Content, *, missing_name: MissingName = "fail") -> Plan:
+    """The plan of ``content``.
+
+    ``missing_name`` says what a ``%%Name%%`` nobody has a value for does to its message: ``fail`` it with 103,
+    print nothing, or print itself. In cc and bcc it always fails (132, 133).
+
+    Raises ContentRejected with every problem found: AMPscript and server-side script, names of mobile messages,
+    no body at all, names that would have to contain themselves.
+    """
+    return _Compiler(content, missing_name).compile()
+
+
+class _Compiler:
+    def __init__(self, content: Content, missing_name: MissingName) -> None:
+        self._content = content
+        self._missing_name = missing_name
+        self._slots: list[Slot] = []
+        self._numbers: dict[tuple[int, str], int] = {}
+        self._body_slots: list[int] = []
+        self._open: list[str] = []
+        self._problems: list[Problem] = []
+
+    def compile(self) -> Plan:
+        content = self._content
+        self._check()
+        if self._problems:
+            raise ContentRejected(self._problems)
+        subject = self._line("subject", content.subject)
+        from_name = self._line("from name", content.from_name)
+        from_address = self._line("from address", content.from_address)
+        reply_to = self._line("reply-to", content.reply_to)
+        cc = tuple(self._line("cc", entry, INVALID_CC_ADDRESS) for entry in content.cc)
+        bcc = tuple(self._line("bcc", entry, INVALID_BCC_ADDRESS) for entry in content.bcc)
+        bodies = self._bodies()
+        if len(bodies) == 1:
+            ((kind, source),) = bodies
+            part = self._body_part(kind, source, "")
+            fixed = f"MIME-Version: 1.0\r\n{_mime_header(kind, part)}"
+            parts, tail = [part], "\r\n" if part.encoding is BASE64 else ""
+        else:
+            boundary = _boundary(content)
+            parts = []
+            for kind, source in bodies:
+                part = self._body_part(kind, source, "")
+                lead = "\r\n" if parts else ""
+                part.head = f"{lead}--{boundary}\r\n{_mime_header(kind, part)}\r\n"
+                parts.append(part)
+            fixed = f'MIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n'
+            tail = f"\r\n--{boundary}--\r\n"
+        if self._problems:
+            raise ContentRejected(self._problems)
+        fields = Fields(subject, from_name, from_address, reply_to, cc, bcc, fixed)
+        return Plan(self._slots, self._body_slots, fields, parts, tail)
+
+    def _check(self) -> None:
+        content = self._content
+        named: list[tuple[str, str]] = [
+            ("subject", content.subject),
+            ("preheader", content.preheader),
+            ("html", content.html or ""),
+            ("text", content.text or ""),
+            ("from name", content.from_name),
+            ("from address", content.from_address),
+            ("reply-to", content.reply_to),
+        ]
+        named.extend(("cc", entry) for entry in content.cc)
+        named.extend(("bcc", entry) for entry in content.bcc)
+        for part, source in named:
+            self._problems.extend(check(part, source))
+        if not content.html and not content.text:
+            self._problems.append(
+                Problem("html", 1, 1, "NoBody", "there is neither an HTML nor a text body; give at least one")
+            )
+
+    def _bodies(self) -> list[tuple[str, str]]:
+        """The bodies in the order of multipart/alternative, plainest first (RFC 2046 §5.1.4)."""
+        bodies = []
+        if self._content.text:
+            bodies.append(("text", self._content.text))
+        if self._content.html:
+            html = markup.strip_editor_markup(self._content.html)
+            bodies.append(("html", markup.place_preheader(html, self._content.preheader)))
+        return bodies
+
+    def _line(self, part: str, source: str, status_code: int = MESSAGE_BUILD_ERROR) -> Line:
+        return Line(tuple(self._number(part, piece, status_code) for piece in pieces(source)))
+
+    def _body_part(self, kind: str, source: str, head: str) -> BodyPart:
+        """A part always ends with a line break: one is added where the source has none."""
+        if not source.endswith(("\n", "\r")):
+            source += "\n"
+        found = list(pieces(source))
+        encoding = choose_encoding("".join(piece.text for piece in found if piece.name is None))
+        encoded: list[str | int] = []
+        after_value = False
+        for index, piece in enumerate(found):
+            if piece.name is None:
+                then: Literal["value", "end"] = "value" if index + 1 < len(found) else "end"
+                encoded.append(encoding.static(piece.text, first=not encoded, then=then))
+                after_value = False
+                continue
+            if after_value:
+                encoded.append(encoding.static("", first=False, then="value"))
+            encoded.append(self._body_value(self._slot(kind, piece, MESSAGE_BUILD_ERROR)))
+            after_value = True
+        return BodyPart(head, encoding, encoded)
+
+    def _body_value(self, slot: int) -> int:
+        if slot not in self._body_slots:
+            self._body_slots.append(slot)
+        return self._body_slots.index(slot)
+
+    def _number(self, part: str, piece: Piece, status_code: int) -> str | int:
+        return piece.text if piece.name is None else self._slot(part, piece, status_code)
+
+    def _slot(self, part: str, piece: Piece, status_code: int) -> int:
+        """The slot that ``piece`` shows; slots it is made of are numbered before it."""
+        name = fold_name(piece.name or "")
+        keep = self._missing_name == "keep" and status_code == MESSAGE_BUILD_ERROR
+        # what is kept is kept as written, so two spellings are two slots
+        key = (status_code, piece.text if keep else name)
+        if key not in self._numbers:
+            fallback = self._fallback(part, name)
+            default: str | None = None
+            if name in WITHOUT_SOURCE or (self._missing_name == "empty" and status_code == MESSAGE_BUILD_ERROR):
+                default = ""
+            elif keep:
+                default = piece.text
+            self._slots.append(Slot(name, piece.text, part, status_code, fallback, default))
+            self._numbers[key] = len(self._slots) - 1
+        return self._numbers[key]
+
+    def _fallback(self, part: str, name: str) -> Fallback | None:
+        if name in DERIVED:
+            return self._derived(part, name)
+        computed = COMPUTED.get(name)
+        return None if computed is None else lambda context, texts: computed(context)
+
+    def _derived(self, part: str, name: str) -> Fallback | None:
+        content = self._content
+        if name == "_messagetypepreference":
+            kind = "HTML" if content.html else "Text"
+            return lambda context, texts: kind
+        if name in self._open:
+            chain = " -> ".join((*self._open, name))
+            message = f"%%{name}%% would have to contain itself ({chain}); take it out of the {part}"
+            self._problems.append(Problem(part, 1, 1, "SelfReference", message))
+            return None
+        sources = {
+            "_preheader": ("preheader", content.preheader),
+            "replyname": ("from name", content.from_name),
+            "replyemailaddress": ("reply-to", content.reply_to)
+            if content.reply_to
+            else ("from address", content.from_address),
+        }
+        self._open.append(name)
+        line = self._line(*sources[name])
+        self._open.pop()
+
+        def render(context: Context, texts: Sequence[str]) -> str:
+            return line.render(texts)
+
+        return render
+
+
+def _mime_header(kind: str, part: BodyPart) -> str:
+    subtype = "plain" if kind == "text" else "html"
+    return f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: {part.encoding.name}\r\n"
+
+
+def _boundary(content: Content) -> str:
+    """The delimiter of the alternatives, the same for every message of a version.
+
+    It cannot occur in a part whatever the values are: ``=_`` is in neither encoding, since quoted-printable
+    follows every ``=`` with two hexadecimal digits or a line break, and base64 has ``=`` at the end of a part
+    only, before another or a line break (RFC 2045 §6.7 suggests just this).
+    """
+    digest = hashlib.sha256()
+    for text in _texts(content):
+        digest.update(f"{len(text)}:".encode() + text.encode("utf-8", "surrogatepass"))
+    return f"=_postroom_{digest.hexdigest()[:24]}"
+
+
+def _texts(content: Content) -> Iterable[str]:
+    yield from (content.subject, content.html or "", content.text or "", content.preheader)
+    yield from (content.from_name, content.from_address, content.reply_to, *content.cc, *content.bcc)

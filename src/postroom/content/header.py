@@ -1,0 +1,141 @@
+"""Header fields of one mail (RFC 5322, RFC 2047): values of any kind can fill a field, never end it.
+
+Controls, line breaks and lone surrogates are gone before anything is written, and text that would read as an
+encoded word of its own is encoded, so a value comes out as the text it is.
+"""
+
+import re
+from binascii import b2a_base64
+from datetime import datetime
+
+from .address import Address
+
+LINE = 76  # RFC 2047 §2: a line of a field that holds encoded words
+_LONGEST_WORD = 900  # of the 998 octets of RFC 5322 §2.1.1; text without a blank for longer is encoded
+_WORD = 75 - len("=?utf-8?q??=")
+
+_plain = re.compile(r"[!-~](?:[ -~]*[!-~])?\Z").match
+_control = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029]")
+_surrogate = re.compile("[\ud800-\udfff]")
+_atoms = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*\Z").match
+_literal = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/")
+_message_id = re.compile(r"[!-;=?-~]{3,900}\Z").match
+
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def field_text(text: str) -> str:
+    """``text`` as one line: controls and line breaks as blanks, lone surrogates as U+FFFD, ends stripped."""
+    if _plain(text) is not None:
+        return text
+    return _surrogate.sub("\ufffd", _control.sub(" ", text)).strip(" ")
+
+
+def unstructured(text: str, column: int) -> str:
+    """The value of a field such as Subject for a ``field_text``; ``column`` is where it starts on its line.
+
+    ASCII stays as it is, folded at single blanks; anything else becomes encoded words of RFC 2047.
+    """
+    if text.isascii() and "=?" not in text:
+        if column + len(text) <= LINE:
+            return text
+        folded = _fold(text, column)
+        if folded is not None:
+            return folded
+    return _encoded_words(text, column)
+
+
+def mailbox(name: str, address: Address, column: int) -> str:
+    """``name <address>`` for From and its like; ``name`` is a ``field_text`` and may be empty."""
+    if not name:
+        return address.wire
+    if name.isascii() and "=?" not in name and len(name) <= LINE - column - 2:
+        if _atoms(name) is not None:
+            phrase = name
+        else:
+            escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+            phrase = f'"{escaped}"'
+    else:
+        phrase = _encoded_words(name, column)
+    last = len(phrase) - (phrase.rfind("\n") + 1) + (0 if "\n" in phrase else column)
+    gap = " " if last + len(address.wire) + 3 <= LINE else "\r\n "
+    return f"{phrase}{gap}<{address.wire}>"
+
+
+def date_text(moment: datetime) -> str:
+    """RFC 5322 §3.3 date-time of an aware UTC ``moment``."""
+    return (
+        f"{_DAYS[moment.weekday()]}, {moment.day:02d} {_MONTHS[moment.month - 1]} {moment.year:04d} "
+        f"{moment.hour:02d}:{moment.minute:02d}:{moment.second:02d} +0000"
+    )
+
+
+def is_message_id(text: str) -> bool:
+    """Whether ``text`` can stand between the angle brackets of Message-ID without ending them."""
+    return _message_id(text) is not None and "@" in text
+
+
+def _fold(text: str, column: int) -> str | None:
+    """ASCII text folded before blanks to lines of 76 where words allow, or None when a word is too long."""
+    lines: list[str] = []
+    line = ""
+    for word in re.findall(r" *[^ ]+", text):
+        if len(word) > _LONGEST_WORD:
+            return None
+        if line and column + len(line) + len(word) > LINE:
+            lines.append(line)
+            line = word
+            column = 0
+        else:
+            line += word
+    lines.append(line)
+    return "\r\n".join(lines)
+
+
+def _encoded_words(text: str, column: int) -> str:
+    """The whole text as encoded words, whole characters each, in the encoding that comes out shorter."""
+    octets = len(text.encode())
+    literals = sum(1 for char in text if char in _literal or char == " ")
+    as_base64 = (octets + 2) // 3 * 4 < literals + 3 * (octets - literals)
+    first = min(_WORD, LINE - column - len("=?utf-8?q??="))
+    words = _b_words(text, first) if as_base64 else _q_words(text, first)
+    return "\r\n ".join(words)
+
+
+def _b_words(text: str, first: int) -> list[str]:
+    words: list[str] = []
+    chunk = b""
+    room = first // 4 * 3
+    for char in text:
+        octets = char.encode()
+        if len(chunk) + len(octets) > room:
+            words.append(f"=?utf-8?b?{b2a_base64(chunk, newline=False).decode('ascii')}?=")
+            chunk = b""
+            room = (_WORD - 1) // 4 * 3
+        chunk += octets
+    words.append(f"=?utf-8?b?{b2a_base64(chunk, newline=False).decode('ascii')}?=")
+    return words
+
+
+def _q_words(text: str, first: int) -> list[str]:
+    words: list[str] = []
+    chunk: list[str] = []
+    size = 0
+    room = first
+    for char in text:
+        if char in _literal:
+            piece = char
+        elif char == " ":
+            piece = "_"
+        else:
+            piece = "".join(f"={octet:02X}" for octet in char.encode())
+        if size + len(piece) > room:
+            words.append(f"=?utf-8?q?{''.join(chunk)}?=")
+            chunk = []
+            size = 0
+            room = _WORD - 1
+        chunk.append(piece)
+        size += len(piece)
+    words.append(f"=?utf-8?q?{''.join(chunk)}?=")
+    return words

@@ -1,0 +1,89 @@
+"""What a personalization string ``%%Name%%`` stands for (ampscript.md §10).
+
+A name is looked up among the attributes, then the profile, then what delivery says about the send
+(``Context.system``), then here. Dates are the vendor's system time, UTC-06:00 all year.
+"""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta, timezone
+
+from .attributes import value_text
+from .model import Context
+
+SYSTEM_TIME = timezone(timedelta(hours=-6))
+
+_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_MONTHS = (
+    "January", "February", "March", "April", "May", "June",
+    "July", "August", "September", "October", "November", "December",
+)  # fmt: skip
+
+
+def _now(context: Context) -> datetime:
+    return context.accepted_at.astimezone(SYSTEM_TIME)
+
+
+def _short_date(context: Context) -> str:
+    now = _now(context)
+    return f"{now.month}/{now.day}/{now.year}"
+
+
+def _long_date(context: Context) -> str:
+    now = _now(context)
+    return f"{_DAYS[now.weekday()]}, {_MONTHS[now.month - 1]} {now.day}, {now.year}"
+
+
+def _full_name(context: Context) -> str | None:
+    found: list[str] = []
+    known = False
+    for name in ("firstname", "lastname"):
+        for values in (context.attributes, context.profile):
+            if name in values:
+                known = True
+                found.append(value_text(values[name]))
+                break
+    return " ".join(part for part in found if part) if known else None
+
+
+COMPUTED: Mapping[str, Callable[[Context], str | None]] = {
+    "emailaddr": lambda context: context.address,
+    # the two columns every send data extension has (contract §4.3)
+    "emailaddress": lambda context: context.address,
+    "subscriberkey": lambda context: context.contact_key,
+    "_subscriberkey": lambda context: context.contact_key,
+    "fullname": _full_name,
+    "_messagecontext": lambda context: "SEND",
+    "_istestsend": lambda context: "False",
+    "xtmonth": lambda context: _MONTHS[_now(context).month - 1],
+    "xtmonthnumeric": lambda context: str(_now(context).month),
+    "xtday": lambda context: str(_now(context).day),
+    "xtdayofweek": lambda context: _DAYS[_now(context).weekday()],
+    "xtyear": lambda context: str(_now(context).year),
+    "xtshortdate": _short_date,
+    "xtlongdate": _long_date,
+}
+"""Names that follow from the context; None means that the context does not know it either."""
+
+WITHOUT_SOURCE = frozenset(
+    {
+        "subscriberid",
+        "listid", "_listname", "list_", "listsubid",
+        "jobid", "_jobsubscriberbatchid", "emailname_", "_emailid",
+        "_datasourcename", "_sourcede",
+        "memberid", "member_busname", "member_addr", "member_city", "member_state", "member_postalcode",
+        "member_country",
+        "view_email_url", "unsub_center_url", "subscription_center_url", "profile_center_url",
+        "ftaf_url", "double_opt_in_url",
+        "linkname", "_impressionregionid", "_impressionregionname", "pageurl",
+    }
+)  # fmt: skip
+"""System names that print nothing unless ``Context.system`` has them."""
+
+DERIVED = frozenset({"_preheader", "replyname", "replyemailaddress", "_messagetypepreference"})
+"""System names that follow from the content itself; the compiler resolves them."""
+
+
+def mobile_only(name: str) -> bool:
+    """Whether the folded ``name`` belongs to mobile messages. MOBILE_NUMBER and SHORT_CODE are not among them:
+    both are also ordinary attribute names."""
+    return name == "_carrierid"

@@ -1,0 +1,236 @@
+"""The byte plan of one definition version: everything fixed is already in wire form, composing fills the holes.
+
+A message's values are resolved once, each distinct name one slot, then encoded once for the body and picked into
+every place that shows them. Header fields, MIME headers and body parts stay apart until the last join, so that a
+signer can prepare what is fixed in each.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+
+from .address import Address, parse_address
+from .attributes import value_text
+from .header import date_text, field_text, is_message_id, mailbox, unstructured
+from .model import (
+    EMPTY_SUBJECT,
+    INVALID_BCC_ADDRESS,
+    INVALID_CC_ADDRESS,
+    INVALID_EMAIL_ADDRESS,
+    MESSAGE_BUILD_ERROR,
+    Context,
+    Mail,
+    NotComposed,
+)
+from .transfer import TransferEncoding
+
+_MISSING = object()
+
+Fallback = Callable[[Context, Sequence[str]], str | None]
+"""What a name stands for when the message does not say: from the context and the texts of earlier slots."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One distinct value of a message.
+
+    ``name`` is folded, ``written`` as the author wrote it first. Looked up in attributes, profile and system, then
+    ``fallback``, then ``default``; without any the message is not composed, with ``status_code`` and a reason that
+    names ``part``.
+    """
+
+    name: str
+    written: str
+    part: str
+    status_code: int
+    fallback: Fallback | None
+    default: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A template of one line (subject, name, address): texts and slot numbers in order."""
+
+    pieces: tuple[str | int, ...]
+
+    @property
+    def fixed(self) -> bool:
+        return not any(isinstance(piece, int) for piece in self.pieces)
+
+    def render(self, texts: Sequence[str]) -> str:
+        return "".join([texts[piece] if isinstance(piece, int) else piece for piece in self.pieces])
+
+
+class BodyPart:
+    """One body part: static pieces in their transfer encoding and the values between them."""
+
+    __slots__ = ("_order", "_pick", "_statics", "encoding", "head")
+
+    def __init__(self, head: str, encoding: TransferEncoding, pieces: Sequence[str | int]) -> None:
+        """``head`` is what stands before the part: delimiter and MIME header. A piece is encoded static text or
+        the number of a body value."""
+        self.head = head
+        self.encoding = encoding
+        self._statics = [piece for piece in pieces if isinstance(piece, str)]
+        self._order: list[int] = []
+        static = 0
+        for piece in pieces:
+            if isinstance(piece, str):
+                self._order.append(static)
+                static += 1
+            else:
+                self._order.append(len(self._statics) + piece)
+        # picks every piece in one call; a part without values has nothing to pick
+        self._pick = itemgetter(*self._order) if len(self._order) > 1 else None
+
+    def render(self, values: list[str]) -> str:
+        """The part's lines for the wire; ``values`` are the plan's body values in this part's encoding."""
+        if self._pick is None:
+            return self.encoding.finish("".join(self._statics))
+        return self.encoding.finish("".join(self._pick(self._statics + values)))
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """The header fields a content decides; ``fixed`` holds those that never vary, the last lines of a header."""
+
+    subject: Line
+    from_name: Line
+    from_address: Line
+    reply_to: Line
+    cc: tuple[Line, ...]
+    bcc: tuple[Line, ...]
+    fixed: str
+
+
+class Plan:
+    """A compiled definition version; ``compose`` is pure, so a retry sends the very same bytes."""
+
+    def __init__(
+        self, slots: Sequence[Slot], body_slots: Sequence[int], fields: Fields, parts: Sequence[BodyPart], tail: str
+    ) -> None:
+        """``body_slots`` lists the slots the parts show, in the numbering of their values; ``tail`` ends the body."""
+        self.slots = tuple(slots)
+        self.body_slots = tuple(body_slots)
+        self.fields = fields
+        self.parts = tuple(parts)
+        self.tail = tail
+        self._names = [(slot.name, slot) for slot in self.slots]
+        self._encodings = tuple({part.encoding.name: part.encoding for part in parts}.values())
+        fixed_sender = fields.from_name.fixed and fields.from_address.fixed
+        self._fixed_sender = self._sender([]) if fixed_sender else None
+        self._fixed_reply = self._reply_to([]) if fields.reply_to.fixed else None
+
+    def compose(self, context: Context) -> Mail | NotComposed:
+        """The mail for one message, or why there is none (contract §0.3 codes 103, 110, 127, 132, 133)."""
+        to = parse_address(context.address)
+        if to is None:
+            return NotComposed(INVALID_EMAIL_ADDRESS, f"to: {_shown(context.address)} is not a mail address")
+        if not is_message_id(context.message_id):
+            return NotComposed(
+                MESSAGE_BUILD_ERROR, f"message id: {_shown(context.message_id)} is not an id of RFC 5322 §3.6.4"
+            )
+        texts = self._resolve(context)
+        if isinstance(texts, NotComposed):
+            return texts
+        subject = field_text(self.fields.subject.render(texts))
+        if not subject:
+            return NotComposed(EMPTY_SUBJECT, "subject: nothing is left of it for this message")
+        sender = self._fixed_sender or self._sender(texts)
+        if isinstance(sender, NotComposed):
+            return sender
+        from_line, from_address = sender
+        reply_to = self._fixed_reply or self._reply_to(texts)
+        if isinstance(reply_to, NotComposed):
+            return reply_to
+        reply_line, reply_utf8 = reply_to
+        recipients: tuple[str, ...] = (to.wire,)
+        smtputf8 = to.smtputf8 or from_address.smtputf8 or reply_utf8
+        copy_line = ""
+        if self.fields.cc or self.fields.bcc:
+            cc = _copies("cc", INVALID_CC_ADDRESS, self.fields.cc, texts)
+            if isinstance(cc, NotComposed):
+                return cc
+            bcc = _copies("bcc", INVALID_BCC_ADDRESS, self.fields.bcc, texts)
+            if isinstance(bcc, NotComposed):
+                return bcc
+            if cc:
+                copy_line = f"Cc: {_address_list(cc)}\r\n"
+            recipients = tuple(dict.fromkeys((to.wire, *(copy.wire for copy in (*cc, *bcc)))))
+            smtputf8 = smtputf8 or any(copy.smtputf8 for copy in (*cc, *bcc))
+        header = (
+            f"Date: {date_text(context.accepted_at)}\r\n{from_line}To: {to.wire}\r\n{copy_line}{reply_line}"
+            f"Subject: {unstructured(subject, 9)}\r\nMessage-ID: <{context.message_id}>\r\n{self.fields.fixed}"
+        )
+        # ASCII but for addresses that need SMTPUTF8, whose header is UTF-8 by RFC 6532
+        data = f"{header}\r\n{self._body(texts)}".encode()
+        return Mail(from_address.wire, recipients, data, smtputf8, subject)
+
+    def _resolve(self, context: Context) -> list[str] | NotComposed:
+        attributes = context.attributes
+        texts: list[str] = []
+        for name, slot in self._names:
+            value = attributes.get(name, _MISSING)
+            if value is _MISSING:
+                value = context.profile.get(name, _MISSING)
+                if value is _MISSING:
+                    value = context.system.get(name)
+                    if value is None and slot.fallback is not None:
+                        value = slot.fallback(context, texts)
+                    if value is None:
+                        value = slot.default
+                    if value is None:
+                        return NotComposed(slot.status_code, f"{slot.part}: no value for {slot.written}")
+            texts.append(value if type(value) is str else value_text(value))
+        return texts
+
+    def _sender(self, texts: Sequence[str]) -> tuple[str, Address] | NotComposed:
+        text = field_text(self.fields.from_address.render(texts))
+        address = parse_address(text)
+        if address is None:
+            reason = f"{_shown(text)} is not a mail address" if text else "no address is set"
+            return NotComposed(MESSAGE_BUILD_ERROR, f"from address: {reason}")
+        name = field_text(self.fields.from_name.render(texts))
+        return f"From: {mailbox(name, address, 6)}\r\n", address
+
+    def _reply_to(self, texts: Sequence[str]) -> tuple[str, bool] | NotComposed:
+        text = field_text(self.fields.reply_to.render(texts))
+        if not text:
+            return "", False
+        address = parse_address(text)
+        if address is None:
+            return NotComposed(MESSAGE_BUILD_ERROR, f"reply-to: {_shown(text)} is not a mail address")
+        return f"Reply-To: {address.wire}\r\n", address.smtputf8
+
+    def _body(self, texts: list[str]) -> str:
+        shown = [texts[number] for number in self.body_slots]
+        values = {encoding.name: list(map(encoding.value, shown)) for encoding in self._encodings}
+        lines = []
+        for part in self.parts:
+            lines.append(part.head)
+            lines.append(part.render(values[part.encoding.name]))
+        lines.append(self.tail)
+        return "".join(lines)
+
+
+def _copies(part: str, status_code: int, entries: Sequence[Line], texts: Sequence[str]) -> list[Address] | NotComposed:
+    """The addresses of cc or bcc, several in one value separated by ``;``; an empty value adds none."""
+    found: list[Address] = []
+    for entry in entries:
+        for text in entry.render(texts).split(";"):
+            text = text.strip(" \t")
+            if not text:
+                continue
+            address = parse_address(text)
+            if address is None:
+                return NotComposed(status_code, f"{part}: {_shown(text)} is not a mail address")
+            found.append(address)
+    return found
+
+
+def _address_list(addresses: Sequence[Address]) -> str:
+    return ",\r\n ".join([address.wire for address in addresses])
+
+
+def _shown(text: str) -> str:
+    return ascii(text if len(text) <= 80 else f"{text[:80]}…")
