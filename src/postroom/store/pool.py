@@ -5,7 +5,7 @@ and has a deadline on everything: connecting, a statement, an idle transaction.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -41,11 +41,12 @@ async def open_pool(
     max_size: int,
     application_name: str,
     statement_seconds: float = STATEMENT_SECONDS,
+    settings: Mapping[str, str] | None = None,
     init: Callable[[Connection], Coroutine[Any, Any, None]] | None = None,
 ) -> Pool:
     """A pool of `min_size` to `max_size` connections; close it with `await pool.close()`.
 
-    `application_name` shows in pg_stat_activity. `init` runs once on each new connection (codecs). Connections
+    `application_name` shows in pg_stat_activity. `settings` are further server settings. `init` runs once on each new connection (codecs). Connections
     lost with the server are replaced by themselves at the next use. Raises asyncpg's and OSError's connection
     errors when the server does not answer within 10 s.
     """
@@ -58,7 +59,10 @@ async def open_pool(
         command_timeout=statement_seconds + 10.0 if statement_seconds else None,
         max_inactive_connection_lifetime=300.0,
         statement_cache_size=512,
-        server_settings=session_settings(application_name, statement_seconds=statement_seconds),
+        server_settings={
+            **session_settings(application_name, statement_seconds=statement_seconds),
+            **(settings or {}),
+        },
         init=init,
     )
     return pool

@@ -1,0 +1,219 @@
+"""The composition root: the one place where settings become running parts.
+
+Each ``run_…`` is the whole life of one process, from connecting to a clean stop. Nothing is kept in this module,
+so any number of servers can live side by side in one process.
+"""
+
+import asyncio
+import contextlib
+import os
+import random
+import socket
+import time
+from collections.abc import AsyncIterator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+
+import uvicorn
+from litestar import Router
+from uuid_utils.compat import uuid7
+
+from postroom.api.app import build_api
+from postroom.api.server import server_config
+from postroom.delivery.retry import RetrySchedule
+from postroom.delivery.smtp.target import SmtpTarget, TlsMode, parse_relay_url
+from postroom.delivery.versions import Sender
+from postroom.delivery.wakeups import listen
+from postroom.delivery.worker import Worker, WorkerOptions
+from postroom.intake.accept import Accepter
+from postroom.intake.announce import queue_announcer
+from postroom.intake.ledger import Ledger
+from postroom.sandbox.mailbox import Limits, Mailbox
+from postroom.sandbox.routes import sandbox_router
+from postroom.sandbox.smtp_server import run_mailbox as serve_mailbox
+from postroom.sandbox.watch import MailWatch
+from postroom.settings import Settings
+from postroom.store.migrate import migrate
+from postroom.store.partitions import ensure_days, keep_days
+from postroom.store.pool import Pool, open_pool
+from postroom.tenancy.accounts import (
+    DEFAULT_ACCOUNT_ID,
+    DEFAULT_ACCOUNT_NAME,
+    SandboxClient,
+    ensure_account,
+    ensure_sandbox_account,
+)
+from postroom.tenancy.clients import SecretHasher
+
+_API_CONNECTIONS = 8
+_DELIVERY_CONNECTIONS = 6
+_MAILBOX_CONNECTIONS = 4
+
+# Every hot statement is served by an index. Without this, a plan made while a day's partition was still empty
+# would read the whole partition at noon.
+_INDEXED = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A database that is ready. ``client`` is the sandbox's ready-made one; production has none."""
+
+    client: SandboxClient | None
+
+
+async def prepare_database(settings: Settings, dsn: str) -> Prepared:
+    """Bring the tables up to date and make what a server can't do without; safe to repeat, and from several hosts."""
+    await migrate(dsn)
+    async with _pool(dsn, "prepare", 1) as pool:
+        await ensure_days(pool, datetime.now(UTC).date())
+        if settings.delivery == "sandbox":
+            return Prepared(await ensure_sandbox_account(pool, hasher=SecretHasher()))
+        async with pool.acquire() as connection, connection.transaction():
+            await ensure_account(connection, DEFAULT_ACCOUNT_ID, DEFAULT_ACCOUNT_NAME)
+        return Prepared(None)
+
+
+async def run_api(settings: Settings, dsn: str, *, listen_fd: int | None, stop: asyncio.Event) -> None:
+    """Answer HTTP until ``stop`` is set; then finish the requests that have begun.
+
+    ``listen_fd`` is a listening socket shared with other API processes; without one the address is bound here.
+    """
+    async with _pool(dsn, "api", _API_CONNECTIONS) as pool, contextlib.AsyncExitStack() as running:
+        accepter = Accepter(
+            Ledger(pool, key_window=timedelta(hours=settings.key_window_hours), slice_size=settings.slice_size),
+            announce=queue_announcer(pool),
+            new_request_id=uuid7,
+            random_bytes=os.urandom,
+        )
+        accepter.start()
+        running.push_async_callback(accepter.close)
+        extra: list[Router] = []
+        if settings.delivery == "sandbox":
+            mailbox = _mailbox(settings, pool)
+            watch = MailWatch(mailbox)
+            running.push_async_callback(watch.close)
+            extra.append(
+                sandbox_router(
+                    mailbox, watch, own_hosts=_own_hosts(settings), smtp_address=str(settings.sandbox_smtp_address)
+                )
+            )
+        await running.enter_async_context(_background(keep_days(pool, timedelta(days=settings.retention_days))))
+        app = await build_api(settings=settings, pool=pool, accepter=accepter, clock=time.time, extra_routes=extra)
+        await _serve_http(settings, app, listen_fd, stop)
+
+
+async def run_delivery(settings: Settings, dsn: str, *, owner: str, replaces: str | None, stop: asyncio.Event) -> None:
+    """Deliver what is queued until ``stop`` is set; then finish what is on the wire and give back the rest."""
+    async with _pool(dsn, "deliver", _DELIVERY_CONNECTIONS) as pool:
+        worker = Worker(pool, worker_options(settings, owner=owner, replaces=replaces), rand=random.random)
+        async with (
+            _background(listen(dsn, worker.announce)),
+            _background(keep_days(pool, timedelta(days=settings.retention_days))),
+        ):
+            await worker.run(stop)
+
+
+async def run_mailbox(settings: Settings, dsn: str, *, stop: asyncio.Event) -> None:
+    """Capture mail by SMTP until ``stop`` is set."""
+    async with _pool(dsn, "mailbox", _MAILBOX_CONNECTIONS) as pool:
+        address = settings.sandbox_smtp_address
+        await serve_mailbox(address.host, address.port, _mailbox(settings, pool), stop)
+
+
+def worker_options(settings: Settings, *, owner: str, replaces: str | None) -> WorkerOptions:
+    """The part of the settings that delivery works by."""
+    return WorkerOptions(
+        owner=owner,
+        replaces=replaces,
+        target=_target(settings),
+        connections=settings.relay_connections,
+        helo=_helo(settings),
+        sender=Sender(settings.from_name, settings.from_address),
+        missing_name=settings.missing_name,
+        lease=timedelta(seconds=settings.lease_seconds),
+        settle_interval=timedelta(milliseconds=settings.settle_milliseconds),
+        lane_messages=settings.claim_messages,
+        slice_size=settings.slice_size,
+        schedule=RetrySchedule(
+            first=timedelta(seconds=settings.retry_first_seconds),
+            factor=settings.retry_factor,
+            longest=timedelta(seconds=settings.retry_longest_seconds),
+            max_age=timedelta(hours=settings.retry_max_hours),
+        ),
+        inactive_age=timedelta(hours=settings.queue_hours),
+    )
+
+
+def _target(settings: Settings) -> SmtpTarget:
+    if settings.delivery == "sandbox":
+        address = settings.sandbox_smtp_address
+        return SmtpTarget(address.host, address.port, TlsMode.OFF)
+    assert settings.relay is not None
+    return parse_relay_url(settings.relay)
+
+
+def _mailbox(settings: Settings, pool: Pool) -> Mailbox:
+    limits = Limits(
+        messages=settings.sandbox_max_messages,
+        bytes=settings.sandbox_max_bytes,
+        message_bytes=settings.sandbox_max_message_bytes,
+    )
+    return Mailbox(pool, limits)
+
+
+def _own_hosts(settings: Settings) -> frozenset[str]:
+    host = urlsplit(settings.public_url).hostname
+    return frozenset({host} if host else ())
+
+
+def _helo(settings: Settings) -> str:
+    # A receiver wants a name it can look up: ours is the public one, when that is a name at all.
+    host = urlsplit(settings.public_url).hostname or ""
+    return host if host.rpartition(".")[2].isalpha() else socket.gethostname()
+
+
+async def _serve_http(settings: Settings, app: object, listen_fd: int | None, stop: asyncio.Event) -> None:
+    address = settings.http_address
+    config = server_config(app, host=address.host, port=address.port)
+    server = _Server(config)
+    sockets = None if listen_fd is None else [socket.socket(fileno=os.dup(listen_fd))]
+    serving = asyncio.create_task(server.serve(sockets))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    server.should_exit = True
+    await serving
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: signals are the process's business, which sets ``stop``."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+
+@asynccontextmanager
+async def _pool(dsn: str, role: str, connections: int) -> AsyncIterator[Pool]:
+    pool = await open_pool(dsn, max_size=connections, application_name=f"postroom {role}", settings=_INDEXED)
+    try:
+        yield pool
+    finally:
+        try:
+            async with asyncio.timeout(5):
+                await pool.close()
+        except TimeoutError:
+            pool.terminate()
+
+
+@asynccontextmanager
+async def _background(coroutine: object) -> AsyncIterator[None]:
+    assert asyncio.iscoroutine(coroutine)
+    task: asyncio.Task[None] = asyncio.create_task(coroutine)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
