@@ -46,7 +46,8 @@ async def open_pool(
 ) -> Pool:
     """A pool of `min_size` to `max_size` connections; close it with `await pool.close()`.
 
-    `application_name` shows in pg_stat_activity. `settings` are further server settings. `init` runs once on each new connection (codecs). Connections
+    `application_name` shows in pg_stat_activity. `settings` are further server settings.
+    `init` runs once on each new connection (codecs). Connections
     lost with the server are replaced by themselves at the next use. Raises asyncpg's and OSError's connection
     errors when the server does not answer within 10 s.
     """
