@@ -12,6 +12,7 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import cast
 
 import structlog
 
@@ -76,15 +77,15 @@ class MailProtocol(asyncio.Protocol):
         self.heard_at = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        stream = cast(asyncio.Transport, transport)  # uvloop's transports are not instances of asyncio's
+        self._transport = stream
         self.heard_at = asyncio.get_running_loop().time()
         if len(self._server.connections) >= self._server.limits.connections:
-            transport.write(b"421 4.7.0 Too many connections. Closing\r\n")
-            transport.close()
+            stream.write(b"421 4.7.0 Too many connections. Closing\r\n")
+            stream.close()
             return
         self._server.connections.add(self)
-        transport.write(self._session.greet())
+        stream.write(self._session.greet())
 
     def data_received(self, data: bytes) -> None:
         self.heard_at = asyncio.get_running_loop().time()

@@ -81,15 +81,18 @@ function when(stamp) {
   return today ? moment.toLocaleTimeString() : moment.toLocaleDateString();
 }
 
+// The display name of a From field, or all of it when there is none.
+const nameOf = (from) => from.replace(/^"?(.+?)"?\s*<[^<>]*>$/, "$1");
+
 function row(mail) {
   const item = make("li");
   const link = make("a", undefined, { href: `#${mail.id}` });
   if (state.mail && state.mail.id === mail.id) link.setAttribute("aria-current", "true");
   link.append(
-    make("span", mail.from || mail.envelope.from || "(no sender)", { class: "who" }),
+    make("span", mail.envelope.to.join(", "), { class: "who" }),
     make("time", when(mail.capturedAt), { datetime: mail.capturedAt, title: mail.capturedAt }),
     make("span", mail.subject || "(no subject)", { class: "what" }),
-    make("span", `to ${mail.envelope.to.join(", ")}`, { class: "to" }),
+    make("span", `from ${nameOf(mail.from) || mail.envelope.from || "nobody"}`, { class: "from" }),
   );
   item.append(link);
   return item;
