@@ -1,0 +1,181 @@
+"""The HTTP application: the route table, and the ASGI wrapper that brings paths to the form the routes have."""
+
+from collections.abc import Callable, MutableMapping, Sequence
+from typing import Any, Literal, NamedTuple, cast
+
+import structlog
+from litestar import Litestar, Request, Response, Router
+from litestar.enums import ScopeType
+from litestar.exceptions import HTTPException
+from litestar.handlers import HTTPRouteHandler
+from litestar.types import Receive, Scope, Send
+from uuid_utils.compat import uuid7
+
+from postroom.api.assets import Assets
+from postroom.api.auth import Gate
+from postroom.api.definitions import Definitions
+from postroom.api.endpoint import Handler, RouteFunction, endpoint
+from postroom.api.errors import ApiError, Code, error_body
+from postroom.api.messages import Accepting, Messages
+from postroom.api.paths import RouteTable, keep_match, raw_path_of
+from postroom.api.platform import Platform
+from postroom.api.queues import Queues
+from postroom.api.reply import error_reply
+from postroom.api.token import TokenRoute
+from postroom.catalog.publishing import Publisher
+from postroom.settings import Settings
+from postroom.tenancy.clients import SecretHasher
+from postroom.tenancy.database import Pool
+from postroom.tenancy.tokens import TokenSigner, token_signing_key
+
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+MESSAGES = "/messaging/v1/email/messages"
+DEFINITIONS = "/messaging/v1/email/definitions"
+ASSETS = "/asset/v1/content/assets"
+TOKEN = "/v2/token"  # noqa: S105
+
+SEND = frozenset({"email_send"})
+READ = frozenset({"email_read"})
+WRITE = frozenset({"email_write"})
+ASSET_READ = frozenset({"saved_content_read", "documents_and_images_read"})
+ASSET_WRITE = frozenset({"saved_content_write", "documents_and_images_write"})
+ANY_TOKEN: frozenset[str] = frozenset()
+
+
+class Route(NamedTuple):
+    """One route: any one of ``scopes`` admits."""
+
+    method: Method
+    template: str
+    scopes: frozenset[str]
+    handler: Handler
+
+
+async def build_api(
+    *,
+    settings: Settings,
+    pool: Pool,
+    accepter: Accepting,
+    clock: Callable[[], float],
+    extra_routes: Sequence[Router] = (),
+) -> "Api":
+    """The API as an ASGI application. ``clock`` gives seconds since the epoch.
+
+    Reads the token signing key from the database, making it at the first start. ``extra_routes`` are served
+    beside the API's own, without its authorization.
+    """
+    tokens = TokenSigner(await token_signing_key(pool), lifetime_seconds=settings.token_seconds, clock=clock)
+    base_url = settings.public_url.rstrip("/") + "/"
+    publisher = Publisher(
+        pool,
+        from_name=settings.from_name,
+        from_address=settings.from_address,
+        new_status=settings.new_definition_status,
+        missing_name=settings.missing_name,
+        new_id=uuid7,
+    )
+    queues = Queues(pool)
+    routes = rest_routes(
+        Messages(pool, accepter, status_hours=settings.status_hours, clock=clock),
+        Definitions(pool, publisher),
+        queues,
+        Assets(pool),
+        Platform(base_url=base_url),
+    )
+    gate = Gate(tokens)
+    handlers = [
+        _handler(
+            route.method,
+            route.template,
+            endpoint(gate, route.scopes, route.handler, body_limit=settings.max_request_bytes),
+        )
+        for route in routes
+    ]
+    token = TokenRoute(pool, tokens, SecretHasher(), base_url=base_url)
+    handlers.append(_handler("POST", TOKEN, token.function()))
+    litestar = Litestar(
+        route_handlers=[*handlers, *extra_routes],
+        exception_handlers={HTTPException: _refuse, Exception: _fail},
+        on_shutdown=[queues.finish],
+        openapi_config=None,
+        logging_config=None,
+        request_max_body_size=settings.max_request_bytes,
+    )
+    return Api(litestar, RouteTable((route.template for route in routes), any_prefix=(TOKEN,)))
+
+
+def rest_routes(
+    messages: Messages, definitions: Definitions, queues: Queues, assets: Assets, platform: Platform
+) -> list[Route]:
+    """Every REST route with the scopes of contract §1."""
+    message, definition, asset = MESSAGES + "/{messageKey}", DEFINITIONS + "/{definitionKey}", ASSETS + "/{id}"
+    return [
+        Route("POST", MESSAGES, SEND, messages.send_many),
+        Route("POST", message, SEND, messages.send_one),
+        Route("GET", message, READ, messages.status),
+        Route("POST", DEFINITIONS, WRITE, definitions.create),
+        Route("GET", DEFINITIONS, READ, definitions.page),
+        Route("GET", definition, READ, definitions.get),
+        Route("PATCH", definition, WRITE, definitions.change),
+        Route("DELETE", definition, WRITE, definitions.delete),
+        Route("GET", definition + "/queue", READ, queues.depth),
+        Route("DELETE", definition + "/queue", WRITE, queues.clear),
+        Route("POST", ASSETS, ASSET_WRITE, assets.create),
+        Route("GET", ASSETS, ASSET_READ, assets.page),
+        Route("GET", asset, ASSET_READ, assets.get),
+        Route("PUT", asset, ASSET_WRITE, assets.replace),
+        Route("PATCH", asset, ASSET_WRITE, assets.change),
+        Route("DELETE", asset, ASSET_WRITE, assets.delete),
+        Route("GET", "/platform/v1/tokenContext", ANY_TOKEN, platform.token_context),
+        Route("GET", "/platform/v1/endpoints", ANY_TOKEN, platform.endpoints),
+        Route("GET", "/platform/v1/endpoints/{type}", ANY_TOKEN, platform.endpoint),
+    ]
+
+
+class Api:
+    """The ASGI application. ``litestar`` is the router inside."""
+
+    def __init__(self, litestar: Litestar, table: RouteTable) -> None:
+        self.litestar = litestar
+        self._table = table
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == ScopeType.HTTP:
+            match = self._table.match(raw_path_of(scope))
+            if match is not None:
+                keep_match(cast("MutableMapping[str, Any]", scope), match)
+        await self.litestar(scope, receive, send)
+
+
+def _handler(method: Method, template: str, function: RouteFunction) -> HTTPRouteHandler:
+    # Keys reach handlers through the scope, so the path's parameters only need to be there, not to be typed.
+    path = template.replace("}", ":str}")
+    return HTTPRouteHandler(path, http_method=[method], status_code=200)(function)
+
+
+def _refuse(request: Request[Any, Any, Any], refusal: HTTPException) -> Response[bytes]:
+    """What Litestar refuses before a route is reached, in the vendor's words."""
+    codes = {404: Code.ROUTE_UNKNOWN, 405: Code.METHOD_NOT_ALLOWED, 413: Code.BODY_TOO_LARGE}
+    code = codes.get(refusal.status_code)
+    if code is not None:
+        return _response(ApiError(code), refusal.headers or {})
+    if refusal.status_code < 500:
+        return _response(ApiError(Code.GENERIC, refusal.detail), {})
+    return _fail(request, refusal)
+
+
+def _fail(request: Request[Any, Any, Any], failure: Exception) -> Response[bytes]:
+    structlog.get_logger("api").error("request_failed", path=request.scope["path"], error=repr(failure))
+    return _response(ApiError(Code.INTERNAL), {})
+
+
+def _response(error: ApiError, headers: dict[str, str]) -> Response[bytes]:
+    reply = error_reply(error)
+    decoded = {name.decode("ascii"): value.decode("ascii") for name, value in reply.headers}
+    return Response(
+        content=error_body(error.code, error.text),
+        status_code=error.status,
+        media_type="application/json; charset=utf-8",
+        headers=headers | decoded,
+    )

@@ -1,0 +1,172 @@
+"""The definition routes (contract §3.1 to §3.5)."""
+
+import re
+from typing import Any
+
+import msgspec
+import uuid_utils
+
+from postroom.api.endpoint import Call
+from postroom.api.errors import ApiError, Code
+from postroom.api.reply import Reply
+from postroom.api.wire.definitions import LONGEST_KEY, full_definition, read_change, read_draft, summary
+from postroom.catalog import publishing
+from postroom.catalog.definitions import (
+    DefinitionOrder,
+    delete_definition,
+    find_definition,
+    page_definitions,
+)
+from postroom.content.model import ContentRejected
+from postroom.tenancy.database import Pool
+
+DEFAULT_PAGE_SIZE = 50  # contract §3.2
+LARGEST_PAGE_SIZE = 1000
+HIGHEST_PAGE = 1_000_000
+
+_FILTER = re.compile(r"\s*status\s+(eq|neq)\s+'?(active|inactive|deleted|new)'?\s*", re.IGNORECASE)
+_ORDER = re.compile(r"\s*([a-z]+)(?:\s+(asc|desc))?\s*", re.IGNORECASE)
+_ORDERS = {order.value[0].lower(): order for order in DefinitionOrder}
+
+_encode = msgspec.json.Encoder().encode
+
+
+class Definitions:
+    """The handlers."""
+
+    def __init__(self, pool: Pool, publisher: publishing.Publisher) -> None:
+        self._pool = pool
+        self._publisher = publisher
+
+    async def create(self, call: Call) -> Reply:
+        """POST /definitions."""
+        draft = read_draft(await call.json_body())
+        try:
+            definition = await self._publisher.create(call.account_id, draft)
+        except (publishing.PublishingRejected, ContentRejected) as rejection:
+            raise _rejected(rejection) from None
+        return Reply(_encode(full_definition(definition, _request_id())), 201)
+
+    async def get(self, call: Call) -> Reply:
+        """GET /definitions/{definitionKey}."""
+        key = call.key("definitionKey")
+        definition = await find_definition(self._pool, call.account_id, key)
+        if definition is None:
+            raise unknown_definition(key)
+        return Reply(_encode(full_definition(definition, _request_id())))
+
+    async def page(self, call: Call) -> Reply:
+        """GET /definitions: the vendor's `count` is that of the page, not the total (contract §3.2)."""
+        query = call.query
+        status, not_status = _filter(query.get("filter"))
+        order, descending = _order(query.get("orderby"))
+        page = number_field(query, "page", default=1, highest=HIGHEST_PAGE)
+        page_size = number_field(query, "pagesize", default=DEFAULT_PAGE_SIZE, highest=LARGEST_PAGE_SIZE)
+        found = await page_definitions(
+            self._pool,
+            call.account_id,
+            status=status,
+            not_status=not_status,
+            order=order,
+            descending=descending,
+            page=page,
+            page_size=page_size,
+        )
+        body: dict[str, Any] = {
+            "requestId": _request_id(),
+            "definitions": [summary(definition) for definition in found],
+            "count": len(found),
+            "page": page,
+            "pageSize": page_size,
+        }
+        return Reply(_encode(body))
+
+    async def change(self, call: Call) -> Reply:
+        """PATCH /definitions/{definitionKey}."""
+        key = call.key("definitionKey")
+        change = read_change(await call.json_body(), key)
+        try:
+            definition = await self._publisher.change(call.account_id, key, change)
+        except (publishing.PublishingRejected, ContentRejected) as rejection:
+            raise _rejected(rejection) from None
+        if definition is None:
+            raise unknown_definition(key)
+        return Reply(_encode(full_definition(definition, _request_id())))
+
+    async def delete(self, call: Call) -> Reply:
+        """DELETE /definitions/{definitionKey}: archived under a new key, for good."""
+        key = call.key("definitionKey")
+        archive_key = str(uuid_utils.uuid7())
+        if not await delete_definition(self._pool, call.account_id, key, archive_key):
+            raise unknown_definition(key)
+        body = {
+            "requestId": _request_id(),
+            "message": "Success",
+            "deletedDefinitionKey": archive_key,
+            "journey": {},
+        }
+        return Reply(_encode(body))
+
+
+def unknown_definition(key: str) -> ApiError:
+    """404 30003 for a key the business unit does not have."""
+    return ApiError(Code.NOT_FOUND, f"there is no definition with key {key[:LONGEST_KEY]!r}")
+
+
+def number_field(query: dict[str, str], name: str, *, default: int, highest: int) -> int:
+    """A whole number of the query from 1 up; larger than ``highest`` counts as that. Raises ApiError 10005."""
+    text = query.get(name)
+    if text is None:
+        return default
+    if not text.isascii() or not text.isdigit() or not text.strip("0"):
+        raise ApiError(Code.INVALID_VALUE, f"${name} is {text[:50]!r}; it must be a whole number from 1")
+    return min(int(text[:20]), highest)
+
+
+def _request_id() -> str:
+    return str(uuid_utils.uuid7())
+
+
+def _filter(text: str | None) -> tuple[str | None, str | None]:
+    if text is None:
+        return None, None
+    found = _FILTER.fullmatch(text)
+    if found is None:
+        raise ApiError(
+            Code.INVALID_VALUE,
+            f"$filter is {text[:100]!r}; it must be status eq or neq and one of active, inactive, deleted",
+        )
+    status = found[2].capitalize()
+    return (status, None) if found[1].lower() == "eq" else (None, status)
+
+
+def _order(text: str | None) -> tuple[DefinitionOrder, bool]:
+    if text is None:
+        return DefinitionOrder.CREATED_DATE, False
+    found = _ORDER.fullmatch(text)
+    order = None if found is None else _ORDERS.get(found[1].lower())
+    if found is None or order is None:
+        names = ", ".join(known.value[0] for known in DefinitionOrder)
+        raise ApiError(Code.INVALID_VALUE, f"$orderBy is {text[:100]!r}; it must be one of {names}, then asc or desc")
+    return order, (found[2] or "").lower() == "desc"
+
+
+def _rejected(rejection: Exception) -> ApiError:
+    text = str(rejection)
+    match rejection:
+        case ContentRejected():
+            return ApiError(Code.EMAIL_INVALID, text)
+        case publishing.DefinitionKeyTaken():
+            return ApiError(Code.ALREADY_EXISTS, f"there is already a definition with definitionKey {text!r}")
+        case publishing.DefinitionNameTaken():
+            return ApiError(Code.ALREADY_EXISTS, f"there is already a definition with name {text!r}")
+        case publishing.StatusUnreachable():
+            return ApiError(Code.STATE_TRANSITION, text)
+        case publishing.WeeklyLimitReached():
+            return ApiError(Code.INVALID_OPERATION, text)
+        case publishing.ClassificationNotTransactional():
+            return ApiError(Code.CLASSIFICATION_TYPE, text)
+        case publishing.CopyAddressInvalid():
+            return ApiError(Code.INVALID_OPTIONS, text)
+        case _:
+            return ApiError(Code.INVALID_VALUE, text)

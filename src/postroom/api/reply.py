@@ -1,0 +1,40 @@
+"""Replies: bytes of JSON that go out as they are, with the headers every reply carries."""
+
+from collections.abc import Sequence
+
+from litestar.types import HTTPScope, Receive, Scope, Send
+
+from postroom.api.errors import ApiError, Code
+
+_JSON = (b"content-type", b"application/json; charset=utf-8")
+
+Header = tuple[bytes, bytes]
+
+# Refusing a body unread leaves the rest of it on the connection; only closing it is safe.
+_CLOSE: Header = (b"connection", b"close")
+_REFRESH: Header = (b"www-authenticate", b'Bearer error="invalid_token"')
+
+
+class Reply:
+    """A JSON reply as an ASGI application."""
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self, body: bytes, status: int = 200, headers: Sequence[Header] = ()) -> None:
+        self.body = body
+        self.status = status
+        self.headers = headers
+
+    async def __call__(self, scope: "Scope | HTTPScope", receive: Receive, send: Send) -> None:
+        headers = [_JSON, (b"content-length", b"%d" % len(self.body)), *self.headers]
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await send({"type": "http.response.body", "body": self.body, "more_body": False})
+
+
+def error_reply(error: ApiError, headers: Sequence[Header] = ()) -> Reply:
+    """The reply of an error, with the headers its status calls for (contract §0.1)."""
+    if error.status == 401:
+        headers = [*headers, _REFRESH]
+    if error.code is Code.BODY_TOO_LARGE:
+        headers = [*headers, _CLOSE]
+    return Reply(error.body(), error.status, headers)

@@ -1,0 +1,42 @@
+"""How the API is served: uvicorn with uvloop and httptools, and the vendor's connection habits (contract §0)."""
+
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from postroom.api.errors import ApiError, Code
+
+IDLE_SECONDS = 5  # after which a kept-alive connection is closed, contract §0
+_GRACEFUL_SECONDS = 20
+
+
+class JsonHttpProtocol(HttpToolsProtocol):
+    """uvicorn's protocol, with JSON also where a request was no HTTP at all (contract §0: on every reply)."""
+
+    def send_400_response(self, msg: str) -> None:
+        body = ApiError(Code.BAD_FORMAT, msg).body()
+        self.transport.write(
+            b"HTTP/1.1 400 Bad Request\r\n"
+            b"content-type: application/json; charset=utf-8\r\n"
+            b"content-length: %d\r\nconnection: close\r\n\r\n%s" % (len(body), body)
+        )
+        self.transport.close()
+
+
+def server_config(app: Any, *, host: str = "127.0.0.1", port: int = 0) -> uvicorn.Config:
+    """The uvicorn configuration of an API process; hand listening sockets to `uvicorn.Server.serve`."""
+    return uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        http=JsonHttpProtocol,
+        ws="none",
+        loop="uvloop",
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_keep_alive=IDLE_SECONDS,
+        timeout_graceful_shutdown=_GRACEFUL_SECONDS,
+    )

@@ -1,0 +1,215 @@
+"""Send definitions on the wire (contract §3), and the way between them and the catalogue's terms.
+
+Unknown and read-only fields of a request are ignored: clients send back what they were given.
+"""
+
+from typing import Any
+
+import msgspec
+
+from postroom.api.errors import ApiError, Code
+from postroom.api.times import minute_time
+from postroom.api.wire.decoding import decode, refuse_token_in, shorter, storable
+from postroom.catalog.definitions import Definition, DefinitionSummary
+from postroom.catalog.publishing import DefinitionChange, DefinitionDraft, Status
+
+LONGEST_KEY = 36  # contract §3
+LONGEST_NAME = 100
+LONGEST_DESCRIPTION = 2000
+
+_TYPE_CODES = {
+    "subscriptions.autoAddSubscriber": Code.INVALID_AUTO_ADD,
+    "subscriptions.updateSubscriber": Code.INVALID_UPDATE,
+    "options": Code.INVALID_OPTIONS,
+}
+
+_STATUSES: dict[str, Status] = {"new": "New", "active": "Active", "inactive": "Inactive"}
+
+
+class WireContent(msgspec.Struct, rename="camel"):
+    customer_key: str | None = None
+
+
+class WireSubscriptions(msgspec.Struct, rename="camel"):
+    list: str | None = None
+    data_extension: str | None = None
+    auto_add_subscriber: bool | None = None
+    update_subscriber: bool | None = None
+
+
+class WireOptions(msgspec.Struct, rename="camel"):
+    track_links: bool | None = None
+    cc: list[str] | None = None
+    bcc: list[str] | None = None
+    create_journey: bool | None = None
+
+
+class DefinitionBody(msgspec.Struct, rename="camel"):
+    """The body of POST and PATCH; null is the same as absent."""
+
+    definition_key: str | None = None
+    name: str | None = None
+    description: str | None = None
+    classification: str | None = None
+    status: str | None = None
+    content: WireContent | None = None
+    subscriptions: WireSubscriptions | None = None
+    options: WireOptions | None = None
+
+
+_decoder = msgspec.json.Decoder(DefinitionBody)
+
+
+def read_draft(body: bytes) -> DefinitionDraft:
+    """The definition a POST asks for. Raises ApiError naming the field."""
+    wire = _read(body)
+    if not wire.definition_key:
+        raise ApiError(Code.REQUIRED_DEFINITION_KEY, "definitionKey is required")
+    content, subscriptions, options = _parts(wire)
+    shorter("definitionKey", wire.definition_key, LONGEST_KEY)
+    return DefinitionDraft(
+        definition_key=wire.definition_key,
+        name=_required("name", wire.name),
+        content_key=_required("content.customerKey", content.customer_key),
+        list_key=_required("subscriptions.list", subscriptions.list),
+        data_extension_key=subscriptions.data_extension or None,
+        description=wire.description,
+        status=_status(wire.status),
+        classification_key=wire.classification or None,
+        auto_add_subscriber=subscriptions.auto_add_subscriber is not False,
+        update_subscriber=subscriptions.update_subscriber is not False,
+        track_links=options.track_links is not False,
+        cc=tuple(options.cc or ()),
+        bcc=tuple(options.bcc or ()),
+    )
+
+
+def read_change(body: bytes, definition_key: str) -> DefinitionChange:
+    """What a PATCH of this definition changes. Raises ApiError naming the field."""
+    wire = _read(body)
+    if wire.definition_key is not None and wire.definition_key.lower() != definition_key.lower():
+        raise ApiError(
+            Code.INVALID_VALUE,
+            f"definitionKey is {wire.definition_key!r} and the path says {definition_key!r}; it can't be changed",
+        )
+    content, subscriptions, options = _parts(wire)
+    given = {
+        "name": wire.name,
+        "content.customerKey": content.customer_key,
+        "subscriptions.list": subscriptions.list,
+        "classification": wire.classification,
+    }
+    for field, text in given.items():
+        if text is not None:
+            _required(field, text)
+    return DefinitionChange(
+        name=wire.name,
+        content_key=content.customer_key,
+        list_key=subscriptions.list,
+        data_extension_key=subscriptions.data_extension or None,
+        description=wire.description,
+        status=_status(wire.status),
+        classification_key=wire.classification,
+        auto_add_subscriber=subscriptions.auto_add_subscriber,
+        update_subscriber=subscriptions.update_subscriber,
+        track_links=options.track_links,
+        cc=None if options.cc is None else tuple(options.cc),
+        bcc=None if options.bcc is None else tuple(options.bcc),
+    )
+
+
+def full_definition(definition: Definition, request_id: str) -> dict[str, Any]:
+    """The full representation; what is not set is left out."""
+    subscriptions: dict[str, Any] = {
+        "list": definition.list_key,
+        "autoAddSubscriber": definition.auto_add_subscriber,
+        "updateSubscriber": definition.update_subscriber,
+    }
+    if definition.data_extension_key is not None:
+        subscriptions["dataExtension"] = definition.data_extension_key
+    options: dict[str, Any] = {"trackLinks": definition.track_links}
+    if definition.cc:
+        options["cc"] = definition.cc
+    if definition.bcc:
+        options["bcc"] = definition.bcc
+    full: dict[str, Any] = {
+        "requestId": request_id,
+        "name": definition.name,
+        "definitionKey": definition.definition_key,
+        "definitionId": str(definition.definition_id),
+    }
+    if definition.description is not None:
+        full["description"] = definition.description
+    return full | {
+        "classification": definition.classification_key,
+        "status": definition.status,
+        "createdDate": minute_time(definition.created_at),
+        "modifiedDate": minute_time(definition.modified_at),
+        "content": {"customerKey": definition.content_key},
+        "subscriptions": subscriptions,
+        "options": options,
+        "journey": {},
+    }
+
+
+def summary(definition: DefinitionSummary) -> dict[str, Any]:
+    """One entry of a listing: five fields."""
+    return {
+        "name": definition.name,
+        "definitionKey": definition.definition_key,
+        "status": definition.status,
+        "createdDate": minute_time(definition.created_at),
+        "modifiedDate": minute_time(definition.modified_at),
+    }
+
+
+def _read(body: bytes) -> DefinitionBody:
+    wire = decode(_decoder, body, _TYPE_CODES)
+    refuse_token_in(body)
+    content, subscriptions, options = _parts(wire)
+    storable(
+        {
+            "definitionKey": wire.definition_key,
+            "name": wire.name,
+            "description": wire.description,
+            "classification": wire.classification,
+            "content.customerKey": content.customer_key,
+            "subscriptions.list": subscriptions.list,
+            "subscriptions.dataExtension": subscriptions.data_extension,
+        }
+    )
+    if wire.name is not None:
+        shorter("name", wire.name, LONGEST_NAME)
+    if wire.description is not None:
+        shorter("description", wire.description, LONGEST_DESCRIPTION)
+    for entry in (*(options.cc or ()), *(options.bcc or ())):
+        if any(ord(character) < 32 for character in entry):
+            raise ApiError(Code.INVALID_OPTIONS, "options.cc and options.bcc must not hold control characters")
+    if options.create_journey:
+        raise ApiError(
+            Code.INVALID_OPTIONS, "options.createJourney: journeys are not offered; leave it out or send false"
+        )
+    return wire
+
+
+def _parts(wire: DefinitionBody) -> tuple[WireContent, WireSubscriptions, WireOptions]:
+    return (
+        wire.content or WireContent(),
+        wire.subscriptions or WireSubscriptions(),
+        wire.options or WireOptions(),
+    )
+
+
+def _required(field: str, text: str | None) -> str:
+    if text is None or not text.strip():
+        raise ApiError(Code.REQUIRED, f"{field} is required")
+    return text
+
+
+def _status(text: str | None) -> Status | None:
+    if text is None:
+        return None
+    found = _STATUSES.get(text.lower())
+    if found is None:
+        raise ApiError(Code.INVALID_VALUE, f"status is {text[:50]!r}; it must be Active or Inactive")
+    return found
