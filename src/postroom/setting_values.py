@@ -76,7 +76,8 @@ def parse_address(text: str) -> Address:
 
 def hide_password(text: str) -> str:
     """The text with the password of a URL replaced, for messages and logs."""
-    return re.sub(r"(://[^/@\s:]*):[^/\s]*@", r"\1:***@", text)
+    text = re.sub(r"(://[^:@\s]*):\S*@", r"\1:***@", text)
+    return re.sub(r"([?&]password=)[^&\s]*", r"\1***", text)
 
 
 _SIZE = re.compile(r"(\d+)\s*(KiB|MiB|GiB|B)?", re.IGNORECASE)
@@ -154,20 +155,19 @@ def _checked_database_url(text: str) -> str:
 
 
 def _checked_relay(text: str) -> str:
+    # The shape only: postroom.delivery.smtp.target knows the rest, and settings stand below it.
     fix = "write smtp://[user:password@]host:port"
     parts = urlsplit(text)
     if parts.scheme not in ("smtp", "smtps"):
         raise ValueError(f"its scheme must be smtp or smtps; {fix}")
     try:
-        host, port = parts.hostname, parts.port
+        usable = bool(parts.hostname) and parts.port != 0
     except ValueError:
-        raise ValueError(f"its port must be a number from 1 to 65535; {fix}") from None
-    if not host:
-        raise ValueError(f"it has no host; {fix}")
-    if port is None or port == 0:
-        raise ValueError(f"it has no port; {fix}")
-    if parts.path.strip("/") or parts.query or parts.fragment:
-        raise ValueError(f"nothing may follow the port; {fix}")
+        usable = False
+    if not usable:
+        raise ValueError(f"it has no usable host and port; {fix}")
+    if parts.path.strip("/") or parts.fragment:
+        raise ValueError(f"nothing but ?tls= may follow the port; {fix}")
     return text
 
 

@@ -39,8 +39,10 @@ from postroom.setting_values import (
 __all__ = [
     "Address",
     "Machine",
+    "Option",
     "Settings",
     "SettingsRejected",
+    "default_public_url",
     "hide_password",
     "load_settings",
     "options",
@@ -112,8 +114,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     relay: Annotated[
         str | None,
         _doc(
-            "The relay that takes all mail when `delivery` is `relay`: `smtp://[user:pass@]host:port`, "
-            "`smtps://` for TLS from the first byte.",
+            "The relay that takes all mail when `delivery` is `relay`: `smtp://[user:pass@]host[:port]`, "
+            "`smtps://` for TLS from the first byte; `?tls=` is off, opportunistic, required or verify.",
             unit="URL",
             default="none",
         ),

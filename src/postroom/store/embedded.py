@@ -210,7 +210,13 @@ class EmbeddedPostgres:
                 output=said.fileno(),
                 errors=subprocess.STDOUT,
             )
-            code = await initdb.wait()
+            try:
+                code = await initdb.wait()
+            except asyncio.CancelledError:
+                # Told to stop while it works: what it made so far is thrown away at the next start.
+                initdb.send(signal.SIGINT)
+                await initdb.ends_within(5.0)
+                raise
             said.seek(0)
             text = said.read().decode(errors="replace")
         if code != 0:

@@ -1,0 +1,1 @@
+"""The command line: the edge that reads settings, starts processes and speaks to the person at the terminal."""

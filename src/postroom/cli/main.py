@@ -1,0 +1,146 @@
+"""The program `postroom`: its verbs, and the one place where a failed start becomes a message and an exit code."""
+
+import asyncio
+import sys
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+import typer
+
+from postroom import __version__, assembly
+from postroom.cli.child import run_until_stopped
+from postroom.cli.logs import configure_logs
+from postroom.cli.options import with_settings
+from postroom.cli.serve import Program, StartFailed, instance_name, serve
+from postroom.cli.sockets import listen
+from postroom.settings import Settings, SettingsRejected
+from postroom.store.errors import DirectoryInUse, StoreError
+
+# `-P`: the folder someone starts Postroom in must not be a place to import from.
+CHILD_COMMAND = (sys.executable, "-P", "-m", "postroom.cli.main")
+
+app = typer.Typer(
+    name="postroom",
+    help="The Marketing Cloud Transactional Messaging API as a program you can run.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+LifelineOption = Annotated[int | None, typer.Option("--lifeline-fd", hidden=True)]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"postroom {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """The Marketing Cloud Transactional Messaging API as a program you can run."""
+
+
+@app.command("serve")
+@with_settings
+def serve_command(settings: Settings) -> None:
+    """Run everything on this machine: PostgreSQL, API, delivery and, in the sandbox, the capture mailbox."""
+    configure_logs(settings, "serve")
+    program = Program(CHILD_COMMAND, assembly.prepare_database)
+    raise typer.Exit(asyncio.run(serve(settings, program, sys.stdout)))
+
+
+@app.command("api")
+@with_settings
+def api_command(
+    settings: Settings,
+    listen_fd: Annotated[int | None, typer.Option("--listen-fd", hidden=True)] = None,
+    lifeline_fd: LifelineOption = None,
+    process_name: Annotated[str, typer.Option("--process-name", hidden=True)] = "api",
+) -> None:
+    """Run one API process against the PostgreSQL that `--database-url` names."""
+    configure_logs(settings, process_name)
+    dsn = _database_url(settings, "api")
+    if listen_fd is None:
+        _prepare(settings, dsn)
+        with listen("POSTROOM_HTTP", settings.http) as listener:
+            number = listener.fileno()
+            _run(lambda stop: assembly.run_api(settings, dsn, listen_fd=number, stop=stop), lifeline_fd)
+    else:
+        _run(lambda stop: assembly.run_api(settings, dsn, listen_fd=listen_fd, stop=stop), lifeline_fd)
+
+
+@app.command("deliver")
+@with_settings
+def deliver_command(
+    settings: Settings,
+    owner: Annotated[str | None, typer.Option("--owner", hidden=True)] = None,
+    replaces: Annotated[str | None, typer.Option("--replaces", hidden=True)] = None,
+    lifeline_fd: LifelineOption = None,
+) -> None:
+    """Run one delivery process against the PostgreSQL that `--database-url` names."""
+    supervised = owner is not None
+    name = owner or f"{instance_name()}/deliver-1/1"
+    configure_logs(settings, name.split("/")[-2] if name.count("/") > 1 else "deliver")
+    dsn = _database_url(settings, "deliver")
+    if not supervised:
+        _prepare(settings, dsn)
+    _run(lambda stop: assembly.run_delivery(settings, dsn, owner=name, replaces=replaces, stop=stop), lifeline_fd)
+
+
+@app.command("mailbox")
+@with_settings
+def mailbox_command(settings: Settings, lifeline_fd: LifelineOption = None) -> None:
+    """Run the sandbox's capture mailbox alone against the PostgreSQL that `--database-url` names."""
+    configure_logs(settings, "mailbox")
+    dsn = _database_url(settings, "mailbox")
+    if lifeline_fd is None:
+        _prepare(settings, dsn)
+    _run(lambda stop: assembly.run_mailbox(settings, dsn, stop=stop), lifeline_fd)
+
+
+def _run(work: Callable[[asyncio.Event], Coroutine[Any, Any, None]], lifeline_fd: int | None) -> None:
+    raise typer.Exit(run_until_stopped(work, lifeline_fd=lifeline_fd))
+
+
+def _prepare(settings: Settings, dsn: str) -> None:
+    asyncio.run(assembly.prepare_database(settings, dsn))
+
+
+def _database_url(settings: Settings, verb: str) -> str:
+    if settings.database_url is None:
+        raise SettingsRejected(
+            [
+                f"option POSTROOM_DATABASE_URL=: postroom {verb} alone needs a PostgreSQL that all processes reach; "
+                "write postgresql://user:password@host:5432/database, or use postroom serve, which brings its own"
+            ]
+        )
+    return settings.database_url
+
+
+def run() -> None:
+    """Entry point: exit 2 and plain sentences for what the reader can mend, 1 when the server can't go on."""
+    try:
+        app()
+    except SettingsRejected as rejected:
+        _fail([*rejected.lines], 2)
+    except DirectoryInUse as taken:
+        _fail([str(taken)], 1)
+    except StoreError as failed:
+        _fail([str(failed)], 2)
+    except StartFailed as failed:
+        _fail([str(failed)], 1)
+
+
+def _fail(lines: list[str], code: int) -> None:
+    for line in lines:
+        print(f"postroom: {line}", file=sys.stderr)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    run()

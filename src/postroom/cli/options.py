@@ -1,0 +1,70 @@
+"""Every setting as an option of a verb, generated from the settings tree.
+
+A verb is a function that takes `settings` first; `with_settings` gives it a command line where each setting is
+an option, reads environment and file, and hands it the checked tree.
+"""
+
+import functools
+import inspect
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from postroom.delivery.smtp.target import RelayUrlError, parse_relay_url
+from postroom.settings import Option, Settings, SettingsRejected, load_settings, options
+
+
+def with_settings(verb: Callable[..., None]) -> Callable[..., None]:
+    """The verb with an option for each setting and `--config`, in place of its parameter `settings`.
+
+    Raises `SettingsRejected` before the verb runs.
+    """
+    own = [p for p in inspect.signature(verb).parameters.values() if p.name != "settings"]
+
+    @functools.wraps(verb)
+    def command(**given: Any) -> None:
+        mine = {parameter.name: given.pop(parameter.name) for parameter in own}
+        verb(read_settings(given), **mine)
+
+    added = [_config_parameter(), *(_parameter(option) for option in options())]
+    parameters = [*(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own), *added]
+    # Typer reads a command's options from its signature.
+    command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return command
+
+
+def read_settings(given: Mapping[str, object], environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings from command line options (`config` is the TOML file), environment and file."""
+    overrides = {name: value for name, value in given.items() if name != "config"}
+    config = given.get("config")
+    settings = load_settings(
+        os.environ if environ is None else environ, None if config is None else Path(str(config)), overrides
+    )
+    if settings.delivery == "relay" and settings.relay is not None:
+        try:
+            parse_relay_url(settings.relay)
+        except RelayUrlError as wrong:
+            raise SettingsRejected([f"option {wrong}"]) from None
+    return settings
+
+
+def _config_parameter() -> inspect.Parameter:
+    option = typer.Option(
+        "--config", metavar="FILE", help="A TOML file with settings. [env POSTROOM_CONFIG]", show_default=False
+    )
+    return inspect.Parameter(
+        "config", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, option]
+    )
+
+
+def _parameter(option: Option) -> inspect.Parameter:
+    metavar = "|".join(option.choices) if option.choices else (option.unit or "text").upper().replace(" ", "-")
+    words = option.sentence.replace("`", "") + f" [env {option.variable}]"
+    typed = typer.Option(option.flag, metavar=metavar, help=words, show_default=False, rich_help_panel="Settings")
+    return inspect.Parameter(
+        option.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, typed]
+    )
