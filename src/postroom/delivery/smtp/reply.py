@@ -3,12 +3,13 @@
 Forgiving where peers are known to be sloppy: a bare LF ends a line, text may be missing, text may hold
 any bytes but NUL, and in a multi-line reply the last line's code counts (as in Postfix). Strict where
 memory or sense is at stake: a line that does not begin with a reply code, an overlong line, an endless
-reply. ``ReplyMalformed`` is the only exception that leaves this module.
+reply. Nothing is raised: what makes no sense is kept as the parser's ``fault``, a ReplyMalformed.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from postroom.delivery.outcome import TEXT_LIMIT
@@ -19,7 +20,6 @@ MAX_REPLY: Final = 65536
 # A reply code is 200 to 599: RFC 5321 defines no 1yz replies.
 _CODES: Final = {b"%d" % code: code for code in range(200, 600)}
 _ENHANCED: Final = re.compile(r"([245])\.\d{1,3}\.\d{1,3}(?!\S)")
-_LF: Final = 10
 _CR: Final = 13
 _SPACE: Final = 32
 _HYPHEN: Final = 45
@@ -58,70 +58,82 @@ class Reply:
 
 
 class ReplyParser:
-    """Feed it bytes as they come; take complete replies out with ``next_reply``."""
+    """Feed it bytes as they come; it gives the replies that became complete."""
 
-    __slots__ = ("_buffer", "_lines", "_position", "_size")
+    __slots__ = ("_lines", "_rest", "_seen", "_seen_replies", "_size", "fault")
 
     def __init__(self) -> None:
-        self._buffer = b""
-        self._position = 0
+        self.fault: ReplyMalformed | None = None
+        """Why nothing after the replies given so far can be understood; None while all is well."""
+        self._rest = b""
         self._lines: list[bytes] = []
         self._size = 0
+        self._seen = b""
+        self._seen_replies: tuple[Reply, ...] = ()
 
     @property
     def pending(self) -> bool:
         """Whether there are bytes that no reply has been made of yet."""
-        return self._position < len(self._buffer) or bool(self._lines)
+        return bool(self._rest or self._lines)
 
-    def feed(self, data: bytes) -> None:
-        """Append bytes; nothing is looked at before ``next_reply``."""
-        if self._position == len(self._buffer):
-            self._buffer = data
-        else:
-            self._buffer = self._buffer[self._position :] + data
-        self._position = 0
+    def feed(self, data: bytes) -> Sequence[Reply]:
+        """The replies that these bytes complete. After a fault: none, ever."""
+        if self._rest or self._lines:
+            data, self._rest = self._rest + data, b""
+        elif data == self._seen:
+            # The answers to pipelined commands are the same from mail to mail.
+            return self._seen_replies
+        replies: list[Reply] = []
+        try:
+            if self.fault is None:
+                self._read(data, replies)
+        except ReplyMalformed as fault:
+            self.fault = fault
+            self._rest = b""
+            return replies
+        if len(replies) > 1 and not self.pending and len(data) <= MAX_LINE:
+            self._seen, self._seen_replies = data, tuple(replies)
+        return replies
 
-    def next_reply(self) -> Reply | None:
-        """The next complete reply, or None until more bytes come. Raises ReplyMalformed."""
-        buffer = self._buffer
-        while True:
-            start = self._position
-            end = buffer.find(b"\n", start)
+    def _read(self, data: bytes, replies: list[Reply]) -> None:
+        start, length = 0, len(data)
+        while start < length:
+            end = data.find(b"\n", start)
             if end < 0:
-                self._check_unfinished(buffer, start)
-                return None
-            self._position = end + 1
-            self._size += end + 1 - start
-            if end - start > MAX_LINE:
-                raise ReplyMalformed(f"a reply line of {end - start} bytes (at most {MAX_LINE})")
-            if end > start and buffer[end - 1] == _CR:
+                self._check_unfinished(data, start)
+                self._rest = data[start:]
+                return
+            following = end + 1
+            if following - start > MAX_LINE:
+                raise ReplyMalformed(f"a reply line of {following - start} bytes (at most {MAX_LINE})")
+            if end > start and data[end - 1] == _CR:
                 end -= 1
-            code = _CODES.get(buffer[start : start + 3])
-            if code is None:
-                raise ReplyMalformed(f"a line without a reply code: {_shown(buffer[start:end])}")
-            text = buffer[start + 4 : end]
+            code = _CODES.get(data[start : start + 3])
+            separator = data[start + 3] if end > start + 3 else _SPACE
+            if code is None or (separator != _SPACE and separator != _HYPHEN):
+                raise ReplyMalformed(f"a line without a reply code: {_shown(data[start:end])}")
+            text = data[start + 4 : end]
             if b"\0" in text:
-                raise ReplyMalformed(f"binary data in a reply: {_shown(buffer[start:end])}")
-            separator = buffer[start + 3] if end > start + 3 else _SPACE
-            if separator == _SPACE:
-                self._size = 0
-                if not self._lines:
-                    return Reply(code, (text,))
-                lines = (*self._lines, text)
+                raise ReplyMalformed(f"binary data in a reply: {_shown(data[start:end])}")
+            if separator == _HYPHEN:
+                self._size += following - start
+                if self._size > MAX_REPLY:
+                    raise ReplyMalformed(f"a reply of more than {MAX_REPLY} bytes")
+                self._lines.append(text)
+            elif self._lines:
+                replies.append(Reply(code, (*self._lines, text)))
                 self._lines.clear()
-                return Reply(code, lines)
-            if separator != _HYPHEN:
-                raise ReplyMalformed(f"a line without a reply code: {_shown(buffer[start:end])}")
-            if self._size > MAX_REPLY:
-                raise ReplyMalformed(f"a reply of more than {MAX_REPLY} bytes")
-            self._lines.append(text)
+                self._size = 0
+            else:
+                replies.append(Reply(code, (text,)))
+            start = following
 
-    def _check_unfinished(self, buffer: bytes, start: int) -> None:
+    def _check_unfinished(self, data: bytes, start: int) -> None:
         # A code is checked as soon as it is there: garbage need not be waited for until its LF.
-        if len(buffer) - start > MAX_LINE:
+        if len(data) - start > MAX_LINE:
             raise ReplyMalformed(f"a reply line of more than {MAX_LINE} bytes")
-        if len(buffer) - start >= 4 and buffer[start : start + 3] not in _CODES:
-            raise ReplyMalformed(f"a line without a reply code: {_shown(buffer[start:])}")
+        if len(data) - start >= 4 and data[start : start + 3] not in _CODES:
+            raise ReplyMalformed(f"a line without a reply code: {_shown(data[start:])}")
 
 
 def printable(text: str) -> str:

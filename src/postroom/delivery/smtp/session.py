@@ -79,7 +79,7 @@ from postroom.delivery.outcome import Attempt, Deferred, Outcome, Refused, Sent,
 from postroom.delivery.smtp.auth import Mechanism, choose
 from postroom.delivery.smtp.envelope import Mail, body_fault, dot_stuffed, envelope_fault
 from postroom.delivery.smtp.extensions import Extensions
-from postroom.delivery.smtp.reply import Reply, ReplyMalformed, ReplyParser, printable
+from postroom.delivery.smtp.reply import Reply, ReplyParser, printable
 from postroom.delivery.smtp.state import AWAITED, STAGES, State
 from postroom.delivery.smtp.target import SmtpTarget, TlsMode
 
@@ -158,30 +158,27 @@ class Session:
         if state is State.TLS or state is State.CLOSED:
             return []
         parser = self._parser
-        parser.feed(data)
         handlers = self._HANDLERS
-        try:
-            while (reply := parser.next_reply()) is not None:
-                self.replies += 1
-                if self._output:
-                    # The command that this would answer has not even been written.
-                    self._break_off(f"the peer sent {reply.text[:200]!r} too early")
-                elif reply.code == CLOSING:
-                    self._closing(reply)
-                else:
-                    handlers[self.state](self, reply)
-                if self.state is State.TLS:
-                    # Bytes behind the answer to STARTTLS came in clear text: anybody may have written
-                    # them (CVE-2011-0411). They are dropped with the parser.
-                    self._parser = ReplyParser()
-                    break
-                if self.state is State.CLOSED:
-                    break
+        for reply in parser.feed(data):
+            self.replies += 1
+            if self._output:
+                # The command that this would answer has not even been written.
+                self._break_off(f"the peer sent {reply.text[:200]!r} too early")
+            elif reply.code == CLOSING:
+                self._closing(reply)
             else:
-                if parser.pending and (self._output or self.state is State.IDLE):
-                    self._break_off("the peer sent half a reply too early")
-        except ReplyMalformed as problem:
-            self._break_off(f"the peer sent {problem}; awaited was {self._awaited()}")
+                handlers[self.state](self, reply)
+            if self.state is State.TLS:
+                # Bytes behind the answer to STARTTLS came in clear text: anybody may have written them
+                # (CVE-2011-0411). They are dropped with the parser.
+                self._parser = ReplyParser()
+                return self._take_events()
+            if self.state is State.CLOSED:
+                return self._take_events()
+        if parser.fault is not None:
+            self._break_off(f"the peer sent {parser.fault}; awaited was {self._awaited()}")
+        elif (self._output or self.state is State.IDLE) and parser.pending:
+            self._break_off("the peer sent half a reply too early")
         if self.state is State.IDLE:
             self._shaken = True
         return self._take_events()
