@@ -8,10 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypeAlias
 
-import asyncpg
 import msgspec
 
-Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+from postroom.store.pool import Pool
 
 _FIND = """
 select k.folded_key, c.contact_id, c.address, c.profile, c.status

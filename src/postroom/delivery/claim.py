@@ -7,14 +7,13 @@ number. Nothing looks for dead workers: a lease that runs out makes its slice du
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 from uuid import UUID
 
 import asyncpg
 
 from postroom.delivery.slices import LaneKey, Slice
-
-Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+from postroom.store.pool import Pool
 
 _ACCOUNTS = """
 with recursive a as (

@@ -10,12 +10,13 @@ from collections.abc import Callable
 import asyncpg
 import structlog
 
-from postroom.delivery.claim import DueLane, Pool, Queue
+from postroom.delivery.claim import DueLane, Queue
 from postroom.delivery.lanes import Lanes
 from postroom.delivery.loading import Loaded, Loader
 from postroom.delivery.slices import LaneKey, Slice
 from postroom.events.codes import StatusCode
 from postroom.intake.backlog import clear_queue
+from postroom.store.pool import Pool
 
 DATABASE_TROUBLE = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
 """What a database that is away raises; waited out, never passed on."""

@@ -13,11 +13,12 @@ import msgspec
 from postroom.audience.contacts import Contact, Wanted, profile_attributes, resolve_contacts
 from postroom.catalog.versions import Version
 from postroom.content.attributes import fold_name, merge_attributes
-from postroom.delivery.claim import Pool, Queue
+from postroom.delivery.claim import Queue
 from postroom.delivery.slices import Message, Request, Slice
 from postroom.delivery.versions import Versions
 from postroom.events.codes import StatusCode
 from postroom.intake.keys import fold_key
+from postroom.store.pool import Pool
 
 _ATTRIBUTES = msgspec.json.Decoder(dict[str, object])
 

@@ -14,17 +14,13 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TypeAlias
 
 import asyncpg
 import structlog
-from asyncpg.pool import PoolConnectionProxy
 
 from postroom.delivery.slices import Slice
 from postroom.events.log import Event, append_events
-
-Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
-Connection: TypeAlias = "PoolConnectionProxy[asyncpg.Record]"
+from postroom.store.pool import Pool, PooledConnection
 
 _STILL_OURS = """
 select queue.slice_id
@@ -178,7 +174,7 @@ class Settler:
                     messages=sum(1 for owner, _ in batch.events if owner is slice_),
                 )
 
-    async def _without_logged(self, connection: Connection, account_id: int, events: list[Event]) -> list[Event]:
+    async def _without_logged(self, connection: PooledConnection, account_id: int, events: list[Event]) -> list[Event]:
         rows = await connection.fetch(
             _LOGGED, account_id, [event.request_id for event in events], [event.position for event in events]
         )

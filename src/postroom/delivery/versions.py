@@ -9,14 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-import asyncpg
-
 from postroom.catalog.versions import Version, load_version
 from postroom.content.address import parse_address
 from postroom.content.compiler import Plan, compile_content
 from postroom.content.model import ContentRejected
+from postroom.store.pool import Pool
 
-Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 MissingName: TypeAlias = Literal["fail", "empty", "keep"]
 
 _FRESH_SECONDS = 60.0

@@ -15,7 +15,7 @@ from itertools import groupby
 import structlog
 
 from postroom.content.model import NotComposed
-from postroom.delivery.claim import Pool, Queue
+from postroom.delivery.claim import Queue
 from postroom.delivery.claimer import DATABASE_TROUBLE, Claimer
 from postroom.delivery.composer import Composer
 from postroom.delivery.job import Job
@@ -31,6 +31,7 @@ from postroom.delivery.smtp.target import SmtpTarget
 from postroom.delivery.versions import MissingName, Sender, Versions
 from postroom.events.codes import StatusCode
 from postroom.intake.backlog import expire_queue
+from postroom.store.pool import Pool
 
 _LEASE_MARGIN_SECONDS = 2.0
 _EXPIRY_SECONDS = 15.0

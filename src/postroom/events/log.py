@@ -9,8 +9,7 @@ from datetime import date, datetime
 from typing import Literal, NamedTuple, TypeAlias
 from uuid import UUID
 
-import asyncpg
-from asyncpg.pool import PoolConnectionProxy
+from postroom.store.pool import PooledConnection
 
 EventKind: TypeAlias = Literal["sent", "not_sent", "deferred", "unknown"]
 
@@ -35,6 +34,6 @@ class Event(NamedTuple):
     detail: str | None
 
 
-async def append_events(connection: PoolConnectionProxy[asyncpg.Record], events: Iterable[Event]) -> None:
+async def append_events(connection: PooledConnection, events: Iterable[Event]) -> None:
     """Append within the caller's transaction, by COPY."""
     await connection.copy_records_to_table("event", records=events, columns=Event._fields)

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal, TypeAlias
 
-import asyncpg
-
 from postroom.events.codes import status_message
+from postroom.store.pool import Pool
 
 StatusKind: TypeAlias = Literal["queued", "sent", "not_sent"]
 
@@ -46,7 +45,7 @@ class MessageStatus:
 
 
 async def message_status(
-    pool: asyncpg.Pool[asyncpg.Record], account_id: int, message_key: str, *, since_hours: int, now: datetime
+    pool: Pool, account_id: int, message_key: str, *, since_hours: int, now: datetime
 ) -> MessageStatus | None:
     """The status of the newest message of this key accepted in the last ``since_hours``, or None."""
     row = await pool.fetchrow(

@@ -9,12 +9,14 @@ from collections.abc import Awaitable, Callable
 
 import asyncpg
 
+from postroom.store.pool import Pool
+
 CHANNEL = "postroom_queue"
 
 _NOTIFY = f"select pg_notify('{CHANNEL}', $1)"
 
 
-def queue_announcer(pool: asyncpg.Pool[asyncpg.Record]) -> Callable[[int], Awaitable[None]]:
+def queue_announcer(pool: Pool) -> Callable[[int], Awaitable[None]]:
     """A function that wakes the workers for one business unit; calls that come while one is under way are merged."""
     under_way: set[int] = set()
     wanted: set[int] = set()

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import asyncpg
-from asyncpg.pool import PoolConnectionProxy
 
 from postroom.events.codes import StatusCode
 from postroom.events.log import Event, append_events
+from postroom.store.pool import Pool, PooledConnection
 
 # Messages still to do: the rows under a slice, less those that already have their final event.
 _WAITING = """
@@ -62,7 +62,7 @@ class QueueDepth:
     age_seconds: int
 
 
-async def queue_depth(pool: asyncpg.Pool[asyncpg.Record], account_id: int, definition_id: UUID) -> QueueDepth:
+async def queue_depth(pool: Pool, account_id: int, definition_id: UUID) -> QueueDepth:
     """How much of a definition is waiting, whatever state the definition is in."""
     row = await pool.fetchrow(_DEPTH, account_id, definition_id)
     assert row is not None
@@ -71,9 +71,7 @@ async def queue_depth(pool: asyncpg.Pool[asyncpg.Record], account_id: int, defin
     return QueueDepth(row["waiting"], max(0, int((row["now"] - row["oldest"]).total_seconds())))
 
 
-async def clear_queue(
-    pool: asyncpg.Pool[asyncpg.Record], account_id: int, definition_id: UUID, *, code: StatusCode
-) -> int:
+async def clear_queue(pool: Pool, account_id: int, definition_id: UUID, *, code: StatusCode) -> int:
     """End every waiting message of a definition as not sent, for the reason ``code``; answers how many.
 
     Each step ends the messages of some slices in one transaction, so a crash leaves the rest queued.
@@ -87,9 +85,7 @@ async def clear_queue(
             cleared += await _end(connection, account_id, [row["slice_id"] for row in locked], code)
 
 
-async def expire_queue(
-    pool: asyncpg.Pool[asyncpg.Record], account_id: int, *, inactive_before: datetime, any_before: datetime
-) -> int:
+async def expire_queue(pool: Pool, account_id: int, *, inactive_before: datetime, any_before: datetime) -> int:
     """End what was accepted too long ago as timed out in the queue; answers how many messages.
 
     ``inactive_before`` is for definitions that are not active (contract §4.3: three days), ``any_before`` for all.
@@ -104,9 +100,7 @@ async def expire_queue(
             expired += await _end(connection, account_id, slices, StatusCode.TIMED_OUT_IN_QUEUE)
 
 
-async def _end(
-    connection: PoolConnectionProxy[asyncpg.Record], account_id: int, slices: list[int], code: StatusCode
-) -> int:
+async def _end(connection: PooledConnection, account_id: int, slices: list[int], code: StatusCode) -> int:
     waiting = await connection.fetch(_WAITING_IN_SLICES, account_id, slices)
     await append_events(connection, _not_sent(account_id, waiting, code, datetime.now(UTC)))
     await connection.execute(_DELETE_SLICES, account_id, slices)

@@ -8,16 +8,11 @@ around midnight being closed by ``accept_day``; docs/promises.md).
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import repeat
-from typing import TypeAlias
 from uuid import UUID
-
-import asyncpg
-from asyncpg.pool import PoolConnectionProxy
 
 from postroom.intake.keys import fold_key
 from postroom.intake.validation import Candidates
-
-Connection: TypeAlias = PoolConnectionProxy[asyncpg.Record]
+from postroom.store.pool import Pool, PooledConnection
 
 SMALL_REQUEST = 10
 """Requests of up to this many recipients go in the lane of small requests, past any backlog of batches."""
@@ -99,7 +94,7 @@ class _Known:
 class Ledger:
     """Writes groups of requests; one transaction each, on a connection of the given pool."""
 
-    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], *, key_window: timedelta, slice_size: int) -> None:
+    def __init__(self, pool: Pool, *, key_window: timedelta, slice_size: int) -> None:
         self._pool = pool
         self._key_window = key_window
         self._slice_size = slice_size
@@ -115,7 +110,9 @@ class Ledger:
             if stored:
                 await self._insert_requests(connection, account_id, today, stored)
 
-    async def _look_up_definitions(self, connection: Connection, account_id: int, entries: list[Entry]) -> list[_Known]:
+    async def _look_up_definitions(
+        self, connection: PooledConnection, account_id: int, entries: list[Entry]
+    ) -> list[_Known]:
         folded = [fold_key(entry.definition_key) for entry in entries]
         rows = await connection.fetch(_DEFINITIONS, account_id, list(set(folded)))
         definitions = {row["folded_key"]: row for row in rows}
@@ -128,7 +125,7 @@ class Ledger:
         return known
 
     async def _find_keys_of_other_days(
-        self, connection: Connection, account_id: int, today: date, known: list[_Known]
+        self, connection: PooledConnection, account_id: int, today: date, known: list[_Known]
     ) -> None:
         supplied = [key for each in known for key in each.entry.candidates.supplied]
         if not supplied:
@@ -144,7 +141,9 @@ class Ledger:
                     position for key, position in each.entry.candidates.supplied.items() if key in used
                 )
 
-    async def _insert_messages(self, connection: Connection, account_id: int, today: date, known: list[_Known]) -> None:
+    async def _insert_messages(
+        self, connection: PooledConnection, account_id: int, today: date, known: list[_Known]
+    ) -> None:
         columns = _Columns()
         for each in known:
             columns.append(each.entry)
@@ -173,7 +172,7 @@ class Ledger:
             )
 
     async def _insert_requests(
-        self, connection: Connection, account_id: int, today: date, stored: list[_Known]
+        self, connection: PooledConnection, account_id: int, today: date, stored: list[_Known]
     ) -> None:
         await connection.execute(
             _INSERT_REQUESTS,
