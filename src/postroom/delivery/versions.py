@@ -11,8 +11,9 @@ from typing import Literal, TypeAlias
 
 from postroom.catalog.versions import Version, load_version
 from postroom.content.address import parse_address
-from postroom.content.compiler import Plan, compile_content
+from postroom.content.compiler import compile_content
 from postroom.content.model import ContentRejected
+from postroom.content.plan import Plan
 from postroom.store.pool import Pool
 
 MissingName: TypeAlias = Literal["fail", "empty", "keep"]
