@@ -75,6 +75,8 @@ def parse_relay_url(url: str, *, option: str = OPTION) -> SmtpTarget:
     ``verify`` when a password would leave this machine, ``opportunistic`` otherwise.
     Raises RelayUrlError.
     """
+    if "@" in url and re.search(r"[/?#]", _login(url)):
+        raise _error(option, url, "percent-encode / ? # @ in user and password (%2F %3F %23 %40)")
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
@@ -83,11 +85,7 @@ def parse_relay_url(url: str, *, option: str = OPTION) -> SmtpTarget:
     if parts.scheme not in DEFAULT_PORTS:
         raise _error(option, url, "it must begin with smtp:// or smtps://")
     if parts.path not in ("", "/") or parts.fragment:
-        raise _error(
-            option,
-            url,
-            "nothing may follow the port but ?tls=; percent-encode / # ? @ : in user and password",
-        )
+        raise _error(option, url, "nothing may follow the port but ?tls=")
     if port == 0:
         raise _error(option, url, "the port must be 1 to 65535")
     if not _is_host(host):
@@ -119,6 +117,11 @@ def masked(url: str) -> str:
         return url
     user = login.partition(":")[0]
     return f"{scheme}{separator}{user}:***@{host}"
+
+
+def _login(url: str) -> str:
+    """What stands before the last @, where a user and a password should be."""
+    return url.partition("://")[2].rpartition("@")[0]
 
 
 def _error(option: str, url: str, problem: str) -> RelayUrlError:
