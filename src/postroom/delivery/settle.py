@@ -33,8 +33,9 @@ _DELETE = "delete from queue where account_id = $1 and slice_id = any($2::bigint
 
 _REQUEUE = """
 insert into queue (account_id, definition_id, lane, request_id, accepted_on, first_position, last_position,
-                   positions, attempt, accepted_at, due_at)
-select account_id, definition_id, lane, request_id, accepted_on, $4, $5, $3, attempt + 1, accepted_at, $6
+                   positions, messages, attempt, accepted_at, due_at)
+select account_id, definition_id, lane, request_id, accepted_on, $4, $5, $3, cardinality($3::integer[]), attempt + 1,
+       accepted_at, $6
 from queue
 where account_id = $1 and slice_id = $2
 """

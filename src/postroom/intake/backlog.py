@@ -23,9 +23,13 @@ where q.account_id = $1 and m.account_id = $1
                   and e.position = m.position and e.kind in ('sent', 'not_sent'))
 """
 
+# A slice that was never claimed is waiting as a whole; of the others the log is asked, message by message.
 _DEPTH = f"""
-select count(*) as waiting, min(accepted_at) as oldest, now() as now
-from ({_WAITING} and q.definition_id = $2) waiting
+select coalesce(sum(messages), 0)::bigint as waiting, min(accepted_at) as oldest, now() as now
+from (
+    select messages, accepted_at from queue where account_id = $1 and definition_id = $2 and fence = 0
+    union all
+    select 1, accepted_at from ({_WAITING} and q.definition_id = $2 and q.fence > 0) begun) waiting
 """  # noqa: S608  (two constants of this module)
 
 # A slice under a living lease is being sent at this moment; it is left to its worker.

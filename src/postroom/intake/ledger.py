@@ -58,10 +58,10 @@ from unnest($3::uuid[], $4::uuid[], $5::bigint[], $6::text[])
 
 _INSERT_SLICES = """
 insert into queue (account_id, definition_id, lane, request_id, accepted_on, first_position, last_position,
-                   accepted_at, due_at)
-select $1, s.definition_id, s.lane, s.request_id, $2, s.first_position, s.last_position, now(), now()
-from unnest($3::uuid[], $4::uuid[], $5::smallint[], $6::integer[], $7::integer[])
-     as s(request_id, definition_id, lane, first_position, last_position)
+                   messages, accepted_at, due_at)
+select $1, s.definition_id, s.lane, s.request_id, $2, s.first_position, s.last_position, s.messages, now(), now()
+from unnest($3::uuid[], $4::uuid[], $5::smallint[], $6::integer[], $7::integer[], $8::integer[])
+     as s(request_id, definition_id, lane, first_position, last_position, messages)
 """
 
 
@@ -76,6 +76,14 @@ class Entry:
     definition_known: bool = True
     duplicates: set[int] = field(default_factory=set)
     """Positions whose key was already used within the window."""
+
+    @property
+    def stored_positions(self) -> list[int]:
+        """The positions that are message rows after ``commit``, in order."""
+        positions = self.candidates.positions
+        if not self.duplicates:
+            return positions
+        return [position for position in positions if position not in self.duplicates]
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,10 +192,9 @@ class Ledger:
             [each.entry.attributes for each in stored],
         )
         slices = [
-            (each.entry.request_id, each.definition_id, lane_of(recipients), first, last)
+            (each.entry.request_id, each.definition_id, lane_of(len(each.entry.candidates.keys)), *slice_)
             for each in stored
-            for recipients in (len(each.entry.candidates.keys),)
-            for first, last in cut(recipients, self._slice_size)
+            for slice_ in cut(each.entry.stored_positions, self._slice_size)
         ]
         columns = [list(column) for column in zip(*slices, strict=True)]
         await connection.execute(_INSERT_SLICES, account_id, today, *columns)
@@ -229,6 +236,9 @@ def lane_of(recipients: int) -> int:
     return 0 if recipients <= SMALL_REQUEST else 1
 
 
-def cut(recipients: int, slice_size: int) -> list[tuple[int, int]]:
-    """First and last position of each slice of a request."""
-    return [(first, min(first + slice_size, recipients) - 1) for first in range(0, recipients, slice_size)]
+def cut(positions: list[int], slice_size: int) -> list[tuple[int, int, int]]:
+    """First position, last position and number of messages of each slice; ``positions`` are in order."""
+    return [
+        (part[0], part[-1], len(part))
+        for part in (positions[start : start + slice_size] for start in range(0, len(positions), slice_size))
+    ]

@@ -165,7 +165,7 @@ create table message (
 create unique index message_by_key on message (account_id, lower(message_key collate "C"), accepted_on);
 
 -- One row is a slice of a request: positions first_position..last_position, or just those in `positions` when
--- it holds what was deferred. Positions without a message row were never accepted and cost nothing.
+-- it holds what was deferred. Positions without a message row were never accepted.
 create table queue (
     account_id     bigint not null,
     slice_id       bigint generated always as identity,
@@ -176,6 +176,7 @@ create table queue (
     first_position integer not null,
     last_position  integer not null,
     positions      integer[],
+    messages       integer not null,              -- how many of the positions were accepted
     attempt        integer not null default 0,    -- attempts already made for every message of the slice
     accepted_at    timestamptz not null,
     due_at         timestamptz not null,
