@@ -1,4 +1,4 @@
-"""The program `postroom`: its verbs, and the one place where a failed start becomes a message and an exit code."""
+"""The program `postroom`: its verbs and what each runs."""
 
 import asyncio
 import sys
@@ -9,12 +9,12 @@ import typer
 
 from postroom import __version__, assembly
 from postroom.cli.child import run_until_stopped
+from postroom.cli.failures import report_failures
 from postroom.cli.logs import configure_logs
 from postroom.cli.options import with_settings
-from postroom.cli.serve import Program, StartFailed, instance_name, serve
+from postroom.cli.serve import Program, instance_name, serve
 from postroom.cli.sockets import listen
 from postroom.settings import Settings, SettingsRejected
-from postroom.store.errors import DirectoryInUse, StoreError
 
 # `-P`: the folder someone starts Postroom in must not be a place to import from.
 CHILD_COMMAND = (sys.executable, "-P", "-m", "postroom.cli.main")
@@ -123,23 +123,8 @@ def _database_url(settings: Settings, verb: str) -> str:
 
 
 def run() -> None:
-    """Entry point: exit 2 and plain sentences for what the reader can mend, 1 when the server can't go on."""
-    try:
-        app()
-    except SettingsRejected as rejected:
-        _fail([*rejected.lines], 2)
-    except DirectoryInUse as taken:
-        _fail([str(taken)], 1)
-    except StoreError as failed:
-        _fail([str(failed)], 2)
-    except StartFailed as failed:
-        _fail([str(failed)], 1)
-
-
-def _fail(lines: list[str], code: int) -> None:
-    for line in lines:
-        print(f"postroom: {line}", file=sys.stderr)
-    sys.exit(code)
+    """The entry point."""
+    report_failures(app)
 
 
 if __name__ == "__main__":
