@@ -5,8 +5,8 @@ encoded word of its own is encoded, so a value comes out as the text it is.
 """
 
 import re
-from binascii import b2a_base64
-from datetime import datetime
+from binascii import b2a_base64, b2a_qp
+from datetime import UTC, datetime
 
 from .address import Address
 
@@ -14,7 +14,6 @@ LINE = 76  # RFC 2047 §2: a line of a field that holds encoded words
 _LONGEST_WORD = 900  # of the 998 octets of RFC 5322 §2.1.1; text without a blank for longer is encoded
 _WORD = 75 - len("=?utf-8?q??=")
 
-_plain = re.compile(r"[!-~](?:[ -~]*[!-~])?\Z").match
 _control = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029]")
 _surrogate = re.compile("[\ud800-\udfff]")
 _atoms = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*\Z").match
@@ -27,7 +26,7 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 def field_text(text: str) -> str:
     """``text`` as one line: controls and line breaks as blanks, lone surrogates as U+FFFD, ends stripped."""
-    if _plain(text) is not None:
+    if text.isprintable() and not text.startswith(" ") and not text.endswith(" "):
         return text
     return _surrogate.sub("\ufffd", _control.sub(" ", text)).strip(" ")
 
@@ -43,7 +42,7 @@ def unstructured(text: str, column: int) -> str:
         folded = _fold(text, column)
         if folded is not None:
             return folded
-    return _encoded_words(text, column)
+    return _one_word(text, LINE - column) or _encoded_words(text, column)
 
 
 def mailbox(name: str, address: Address, column: int) -> str:
@@ -64,7 +63,8 @@ def mailbox(name: str, address: Address, column: int) -> str:
 
 
 def date_text(moment: datetime) -> str:
-    """RFC 5322 §3.3 date-time of an aware UTC ``moment``."""
+    """RFC 5322 §3.3 date-time of an aware ``moment``, in UTC."""
+    moment = moment.astimezone(UTC)
     return (
         f"{_DAYS[moment.weekday()]}, {moment.day:02d} {_MONTHS[moment.month - 1]} {moment.year:04d} "
         f"{moment.hour:02d}:{moment.minute:02d}:{moment.second:02d} +0000"
@@ -91,6 +91,24 @@ def _fold(text: str, column: int) -> str | None:
             line += word
     lines.append(line)
     return "\r\n".join(lines)
+
+
+def _one_word(text: str, room: int) -> str | None:
+    """A short text as a single encoded word, or None; the usual case of _encoded_words without its loops.
+
+    It leaves more characters as they are than a phrase may (RFC 2047 §5 rule 3), so it is for free text only.
+    """
+    octets = text.encode()
+    # a "?" could end the word; b2a_qp breaks its line at 76, where a single word is too long already
+    quoted = b2a_qp(octets, header=True).replace(b"?", b"=3F")
+    if len(quoted) * 3 > len(octets) * 4:
+        quoted = b2a_base64(octets, newline=False)
+        form = "b"
+    else:
+        form = "q"
+    if len(quoted) > min(_WORD, room - len("=?utf-8?q??=")):
+        return None
+    return f"=?utf-8?{form}?{quoted.decode('ascii')}?="
 
 
 def _encoded_words(text: str, column: int) -> str:

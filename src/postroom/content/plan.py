@@ -7,6 +7,7 @@ signer can prepare what is fixed in each.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from operator import itemgetter
 
 from .address import Address, parse_address
@@ -116,7 +117,7 @@ class Plan:
         self.parts = tuple(parts)
         self.tail = tail
         self._names = [(slot.name, slot) for slot in self.slots]
-        self._encodings = tuple({part.encoding.name: part.encoding for part in parts}.values())
+        self._dated = (datetime.min.replace(tzinfo=UTC), "")
         fixed_sender = fields.from_name.fixed and fields.from_address.fixed
         self._fixed_sender = self._sender([]) if fixed_sender else None
         self._fixed_reply = self._reply_to([]) if fields.reply_to.fixed else None
@@ -159,12 +160,18 @@ class Plan:
             recipients = tuple(dict.fromkeys((to.wire, *(copy.wire for copy in (*cc, *bcc)))))
             smtputf8 = smtputf8 or any(copy.smtputf8 for copy in (*cc, *bcc))
         header = (
-            f"Date: {date_text(context.accepted_at)}\r\n{from_line}To: {to.wire}\r\n{copy_line}{reply_line}"
+            f"Date: {self._date(context.accepted_at)}\r\n{from_line}To: {to.wire}\r\n{copy_line}{reply_line}"
             f"Subject: {unstructured(subject, 9)}\r\nMessage-ID: <{context.message_id}>\r\n{self.fields.fixed}"
         )
         # ASCII but for addresses that need SMTPUTF8, whose header is UTF-8 by RFC 6532
         data = f"{header}\r\n{self._body(texts)}".encode()
         return Mail(from_address.wire, recipients, data, smtputf8, subject)
+
+    def _date(self, moment: datetime) -> str:
+        # the messages of a request were accepted at one moment
+        if moment != self._dated[0]:
+            self._dated = (moment, date_text(moment))
+        return self._dated[1]
 
     def _resolve(self, context: Context) -> list[str] | NotComposed:
         attributes = context.attributes
@@ -204,11 +211,15 @@ class Plan:
 
     def _body(self, texts: list[str]) -> str:
         shown = [texts[number] for number in self.body_slots]
-        values = {encoding.name: list(map(encoding.value, shown)) for encoding in self._encodings}
         lines = []
+        encoding: TransferEncoding | None = None
+        values: list[str] = []
         for part in self.parts:
+            if part.encoding is not encoding:
+                encoding = part.encoding
+                values = list(map(encoding.value, shown))
             lines.append(part.head)
-            lines.append(part.render(values[part.encoding.name]))
+            lines.append(part.render(values))
         lines.append(self.tail)
         return "".join(lines)
 

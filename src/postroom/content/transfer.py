@@ -52,6 +52,11 @@ def qp_value(text: str) -> str:
         return text
     if not text:
         return SOFT_BREAK  # shields a blank that may end the piece before from a line break in the one after
+    if text.isprintable():  # so it holds neither line breaks nor anything to repair
+        escaped = b2a_qp(text.encode())
+        if len(escaped) <= AFTER_VALUE and not escaped.startswith(b"."):
+            short = len(escaped) <= _VALUE_BUDGET
+            return escaped.decode("ascii") if short else SOFT_BREAK + escaped.decode("ascii")
     encoded = _escape(plain_text(text))
     if "\n" not in encoded:
         if len(encoded) <= _VALUE_BUDGET and encoded[0] != ".":
