@@ -84,11 +84,12 @@ class BodyPart:
         # picks every piece in one call; a part without values has nothing to pick
         self._pick = itemgetter(*self._order) if len(self._order) > 1 else None
 
-    def render(self, values: list[str]) -> str:
-        """The part's lines for the wire; ``values`` are the plan's body values in this part's encoding."""
-        if self._pick is None:
-            return self.encoding.finish("".join(self._statics))
-        return self.encoding.finish("".join(self._pick(self._statics + values)))
+    def lines(self, values: list[str]) -> Sequence[str]:
+        """The part for the wire, in pieces to be joined; ``values`` are the plan's body values in this part's
+        encoding."""
+        pieces = self._statics if self._pick is None else self._pick(self._statics + values)
+        finish = self.encoding.finish
+        return pieces if finish is None else (finish("".join(pieces)),)
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,7 +220,7 @@ class Plan:
                 encoding = part.encoding
                 values = list(map(encoding.value, shown))
             lines.append(part.head)
-            lines.append(part.render(values))
+            lines.extend(part.lines(values))
         lines.append(self.tail)
         return "".join(lines)
 

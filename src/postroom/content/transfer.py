@@ -141,30 +141,25 @@ def _base64_static(text: str, *, first: bool, then: Next) -> str:
     return plain_text(text)
 
 
-def _identity(joined: str) -> str:
-    return joined
-
-
-def _base64_lines(joined: str) -> str:
+def base64_lines(joined: str) -> str:
+    """The joined pieces of a base64 part as lines of 76."""
     encoded = b2a_base64(joined.replace("\n", "\r\n").encode(), newline=False).decode("ascii")
     return "\r\n".join([encoded[at : at + 76] for at in range(0, len(encoded), 76)])
 
 
 @dataclass(frozen=True, slots=True)
 class TransferEncoding:
-    """How a part's pieces are made and joined: ``finish`` turns the joined pieces into lines for the wire.
-
-    Every piece is text; what ``finish`` returns is ASCII.
-    """
+    """How a part's pieces are made, and ``finish``, which turns them joined into lines for the wire; without it
+    they are that already, and ASCII."""
 
     name: str
     static: Callable[..., str]
     value: Callable[[str], str]
-    finish: Callable[[str], str]
+    finish: Callable[[str], str] | None
 
 
-QUOTED_PRINTABLE = TransferEncoding("quoted-printable", qp_static, qp_value, _identity)
-BASE64 = TransferEncoding("base64", _base64_static, plain_text, _base64_lines)
+QUOTED_PRINTABLE = TransferEncoding("quoted-printable", qp_static, qp_value, None)
+BASE64 = TransferEncoding("base64", _base64_static, plain_text, base64_lines)
 
 
 def choose_encoding(static_text: str) -> TransferEncoding:

@@ -12,6 +12,7 @@ from postroom.content.transfer import (
     BASE64,
     QUOTED_PRINTABLE,
     Next,
+    base64_lines,
     choose_encoding,
     plain_text,
     qp_static,
@@ -104,7 +105,7 @@ def test_a_huge_value_of_anything() -> None:
 @given(st.lists(LONG, max_size=5))
 def test_base64_lines_decode_to_the_joined_pieces(texts: list[str]) -> None:
     joined = "".join(BASE64.value(text) for text in texts)
-    wire = BASE64.finish(joined)
+    wire = base64_lines(joined)
     assert_safe_lines(wire)
     assert base64.b64decode(wire) == b"".join(expected(text) for text in texts)
 
