@@ -63,7 +63,7 @@ def shorter(field: str, text: str, characters: int) -> None:
 
 
 class _TokenField(msgspec.Struct):
-    access_token: msgspec.Raw | None = None
+    access_token: msgspec.Raw = msgspec.Raw()
 
 
 _token_field = msgspec.json.Decoder(_TokenField)
@@ -74,7 +74,7 @@ def has_token(body: bytes) -> bool:
     if b'"access_token"' not in body:
         return False
     try:
-        return _token_field.decode(body).access_token is not None
+        return bool(bytes(_token_field.decode(body).access_token))
     except (ValueError, RecursionError, msgspec.MsgspecError):
         return False
 
