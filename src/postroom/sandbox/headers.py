@@ -7,6 +7,7 @@ takes (no NUL, no lone surrogates). `view` does the thorough reading when someon
 from __future__ import annotations
 
 import binascii
+import codecs
 import re
 from base64 import b64decode
 from dataclasses import dataclass
@@ -22,6 +23,10 @@ _LONGEST_BLOCK = 65536
 _LONGEST_FIELD = 2000
 _QUOTED_OCTET = re.compile(rb"=([0-9A-Fa-f]{2})")
 _MESSAGE_ID = re.compile(r"<(\d{1,9})\.([0-9a-f]{32})\.(\d{1,18})@[^<>\s]*>", re.ASCII)
+# Python's codecs of text that no mail is written in; some take time in the square of the length.
+_NO_CHARSETS = frozenset(
+    codecs.lookup(name).name for name in ("unicode_escape", "raw_unicode_escape", "idna", "punycode", "undefined")
+)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -49,6 +54,8 @@ def summarize(raw: bytes) -> Summary:
     """The header fields a list shows, decoded (RFC 2047, RFC 6532)."""
     end = _HEADER_END.search(raw, 0, _LONGEST_BLOCK)
     block = raw[: end.start()] if end else raw[:_LONGEST_BLOCK]
+    if raw.startswith((b"\r\n", b"\n")):
+        block = b""  # a body without any header field
     fields: dict[bytes, str] = {}
     for found in _FIELD.finditer(block):
         name = found[1].lower()
@@ -64,9 +71,10 @@ def summarize(raw: bytes) -> Summary:
 
 def decode_field(value: str, *, longest: int = _LONGEST_FIELD) -> str:
     """A header field's value as readable text on one line, at most `longest` characters, without controls."""
+    value = value.replace("\r\n", "").replace("\n", "")
     if "=?" in value:
         value = _decode_words(_BETWEEN_ENCODED_WORDS.sub(r"\1", value))
-    return _CONTROLS.sub(" ", value.replace("\r\n", "").replace("\n", ""))[:longest].strip()
+    return _CONTROLS.sub(" ", value)[:longest].strip()
 
 
 def origin_of(message_id: str) -> Origin | None:
@@ -120,7 +128,7 @@ def _word_octets(encoding: str, text: str) -> bytes | None:
     if encoding in "qQ":
         return _QUOTED_OCTET.sub(lambda hit: bytes((int(hit[1], 16),)), data.replace(b"_", b" "))
     try:
-        return b64decode(data + b"=" * (-len(data) % 4))
+        return b64decode(data + b"=" * (-len(data) % 4), validate=True)
     except binascii.Error:
         return None
 
@@ -128,7 +136,8 @@ def _word_octets(encoding: str, text: str) -> bytes | None:
 def decode_text(octets: bytes, charset: str | None) -> str:
     """Text of `octets` in a charset named by a mail, which may not exist or be wrong; never raises."""
     try:
-        text = octets.decode(charset or "utf-8", "replace")
+        codec = codecs.lookup(charset or "utf-8").name
+        text = octets.decode("utf-8" if codec in _NO_CHARSETS else codec, "replace")
     except (LookupError, ValueError, TypeError, AssertionError):
         # LookupError: no such charset, or a codec that is no text encoding ("hex", "rot13").
         text = octets.decode("utf-8", "replace")

@@ -14,7 +14,9 @@ def order_mail() -> bytes:
     mail["Subject"] = "Grüße: your order 4711 is on its way — thank you"
     mail.set_content("Hello Jürgen\n.a line with a dot in front\n")
     mail.add_alternative('<p>Hello <b>Jürgen</b> <img src="cid:logo"></p>', subtype="html")
-    mail.get_payload()[1].add_related(b"\x89PNG", "image", "png", cid="<logo>")  # type: ignore[union-attr]
+    html = mail.get_body(("html",))
+    assert html is not None
+    html.add_related(b"\x89PNG", "image", "png", cid="<logo>")
     mail.add_attachment(b"%PDF", maintype="application", subtype="pdf", filename="Rechnung für Jürgen.pdf")
     return mail.as_bytes().replace(b"\n", b"\r\n")
 

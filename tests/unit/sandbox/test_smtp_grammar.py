@@ -102,7 +102,9 @@ def test_dots_in_front_of_lines_are_unstuffed(content: bytes, stored: bytes) -> 
     assert [mail.raw for mail in mails] == [stored]
 
 
-@pytest.mark.parametrize("fake_end", [b"\n.\n", b"\n.\r\n", b"\r.\r", b"\r\n.\n", b"\r\n.\r", b"\r.\r\n", b"\n.\r", b"\r\n\0.\r\n"])
+@pytest.mark.parametrize(
+    "fake_end", [b"\n.\n", b"\n.\r\n", b"\r.\r", b"\r\n.\n", b"\r\n.\r", b"\r.\r\n", b"\n.\r", b"\r\n\0.\r\n"]
+)
 def test_smuggled_mail_behind_a_fake_end_of_data_stays_content(fake_end: bytes) -> None:
     smuggled = b"MAIL FROM:<evil@example.com>\r\nRCPT TO:<victim@example.com>\r\nDATA\r\nowned\r\n"
     said, mails = converse(session(), ENVELOPE + b"hello" + fake_end + smuggled + b".\r\nNOOP\r\n")
