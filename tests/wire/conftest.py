@@ -41,3 +41,9 @@ def sender(unit: Unit) -> Unit:
     unit.make_asset()
     unit.make_definition()
     return unit
+
+
+@pytest.fixture
+def embedded_server(embedded_databases: Databases) -> str:
+    """The dsn of the server itself, for what is done to its databases."""
+    return embedded_databases.server_dsn

@@ -107,7 +107,7 @@ class Unit:
     def call(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         """One request with the unit's token; every reply must be JSON in UTF-8."""
         headers: Mapping[str, str] = {"Authorization": f"Bearer {self.token}"} | (arguments.pop("headers", None) or {})
-        reply = self.api.http.request(method, path, headers=headers, **arguments)
+        reply = self.api.http.request(method, self.api.url + path, headers=headers, **arguments)
         assert reply.headers["content-type"] == "application/json; charset=utf-8"
         return reply
 

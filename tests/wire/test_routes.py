@@ -172,7 +172,7 @@ def test_the_token_reply_has_all_six_fields(unit: Unit) -> None:
 )
 def test_the_token_route_answers_under_any_prefix(unit: Unit, path: str) -> None:
     for arguments in ({"json": unit.credentials()}, {"data": unit.credentials()}):
-        reply = unit.api.http.post(path, **arguments)  # type: ignore[arg-type]
+        reply = unit.api.http.post(unit.api.url + path, **arguments)  # type: ignore[arg-type]
         assert reply.status_code == 200
 
 
