@@ -358,7 +358,7 @@ def load_settings(
             continue
         name = variable.removeprefix(PREFIX).lower()
         if name not in known or variable != variable.upper():
-            nearest = _nearest(variable, [PREFIX + name.upper() for name in known])
+            nearest = _nearest(name, known, PREFIX)
             problems.append(f"option {variable}={_shown(text)}: there is no such option; {nearest}, or unset it")
             continue
         given[name] = (variable, text)
@@ -414,9 +414,11 @@ def _read_toml(
             given[name] = (where, value)
 
 
-def _nearest(name: str, names: Mapping[str, object] | list[str]) -> str:
-    found = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
-    return f"did you mean {found[0]}?" if found else "docs/settings.md lists all options"
+def _nearest(name: str, names: Mapping[str, object], prefix: str = "") -> str:
+    found = difflib.get_close_matches(name.lower(), list(names), n=1, cutoff=0.5)
+    if not found:
+        return "docs/settings.md lists all options"
+    return f"did you mean {prefix + found[0].upper() if prefix else found[0]}?"
 
 
 def _shown(value: object) -> str:
