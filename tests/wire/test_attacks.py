@@ -167,9 +167,8 @@ def test_invalid_utf8_inside_parts_that_are_kept_unread(sender: Unit) -> None:
 
 def test_sql_injection_in_keys(sender: Unit) -> None:
     key = "x'; drop table definition; --"
-    assert (
-        sender.call("POST", MESSAGES, content=json.dumps({"definitionKey": key, "recipients": [{}]})).status_code == 400
-    )
+    body = {"definitionKey": key, "recipients": [{"contactKey": "c", "to": "a@example.org"}]}
+    assert sender.call("POST", MESSAGES, json=body).json()["errorcode"] == 109111
     assert sender.call("GET", f"/messaging/v1/email/definitions/{key}").status_code == 404
     assert sender.call("GET", "/messaging/v1/email/definitions/order").status_code == 200
 

@@ -1,0 +1,66 @@
+"""The database for a verb that does one thing and ends: beside a running server, or without one.
+
+With a database URL it is that one. Otherwise it is the embedded PostgreSQL of the data directory: the running
+one when a `postroom serve` works there, else one started for the time of the verb.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from postroom import assembly
+from postroom.settings import Settings
+from postroom.store.directory import DataDirectory
+from postroom.store.embedded import DATABASE, SUPERUSER, EmbeddedPostgres
+from postroom.store.errors import DirectoryInUse, ServerFailed
+
+# The lines of postmaster.pid: PostgreSQL's documentation, "Database File Layout"; miscadmin/pidfile.h.
+_SOCKET_FOLDER_LINE = 4
+_STATUS_LINE = 7
+
+
+@asynccontextmanager
+async def database_of(settings: Settings) -> AsyncIterator[str]:
+    """The dsn of the prepared database, for as long as the block lasts. Raises a `StoreError` when there is none."""
+    if settings.database_url is not None:
+        await assembly.prepare_database(settings, settings.database_url)
+        yield settings.database_url
+        return
+    directory = DataDirectory(settings.data_dir)
+    directory.make()
+    try:
+        directory.lock()
+    except DirectoryInUse:
+        yield running_dsn(settings.data_dir)
+        return
+    try:
+        server = EmbeddedPostgres(settings.data_dir)
+        try:
+            dsn = await server.start()
+            await assembly.prepare_database(settings, dsn)
+            yield dsn
+        finally:
+            await server.stop()
+    finally:
+        directory.unlock()
+
+
+def running_dsn(data_dir: Path) -> str:
+    """The dsn of the embedded server that runs in this data directory. Raises ServerFailed when it is not up."""
+    pid_file = EmbeddedPostgres(data_dir).cluster / "postmaster.pid"
+    try:
+        lines = pid_file.read_text(encoding="utf-8").splitlines()
+    except PermissionError:
+        raise ServerFailed(
+            f"option POSTROOM_DATA_DIR={data_dir}: its server belongs to another user; run this as the user who "
+            "runs postroom serve"
+        ) from None
+    except FileNotFoundError:
+        lines = []
+    if len(lines) <= _STATUS_LINE or lines[_STATUS_LINE].strip() != "ready":
+        raise ServerFailed(
+            f"option POSTROOM_DATA_DIR={data_dir}: the postroom serve that works on it is starting or stopping; "
+            "try again when it says it is ready"
+        )
+    return f"postgresql://{SUPERUSER}@/{DATABASE}?host={quote(lines[_SOCKET_FOLDER_LINE].strip())}"
