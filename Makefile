@@ -1,0 +1,61 @@
+# Every target sets itself up: the virtual environment, the packages, and for tests the Debian programs they use.
+
+PYTHON ?= python3
+BIN := .venv/bin
+# The runtime alone is enough for the demo; an environment with the development packages is as good.
+RUNTIME := $(if $(wildcard .venv/.installed-dev),.venv/.installed-dev,.venv/.installed)
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: help demo test check bench docs format system clean
+
+help:
+	@echo "make demo     2,000 personal mails through a real server, in under a minute"
+	@echo "make test     all tests"
+	@echo "make check    lint, types, imports"
+	@echo "make bench    measure, beside Postfix"
+	@echo "make docs     write the generated pages"
+	@echo "make format   put the code into its form"
+	@echo "make system   install the Debian programs that tests use"
+	@echo "make clean    remove everything that was made here"
+
+demo: $(RUNTIME)
+	@$(BIN)/postroom demo
+
+test: .venv/.installed-dev system
+	$(BIN)/python -m pytest -n 2 tests
+
+check: .venv/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/.installed-dev system
+	$(BIN)/python -m benchmarks
+
+docs: $(RUNTIME)
+	$(BIN)/python -m postroom.cli.reference docs/settings.md
+
+format: .venv/.installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+system:
+	@.ci/system
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist src/*.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/bin/python:
+	@.ci/environment $(PYTHON)
+
+.venv/.installed: pyproject.toml constraints.txt | .venv/bin/python
+	@echo "installing Postroom into .venv"
+	@$(INSTALL) -e .
+	@touch $@
+
+.venv/.installed-dev: pyproject.toml constraints.txt | .venv/bin/python
+	@echo "installing Postroom and its development packages into .venv"
+	@$(INSTALL) -e '.[dev]'
+	@touch $@
