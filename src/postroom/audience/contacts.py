@@ -1,11 +1,11 @@
 """Contacts at send time (contract §4.3): found by key, created when new, brought up to date when allowed.
 
-A whole claim is resolved with one look-up and at most two writes. The profile keeps only the attributes the
+A whole claim is resolved with one look-up and at most one write. The profile keeps only the attributes the
 business unit has declared as profile attributes; everything else a send carries dies with its message.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
 import msgspec
@@ -15,24 +15,21 @@ from postroom.store.pool import Pool
 _FIND = """
 select k.folded_key, c.contact_id, c.address, c.profile, c.status
 from unnest($2::text[]) as k(folded_key)
-join contact c on c.account_id = $1 and lower(c.contact_key collate "C") = k.folded_key
+cross join lateral (
+    select contact_id, address, profile, status from contact
+    where account_id = $1 and lower(contact_key collate "C") = k.folded_key
+    limit 1) c
 """
 
-# Another process may create the same contact at this moment: then its row is the one, and this address the newer.
-_CREATE = """
+# For new contacts and changed ones alike. Another process may create the same contact at this moment: then its row
+# is the one, and this address the newer.
+_STORE = """
 insert into contact (account_id, contact_key, address, profile)
 select $1, c.contact_key, c.address, c.profile::json
 from unnest($2::text[], $3::text[], $4::text[]) as c(contact_key, address, profile)
 on conflict (account_id, lower(contact_key collate "C"))
 do update set address = excluded.address, profile = excluded.profile, modified_at = now()
-returning contact_id, lower(contact_key collate "C") as folded_key
-"""
-
-_UPDATE = """
-update contact
-set address = c.address, profile = c.profile::json, modified_at = now()
-from unnest($2::bigint[], $3::text[], $4::text[]) as c(contact_id, address, profile)
-where contact.account_id = $1 and contact.contact_id = c.contact_id
+returning contact_id, status, lower(contact_key collate "C") as folded_key
 """
 
 _PROFILE_ATTRIBUTES = "select name from profile_attribute where account_id = $1"
@@ -62,12 +59,6 @@ class Contact:
     status: ContactStatus
 
 
-@dataclass(slots=True)
-class _Changes:
-    create: dict[str, Wanted] = field(default_factory=dict)
-    update: dict[str, Contact] = field(default_factory=dict)
-
-
 async def profile_attributes(pool: Pool, account_id: int) -> list[str]:
     """The names of the attributes that a business unit keeps in its contacts' profiles."""
     return [row["name"] for row in await pool.fetch(_PROFILE_ATTRIBUTES, account_id)]
@@ -85,46 +76,36 @@ async def resolve_contacts(pool: Pool, account_id: int, wanted: Sequence[Wanted]
         )
         for row in await pool.fetch(_FIND, account_id, folded)
     }
-    changes = _compare(found, wanted)
-    if changes.create:
-        # In the order of keys, so that two processes that create the same contacts wait but never deadlock.
-        creations = [changes.create[key] for key in sorted(changes.create)]
+    changed = _changes(found, wanted)
+    if changed:
+        # In the order of keys, so that two processes that store the same contacts wait but never deadlock.
+        stored = [changed[key] for key in sorted(changed)]
         rows = await pool.fetch(
-            _CREATE,
+            _STORE,
             account_id,
-            [each.contact_key for each in creations],
-            [each.address for each in creations],
-            [_json(each.profile) for each in creations],
+            [each.contact_key for each in stored],
+            [each.address for each in stored],
+            [msgspec.json.encode(each.profile).decode() for each in stored],
         )
         for row in rows:
-            made = changes.create[row["folded_key"]]
-            found[row["folded_key"]] = Contact(row["contact_id"], made.address, made.profile, "Active")
-    if changes.update:
-        updates = sorted(changes.update.values(), key=lambda contact: contact.contact_id)
-        await pool.execute(
-            _UPDATE,
-            account_id,
-            [each.contact_id for each in updates],
-            [each.address for each in updates],
-            [_json(each.profile) for each in updates],
-        )
+            each = changed[row["folded_key"]]
+            found[row["folded_key"]] = Contact(row["contact_id"], each.address, each.profile, row["status"])
     return found
 
 
-def _compare(found: Mapping[str, Contact], wanted: Iterable[Wanted]) -> _Changes:
-    changes = _Changes()
+def _changes(found: Mapping[str, Contact], wanted: Iterable[Wanted]) -> dict[str, Wanted]:
+    """What is to be stored, by folded key, with the whole profile as it will be."""
+    changed: dict[str, Wanted] = {}
     for each in wanted:
         contact = found.get(each.folded_key)
         if contact is None:
             if each.create:
-                changes.create[each.folded_key] = each
+                earlier = changed.get(each.folded_key)
+                profile = each.profile if earlier is None else {**earlier.profile, **each.profile}
+                changed[each.folded_key] = each._replace(profile=profile)
         elif each.update and contact.status != "Deleted":
             profile = {**contact.profile, **each.profile}
             if contact.address != each.address or profile != contact.profile:
                 contact.address, contact.profile = each.address, profile
-                changes.update[each.folded_key] = contact
-    return changes
-
-
-def _json(profile: Profile) -> str:
-    return msgspec.json.encode(profile).decode()
+                changed[each.folded_key] = each._replace(profile=profile)
+    return changed

@@ -84,10 +84,17 @@ join send_request r on r.account_id = $1 and r.accepted_on = wanted.accepted_on
                    and r.request_id = wanted.request_id
 """
 
+# Locked in the order in which a settlement locks, so that the two wait for each other but never deadlock.
 _RENEW = """
+with ours as (
+    select queue.slice_id
+    from unnest($2::bigint[], $3::bigint[]) as held(slice_id, fence)
+    join queue on queue.account_id = $1 and queue.slice_id = held.slice_id and queue.fence = held.fence
+    order by queue.slice_id
+    for update of queue)
 update queue set leased_until = now() + $4::interval
-from unnest($2::bigint[], $3::bigint[]) as held(slice_id, fence)
-where queue.account_id = $1 and queue.slice_id = held.slice_id and queue.fence = held.fence
+from ours
+where queue.account_id = $1 and queue.slice_id = ours.slice_id
 returning queue.slice_id
 """
 

@@ -115,8 +115,12 @@ class Claimer:
         except DATABASE_TROUBLE:
             raise
         except Exception:
-            # One slice that can't be read must not stop all others: its lease runs out, and it is tried again.
-            self._log.exception("slices_not_loaded", account_id=account_id, slices=[each.slice_id for each in slices])
+            if len(slices) == 1:
+                # It must not stop all others: its lease runs out, and it is tried again.
+                self._log.exception("slice_not_loaded", account_id=account_id, slice_id=slices[0].slice_id)
+                return
+            for each in slices:
+                await self._load(account_id, [each])
         else:
             self._loaded(slices, loaded)
 

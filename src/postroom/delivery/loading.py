@@ -159,5 +159,5 @@ def _decode(attributes: str | None) -> dict[str, object] | None:
         return {}
     try:
         return _ATTRIBUTES.decode(attributes)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None

@@ -15,7 +15,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-import asyncpg
 import structlog
 
 from postroom.delivery.slices import Slice
@@ -26,6 +25,7 @@ _STILL_OURS = """
 select queue.slice_id
 from unnest($2::bigint[], $3::bigint[]) as held(slice_id, fence)
 join queue on queue.account_id = $1 and queue.slice_id = held.slice_id and queue.fence = held.fence
+order by queue.slice_id
 for update of queue
 """
 
@@ -41,10 +41,10 @@ where account_id = $1 and slice_id = $2
 """
 
 _LOGGED = """
-select e.request_id, e.position
-from unnest($2::uuid[], $3::integer[]) as written(request_id, position)
+select e.request_id, e.position, e.occurred_at
+from unnest($2::uuid[], $3::integer[], $4::timestamptz[]) as written(request_id, position, occurred_at)
 join event e on e.account_id = $1 and e.request_id = written.request_id and e.position = written.position
-where e.kind in ('sent', 'not_sent')
+            and e.occurred_at = written.occurred_at
 """
 
 _FLUSH_AT = 1_000
@@ -132,7 +132,8 @@ class Settler:
         while True:
             try:
                 await self._settle(account_id, batch, again=tries > 0)
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+            except Exception as error:
+                # Whatever it is: a settler that ended would let the worker send on and on, and record nothing.
                 wait = _RETRY_SECONDS[min(tries, len(_RETRY_SECONDS) - 1)]
                 self._log.warning(
                     "settlement_waits_for_database", messages=len(batch.events), retry_in=wait, error=repr(error)
@@ -177,7 +178,11 @@ class Settler:
 
     async def _without_logged(self, connection: PooledConnection, account_id: int, events: list[Event]) -> list[Event]:
         rows = await connection.fetch(
-            _LOGGED, account_id, [event.request_id for event in events], [event.position for event in events]
+            _LOGGED,
+            account_id,
+            [event.request_id for event in events],
+            [event.position for event in events],
+            [event.occurred_at for event in events],
         )
-        logged = {(row["request_id"], row["position"]) for row in rows}
-        return [event for event in events if (event.request_id, event.position) not in logged]
+        logged = {(row["request_id"], row["position"], row["occurred_at"]) for row in rows}
+        return [event for event in events if (event.request_id, event.position, event.occurred_at) not in logged]

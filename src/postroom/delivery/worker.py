@@ -14,7 +14,7 @@ from itertools import groupby
 
 import structlog
 
-from postroom.content.model import NotComposed
+from postroom.content.model import Mail, NotComposed
 from postroom.delivery.claim import Queue
 from postroom.delivery.claimer import DATABASE_TROUBLE, Claimer
 from postroom.delivery.composer import Composer
@@ -162,7 +162,7 @@ class Worker:
                 # The database was away for as long as the lease. The renewal tells whether it is still ours.
                 self._lanes.put_back(slice_.key, message)
                 return None
-            mail = self._composer.compose(message)
+            mail = self._compose(message)
             if mail is None:
                 self._start(self._reload(message))
                 continue
@@ -174,6 +174,14 @@ class Worker:
                 continue
             return Job(message, mail, self._finished)
         return None
+
+    def _compose(self, message: Message) -> Mail | NotComposed | None:
+        try:
+            return self._composer.compose(message)
+        except Exception:
+            # Whatever is wrong with one message ends that message only, and it does end.
+            self._log.exception("not_composed", message_key=message.message_key)
+            return NotComposed(StatusCode.MESSAGE_BUILD_ERROR, "the mail could not be built")
 
     def _finished(self, message: Message, outcome: Outcome) -> None:
         if message.slice.lost:

@@ -20,7 +20,7 @@ left join lateral (
     select kind, occurred_at, status_code, contact_id
     from event
     where account_id = $1 and request_id = m.request_id and position = m.position
-      and kind in ('sent', 'not_sent') and occurred_on >= m.accepted_on
+      and kind in ('sent', 'not_sent') and occurred_on >= m.accepted_on - 1  -- a worker's clock may be behind
     order by event_id desc
     limit 1) e on true
 where m.account_id = $1 and lower(m.message_key collate "C") = lower($2::text collate "C")

@@ -36,11 +36,13 @@ where exists (
 """
 
 # A key used today by anybody, this statement included, keeps its first row; the caller counts the rows.
+# In the order of the keys: two requests with the same keys in another order wait for each other, but never deadlock.
 _INSERT_MESSAGES = """
 insert into message (account_id, accepted_on, request_id, position, message_key, contact_key, address, attributes)
 select $1, $2, m.request_id, m.position, m.message_key, m.contact_key, m.address, m.attributes
 from unnest($3::uuid[], $4::integer[], $5::text[], $6::text[], $7::text[], $8::text[])
      as m(request_id, position, message_key, contact_key, address, attributes)
+order by lower(m.message_key collate "C")
 on conflict do nothing
 """
 

@@ -24,6 +24,8 @@ where parent.relname in ('send_request', 'message', 'event') and child.relkind =
 order by child.relname
 """
 
+_WAIT_BRIEFLY = "set local lock_timeout = '2s'"
+
 _OLDEST_QUEUED = "select min(accepted_on) from queue"
 
 
@@ -37,13 +39,15 @@ async def drop_days(pool: Pool, before: date) -> list[str]:
 
     Days from the oldest queued message on are kept, however old: what is accepted is not forgotten.
     """
-    async with pool.acquire() as connection, connection.transaction():
-        oldest = await connection.fetchval(_OLDEST_QUEUED)
-        if oldest is not None:
-            before = min(before, oldest)
-        names = [row["name"] for row in await connection.fetch(_OLD, before)]
-        for name in names:
-            await connection.execute(f'drop table "{name}"')
+    oldest = await pool.fetchval(_OLDEST_QUEUED)
+    if oldest is not None:
+        before = min(before, oldest)
+    names = [row["name"] for row in await pool.fetch(_OLD, before)]
+    for name in names:
+        # A drop locks the whole table against everybody: one at a time, and not behind a long query.
+        async with pool.acquire() as connection, connection.transaction():
+            await connection.execute(_WAIT_BRIEFLY)
+            await connection.execute(f'drop table if exists "{name}"')
     return names
 
 

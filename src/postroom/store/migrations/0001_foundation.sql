@@ -231,7 +231,8 @@ begin
     -- Server processes start together; the second waits and finds the work done.
     perform pg_advisory_xact_lock(hashtextextended('ensure_day_partitions', 0));
     while day <= last loop
-        foreach parent in array array['send_request', 'message', 'event'] loop
+        -- In the order in which everything else locks them; making a partition locks the whole table for a moment.
+        foreach parent in array array['message', 'send_request', 'event'] loop
             if to_regclass(format('%I', parent || to_char(day, '_YYYYMMDD'))) is null then
                 execute format('create table %I partition of %I for values from (%L) to (%L)',
                                parent || to_char(day, '_YYYYMMDD'), parent, day, day + 1);
