@@ -35,7 +35,8 @@ with recursive l as (
         where account_id = $1 and (definition_id, lane) > (l.definition_id, l.lane)
         order by definition_id, lane limit 1) n)
 select l.definition_id, l.lane, d.status
-from l join definition d on d.account_id = $1 and d.definition_id = l.definition_id
+from l cross join lateral (
+    select status from definition where account_id = $1 and definition_id = l.definition_id limit 1) d
 where exists (select from queue q
               where q.account_id = $1 and q.definition_id = l.definition_id and q.lane = l.lane
                 and q.due_at <= now() and q.leased_until <= now())
@@ -54,48 +55,53 @@ with chosen as (
         for update skip locked) due)
 update queue
 set lease_owner = $5, leased_until = now() + $6::interval, fence = fence + 1
-from chosen
-where queue.account_id = $1 and queue.slice_id = chosen.slice_id
-returning queue.slice_id, fence, definition_id, lane, request_id, accepted_on, accepted_at, attempt
+where account_id = $1 and slice_id = any(array(select slice_id from chosen))
+returning slice_id, fence, definition_id, lane, request_id, accepted_on, accepted_at, attempt
 """
 
 _MESSAGES = """
 select q.slice_id, m.position, m.message_key, m.contact_key, m.address, m.attributes
 from queue q
-join message m on m.account_id = $1 and m.accepted_on = q.accepted_on and m.request_id = q.request_id
-              and m.position between q.first_position and q.last_position
+cross join lateral (
+    select position, message_key, contact_key, address, attributes from message
+    where account_id = $1 and accepted_on = q.accepted_on and request_id = q.request_id
+      and position between q.first_position and q.last_position
+      and (q.positions is null or position = any(q.positions))
+    offset 0) m
 where q.account_id = $1 and q.slice_id = any($2::bigint[])
-  and (q.positions is null or m.position = any(q.positions))
 order by q.slice_id, m.position
 """
 
 _FINISHED = """
 select q.slice_id, e.position
 from queue q
-join event e on e.account_id = $1 and e.request_id = q.request_id
-            and e.position between q.first_position and q.last_position
-where q.account_id = $1 and q.slice_id = any($2::bigint[]) and e.kind in ('sent', 'not_sent')
+cross join lateral (
+    select position from event
+    where account_id = $1 and request_id = q.request_id
+      and position between q.first_position and q.last_position and kind in ('sent', 'not_sent')
+    offset 0) e
+where q.account_id = $1 and q.slice_id = any($2::bigint[])
 """
 
 _REQUESTS = """
 select r.request_id, r.version_id, r.batch_id, r.attributes
 from unnest($2::date[], $3::uuid[]) as wanted(accepted_on, request_id)
-join send_request r on r.account_id = $1 and r.accepted_on = wanted.accepted_on
-                   and r.request_id = wanted.request_id
+cross join lateral (
+    select request_id, version_id, batch_id, attributes from send_request
+    where account_id = $1 and accepted_on = wanted.accepted_on and request_id = wanted.request_id
+    limit 1) r
 """
 
 # Locked in the order in which a settlement locks, so that the two wait for each other but never deadlock.
 _RENEW = """
 with ours as (
-    select queue.slice_id
-    from unnest($2::bigint[], $3::bigint[]) as held(slice_id, fence)
-    join queue on queue.account_id = $1 and queue.slice_id = held.slice_id and queue.fence = held.fence
-    order by queue.slice_id
-    for update of queue)
+    select slice_id from queue
+    where account_id = $1 and slice_id = any($2::bigint[]) and lease_owner = $3
+    order by slice_id
+    for update)
 update queue set leased_until = now() + $4::interval
-from ours
-where queue.account_id = $1 and queue.slice_id = ours.slice_id
-returning queue.slice_id
+where account_id = $1 and slice_id = any(array(select slice_id from ours))
+returning slice_id, fence
 """
 
 _RELEASE_OWNER = "update queue set leased_until = '-infinity', lease_owner = null where lease_owner = $1"
@@ -178,11 +184,11 @@ class Queue:
         """Prolong the leases of one business unit's slices; one that is no longer ours is marked lost."""
         valid_until = self._clock() + self._lease.total_seconds()
         rows = await self._pool.fetch(
-            _RENEW, held[0].account_id, [each.slice_id for each in held], [each.fence for each in held], self._lease
+            _RENEW, held[0].account_id, [each.slice_id for each in held], self._owner, self._lease
         )
-        renewed = {row["slice_id"] for row in rows}
+        renewed = {(row["slice_id"], row["fence"]) for row in rows}
         for each in held:
-            if each.slice_id in renewed:
+            if (each.slice_id, each.fence) in renewed:
                 each.valid_until = valid_until
             else:
                 each.lost = True

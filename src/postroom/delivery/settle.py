@@ -22,11 +22,10 @@ from postroom.events.log import Event, append_events
 from postroom.store.pool import Pool, PooledConnection
 
 _STILL_OURS = """
-select queue.slice_id
-from unnest($2::bigint[], $3::bigint[]) as held(slice_id, fence)
-join queue on queue.account_id = $1 and queue.slice_id = held.slice_id and queue.fence = held.fence
-order by queue.slice_id
-for update of queue
+select slice_id, fence from queue
+where account_id = $1 and slice_id = any($2::bigint[])
+order by slice_id
+for update
 """
 
 _DELETE = "delete from queue where account_id = $1 and slice_id = any($2::bigint[])"
@@ -41,10 +40,13 @@ where account_id = $1 and slice_id = $2
 """
 
 _LOGGED = """
-select e.request_id, e.position, e.occurred_at
+select written.request_id, written.position, written.occurred_at
 from unnest($2::uuid[], $3::integer[], $4::timestamptz[]) as written(request_id, position, occurred_at)
-join event e on e.account_id = $1 and e.request_id = written.request_id and e.position = written.position
-            and e.occurred_at = written.occurred_at
+cross join lateral (
+    select from event
+    where account_id = $1 and request_id = written.request_id and position = written.position
+      and occurred_at = written.occurred_at
+    limit 1) e
 """
 
 _FLUSH_AT = 1_000
@@ -149,10 +151,8 @@ class Settler:
         touched = {slice_.slice_id: slice_ for slice_, _ in batch.events}
         touched.update((slice_.slice_id, slice_) for slice_ in batch.over)
         async with self._pool.acquire() as connection, connection.transaction():
-            rows = await connection.fetch(
-                _STILL_OURS, account_id, list(touched), [slice_.fence for slice_ in touched.values()]
-            )
-            ours = {row["slice_id"] for row in rows}
+            rows = await connection.fetch(_STILL_OURS, account_id, list(touched))
+            ours = {row["slice_id"] for row in rows if row["fence"] == touched[row["slice_id"]].fence}
             events = [event for slice_, event in batch.events if slice_.slice_id in ours]
             if again:
                 events = await self._without_logged(connection, account_id, events)

@@ -14,8 +14,12 @@ _STATUS = """
 select m.message_key, m.contact_key, m.address, r.accepted_at, r.definition_id, r.version_id, r.batch_id, v.list_id,
        e.kind, e.occurred_at, e.status_code, e.contact_id
 from message m
-join send_request r on r.account_id = m.account_id and r.accepted_on = m.accepted_on and r.request_id = m.request_id
-left join definition_version v on v.account_id = m.account_id and v.version_id = r.version_id
+cross join lateral (
+    select accepted_at, definition_id, version_id, batch_id from send_request
+    where account_id = $1 and accepted_on = m.accepted_on and request_id = m.request_id
+    limit 1) r
+left join lateral (
+    select list_id from definition_version where account_id = $1 and version_id = r.version_id limit 1) v on true
 left join lateral (
     select kind, occurred_at, status_code, contact_id
     from event
@@ -24,7 +28,7 @@ left join lateral (
     order by event_id desc
     limit 1) e on true
 where m.account_id = $1 and lower(m.message_key collate "C") = lower($2::text collate "C")
-  and m.accepted_on = any($3::date[]) and r.account_id = $1 and r.accepted_at > $4
+  and m.accepted_on = any($3::date[]) and r.accepted_at > $4
 order by r.accepted_at desc
 limit 1
 """

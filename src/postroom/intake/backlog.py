@@ -15,12 +15,17 @@ from postroom.store.pool import Pool, PooledConnection
 _WAITING = """
 select q.slice_id, q.accepted_at, q.definition_id, m.request_id, m.position
 from queue q
-join message m on m.account_id = q.account_id and m.accepted_on = q.accepted_on and m.request_id = q.request_id
-              and m.position between q.first_position and q.last_position
-              and (q.positions is null or m.position = any(q.positions))
-where q.account_id = $1 and m.account_id = $1
-  and not exists (select from event e where e.account_id = $1 and e.request_id = m.request_id
-                  and e.position = m.position and e.kind in ('sent', 'not_sent'))
+cross join lateral (
+    select request_id, position from message
+    where account_id = $1 and accepted_on = q.accepted_on and request_id = q.request_id
+      and position between q.first_position and q.last_position
+      and (q.positions is null or position = any(q.positions))
+    offset 0) m
+left join lateral (
+    select true as final from event
+    where account_id = $1 and request_id = m.request_id and position = m.position and kind in ('sent', 'not_sent')
+    limit 1) e on true
+where q.account_id = $1 and e.final is null
 """
 
 # A slice that was never claimed is waiting as a whole; of the others the log is asked, message by message.
@@ -44,7 +49,8 @@ for update skip locked
 # What waited too long: for a definition that is not active ($2), or for a relay that never came back ($3).
 _LOCK_EXPIRED = """
 select q.slice_id
-from queue q join definition d on d.account_id = $1 and d.definition_id = q.definition_id
+from queue q cross join lateral (
+    select status from definition where account_id = $1 and definition_id = q.definition_id limit 1) d
 where q.account_id = $1 and q.leased_until < now()
   and ((d.status <> 'Active' and q.accepted_at < $2) or q.accepted_at < $3)
 limit $4

@@ -26,13 +26,15 @@ where account_id = $1 and lower(definition_key collate "C") = any($2::text[]) an
 _USED_ON_OTHER_DAYS = """
 select k.folded_key
 from unnest($2::text[]) as k(folded_key)
-where exists (
+cross join lateral (
     select from message m
-    join send_request r on r.account_id = m.account_id and r.accepted_on = m.accepted_on
-                       and r.request_id = m.request_id
-    where m.account_id = $1 and m.accepted_on = any($3::date[])
-      and lower(m.message_key collate "C") = k.folded_key
-      and r.account_id = $1 and r.accepted_on = any($3::date[]) and r.accepted_at > now() - $4::interval)
+    cross join lateral (
+        select accepted_at from send_request
+        where account_id = $1 and accepted_on = m.accepted_on and request_id = m.request_id
+        limit 1) r
+    where m.account_id = $1 and lower(m.message_key collate "C") = k.folded_key
+      and m.accepted_on = any($3::date[]) and r.accepted_at > now() - $4::interval
+    limit 1) used
 """
 
 # A key used today by anybody, this statement included, keeps its first row; the caller counts the rows.
