@@ -22,7 +22,7 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-cache",
 }
-_MEDIA_TYPES = {"mailbox.css": "text/css; charset=utf-8", "mailbox.js": "text/javascript; charset=utf-8"}
+_MEDIA_TYPES = {"mailbox.css": "text/css", "mailbox.js": "text/javascript"}
 
 
 def page_routes(smtp_address: str) -> list[HTTPRouteHandler]:
@@ -34,7 +34,7 @@ def page_routes(smtp_address: str) -> list[HTTPRouteHandler]:
     @get(["/", "/sandbox"], sync_to_thread=False)
     def show_page() -> Response[bytes]:
         headers = _HEADERS | {"Content-Security-Policy": PAGE_POLICY}
-        return Response(page, media_type="text/html; charset=utf-8", headers=headers)
+        return Response(page, media_type="text/html", headers=headers)
 
     @get("/sandbox/static/{name:str}", sync_to_thread=False)
     def show_file(name: FromPath[str]) -> Response[bytes]:

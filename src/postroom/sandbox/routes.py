@@ -144,7 +144,7 @@ async def get_html(request: AnyRequest, mail_id: FromPath[str], mailbox: NamedDe
     if html is None:
         raise RequestRejected(404, NOT_FOUND, "ObjectNotFound", f"mail {entry.capture_id} has no HTML part")
     headers = _HEADERS | {"Content-Security-Policy": FRAME_POLICY}
-    return Response(html.encode("utf-8", "replace"), media_type="text/html; charset=utf-8", headers=headers)
+    return Response(html.encode("utf-8", "replace"), media_type="text/html", headers=headers)
 
 
 @get("/sandbox/messages/{mail_id:str}/attachments/{number:str}")

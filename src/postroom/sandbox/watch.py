@@ -166,6 +166,7 @@ class MailWatch:
         with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
             listener.remove_termination_listener(self._lost)
             await listener.remove_listener(CHANNEL, self._told)
+        with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
             await self._mailbox.pool.release(listener)
 
     def _told(self, *_notification: object) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
-from postroom.store.pool import Pool
 from tests.scenarios.sandbox.conftest import Sandbox
+
+from postroom.store.pool import Pool
 
 
 def request_id(moment: datetime, tail: int) -> UUID:

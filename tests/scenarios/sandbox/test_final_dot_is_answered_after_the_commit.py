@@ -7,11 +7,11 @@ import contextlib
 
 import asyncpg
 import uvloop
+from tests.scenarios.sandbox.conftest import Sandbox, running
 
 from postroom.sandbox.mailbox import Limits, Mailbox
 from postroom.sandbox.smtp_server import ServerLimits
 from postroom.store.pool import Pool, open_pool
-from tests.scenarios.sandbox.conftest import Sandbox, running
 
 HOLD = "select pg_advisory_lock(hashtextextended('captured_mail', 0))"
 LET_GO = "select pg_advisory_unlock(hashtextextended('captured_mail', 0))"
@@ -22,7 +22,7 @@ MAIL = b"EHLO c\r\nMAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.com>\r\nDATA\
 async def until_held_up(pool: Pool) -> None:
     """Until the capture process waits for the lock."""
     async with asyncio.timeout(20):
-        while not await pool.fetchval(WRITERS_HELD_UP):
+        while not await pool.fetchval(WRITERS_HELD_UP):  # noqa: ASYNC110  another process's state: no event tells it
             await asyncio.sleep(0.005)
 
 

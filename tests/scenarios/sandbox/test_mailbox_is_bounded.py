@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from tests.scenarios.sandbox.conftest import running
 
 from postroom.sandbox.mailbox import Incoming, Limits, Mailbox, MailFilter
 from postroom.sandbox.smtp_grammar import Arrival
 from postroom.store.pool import Pool
-from tests.scenarios.sandbox.conftest import running
 
 
 def mails(*sizes: int) -> list[Incoming]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from tests.scenarios.sandbox.conftest import Sandbox
 
 from postroom.sandbox.mailbox import Incoming, Mailbox, MailFilter
 from postroom.sandbox.smtp_grammar import Arrival
 from postroom.store.pool import Pool
-from tests.scenarios.sandbox.conftest import Sandbox
 
 MAILS = [
     (("Anna+Shop@Example.com",), "Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?= aus BERLIN\r\nFrom: Shop <orders@shop.example>"),

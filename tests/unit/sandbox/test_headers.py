@@ -16,7 +16,8 @@ REQUEST = UUID("019a9c3e-5a00-7abc-8def-0123456789ab")  # 2025-11-19T12:19:48.48
 
 
 def test_fields_are_found_unfolded_and_in_any_case() -> None:
-    raw = b"SUBJECT:\r\n a\r\n\tb\r\nFrom: x@example.com\r\nTo : y@example.com\r\nmessage-id: <1@x>\r\n\r\nSubject: body\r\n"
+    fields = b"SUBJECT:\r\n a\r\n\tb\r\nFrom: x@example.com\r\nTo : y@example.com\r\nmessage-id: <1@x>\r\n"
+    raw = fields + b"\r\nSubject: body\r\n"
     found = summarize(raw)
     assert found.subject == "a b"
     assert (found.header_from, found.header_to, found.message_id) == ("x@example.com", "y@example.com", "<1@x>")

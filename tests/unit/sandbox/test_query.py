@@ -57,7 +57,7 @@ def test_a_bad_timeout_is_named(value: str, errorcode: int) -> None:
 
 
 def test_a_misspelt_parameter_is_not_ignored() -> None:
-    with pytest.raises(RequestRejected, match="did you mean messageKey?"):
+    with pytest.raises(RequestRejected, match=r"did you mean messageKey\?"):
         Query([("mesageKey", "x")], KNOWN)
     with pytest.raises(RequestRejected, match="this call takes none"):
         Query([("to", "x")], ())

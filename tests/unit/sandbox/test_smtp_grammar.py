@@ -368,8 +368,10 @@ def test_the_machine_is_the_table_of_its_docstring() -> None:
 
 PIECES = st.sampled_from(
     [
-        *COMMANDS.values(), b"AUTH PLAIN\r\n", b"AUTH LOGIN\r\n", b"AAAA\r\n", b"*\r\n", b"MAIL FROM:<\xc3\xbc@x> SMTPUTF8\r\n",
-        b"\r\n.\r\n", b"\r\n..\r\n", b"\n.\n", b"\r", b"\n", b".", b"\0", b"\xff", b"NOOP\r\n", b"x" * 50, b"Subject: x\r\n",
+        *COMMANDS.values(), b"AUTH PLAIN\r\n", b"AUTH LOGIN\r\n", b"AAAA\r\n", b"*\r\n",
+        b"MAIL FROM:<\xc3\xbc@x> SMTPUTF8\r\n",
+        b"\r\n.\r\n", b"\r\n..\r\n", b"\n.\n", b"\r", b"\n", b".", b"\0", b"\xff",
+        b"NOOP\r\n", b"x" * 50, b"Subject: x\r\n",
     ]
 )  # fmt: skip
 STREAMS = st.lists(PIECES | st.binary(max_size=20), max_size=30).map(b"".join)

@@ -61,10 +61,13 @@ def test_nesting_bomb_of_multiparts_is_shown_as_text() -> None:
 PARTS = st.lists(
     st.sampled_from(
         [
-            b"Content-Type: ", b"multipart/mixed; boundary=x", b"text/html", b"; charset*=utf-8''a%FF", b'; name="=?utf-8?b?!?="',
+            b"Content-Type: ", b"multipart/mixed; boundary=x", b"text/html", b"; charset*=utf-8''a%FF",
+            b'; name="=?utf-8?b?!?="',
             b"--x", b"--x--", b"\r\n", b"\r\n\r\n", b"Content-Disposition: attachment; filename*0*=''%00; filename*9=a",
-            b"Content-Transfer-Encoding: uuencode", b"begin 666 x\r\n", b"message/rfc822", b"\xff", b"Content-ID: \xff<>",
-            b"Content-Type: text/plain; charset=\xff", b"message/delivery-status", b"Content-Transfer-Encoding: base64\r\n\r\nA",
+            b"Content-Transfer-Encoding: uuencode", b"begin 666 x\r\n", b"message/rfc822", b"\xff",
+            b"Content-ID: \xff<>",
+            b"Content-Type: text/plain; charset=\xff", b"message/delivery-status",
+            b"Content-Transfer-Encoding: base64\r\n\r\nA",
         ]
     )
     | st.binary(max_size=10),
