@@ -1,0 +1,166 @@
+"""The demo's own server: the real `postroom serve` in a temporary folder, on free ports, gone when the demo ends.
+
+It gets none of our `POSTROOM_` variables: a demo started where mail is really sent must stay a sandbox, and must
+not touch that server's database.
+"""
+
+import os
+import queue
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from postroom.store.directory import can_enter, server_user
+
+COMMAND = (sys.executable, "-P", "-m", "postroom.cli.main", "serve")
+START_SECONDS = 120.0
+# `serve` itself stops within 30.
+STOP_SECONDS = 40.0
+
+_READY = "postroom: ready"
+_FIELD = re.compile(r"^  (API|mailbox|SMTP|client_id|client_secret|account_id) +(\S+)$")
+_LOG_LINES = 20
+
+
+class ServerFailed(Exception):
+    """The server did not start; the text has what it said last."""
+
+
+@dataclass(frozen=True)
+class Access:
+    """What the server printed: where it is, and the credentials of its ready-made client."""
+
+    api: str
+    mailbox: str
+    smtp: str
+    client_id: str
+    client_secret: str
+    account_id: int
+
+
+class PrivateServer:
+    """A server of our own; use it as a context manager, which gives its `Access` and leaves nothing behind."""
+
+    def __init__(self, command: Sequence[str] = COMMAND) -> None:
+        self._command = tuple(command)
+        self._folder: Path | None = None
+        self._process: subprocess.Popen[str] | None = None
+        self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+
+    @property
+    def folder(self) -> Path | None:
+        """The temporary folder while there is one."""
+        return self._folder
+
+    def __enter__(self) -> Access:
+        try:
+            return self._start()
+        except BaseException:
+            self.stop()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _start(self) -> Access:
+        self._folder = Path(tempfile.mkdtemp(prefix="postroom-demo-", dir=reachable_parent()))
+        if os.geteuid() == 0:
+            # The database user must be able to pass through.
+            self._folder.chmod(0o711)
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("POSTROOM_")}
+        environ |= {
+            "POSTROOM_DATA_DIR": str(self._folder / "data"),
+            "POSTROOM_HTTP": "127.0.0.1:0",
+            "POSTROOM_SANDBOX_SMTP": "127.0.0.1:0",
+            "POSTROOM_DELIVERY": "sandbox",
+            "POSTROOM_LOG_FORMAT": "console",
+            "POSTROOM_LOG_LEVEL": "warning",
+        }
+        with (self._folder / "server.log").open("wb") as log:
+            self._process = subprocess.Popen(
+                self._command,
+                env=environ,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                encoding="utf-8",
+                # Ctrl-C is for us: the server is stopped in its own time.
+                start_new_session=True,
+            )
+        assert self._process.stdout is not None
+        threading.Thread(target=_read_lines, args=(self._process.stdout, self._lines.put), daemon=True).start()
+        return self._access()
+
+    def _access(self) -> Access:
+        found: dict[str, str] = {}
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                line = self._lines.get(timeout=max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                raise ServerFailed(f"the server was not ready after {START_SECONDS:g} seconds\n{self.log()}") from None
+            if line is None:
+                raise ServerFailed(f"the server ended before it was ready\n{self.log()}")
+            if line == _READY:
+                break
+            if field := _FIELD.match(line):
+                found[field[1]] = field[2]
+        try:
+            return Access(
+                api=found["API"],
+                mailbox=found["mailbox"],
+                smtp=found["SMTP"],
+                client_id=found["client_id"],
+                client_secret=found["client_secret"],
+                account_id=int(found["account_id"]),
+            )
+        except KeyError as missing:
+            raise ServerFailed(f"the server did not print its {missing.args[0]}") from None
+
+    def log(self) -> str:
+        """The last lines of what the server logged."""
+        if self._folder is None:
+            return ""
+        lines = (self._folder / "server.log").read_text(encoding="utf-8", errors="replace").splitlines()
+        return "\n".join(lines[-_LOG_LINES:])
+
+    def stop(self) -> None:
+        """Stop the server and remove its folder; may be called again."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
+
+
+def reachable_parent() -> Path:
+    """The folder for temporary folders; as root, one that the unprivileged user of the database can enter."""
+    usual = Path(tempfile.gettempdir())
+    user = server_user(usual / "postroom-demo" / "postgresql")
+    if user is None:
+        return usual
+    places = (usual, Path("/tmp"), Path("/var/tmp"))  # noqa: S108
+    return next((place for place in places if place.is_dir() and can_enter(place, user)), usual)
+
+
+def _read_lines(output: IO[str], put: Callable[[str | None], None]) -> None:
+    with output:
+        for line in output:
+            put(line.rstrip("\n"))
+    put(None)
