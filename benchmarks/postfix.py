@@ -1,0 +1,120 @@
+"""A private Postfix that relays to a sink: Debian's defaults apart from where it listens, relays and keeps its files.
+
+The machine's own Postfix is never touched: configuration, queue, data and log are in a folder of ours. Postfix's
+master has to be started by root.
+"""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from benchmarks.cpu import read_stats
+from benchmarks.processes import ProgramFailed, free_port, listens, until
+
+from postroom.store.process import process_exists
+
+POSTFIX = "/usr/sbin/postfix"
+SOURCE = "/usr/sbin/smtp-source"
+SESSIONS = 20
+_SERVICES = Path("/usr/share/postfix/master.cf.dist")
+
+
+class Postfix:
+    """One instance in a folder; it queues durably and relays everything to a port of 127.0.0.1."""
+
+    def __init__(self, folder: Path, relay_port: int) -> None:
+        self.port = free_port()
+        self._folder = folder / "postfix"
+        self._relay_port = relay_port
+        self._pid_file = self._folder / "queue" / "pid" / "master.pid"
+
+    @property
+    def pid(self) -> int:
+        """The process id of its master."""
+        return int(self._pid_file.read_text())
+
+    async def start(self) -> None:
+        """Return when it takes connections. Raises ProgramFailed."""
+        if os.geteuid() != 0:
+            raise ProgramFailed("Postfix can only be started by root; run make bench as root, or leave it out")
+        self._configure()
+        self._command("start")
+        await until(lambda: listens(self.port), every=0.05, within=20, what="Postfix takes connections")
+
+    def _configure(self) -> None:
+        configuration = self._folder / "conf"
+        for each in (configuration, self._folder / "queue", self._folder / "data", self._folder / "log"):
+            each.mkdir(parents=True)
+            each.chmod(0o755)
+        shutil.chown(self._folder / "data", "postfix")
+        (configuration / "main.cf").write_text(main_settings(self._folder, self._relay_port))
+        (configuration / "master.cf").write_text(services(_SERVICES.read_text(), self.port))
+
+    async def stop(self) -> None:
+        """End it, and wait until its master is gone."""
+        if not self._pid_file.exists():
+            return
+        pid = self.pid
+        if not process_exists(pid):
+            return
+        self._command("stop")
+        await until(lambda: not process_exists(pid), every=0.05, within=20, what="Postfix stops")
+
+    def roots(self) -> list[int]:
+        """The process id of the master; everything else of Postfix descends from it."""
+        if self.pid not in {each.pid for each in read_stats()}:
+            raise ProgramFailed(f"Postfix has ended; its log is in {self._folder / 'log'}")
+        return [self.pid]
+
+    def _command(self, verb: str) -> None:
+        done = subprocess.run(
+            [POSTFIX, "-c", str(self._folder / "conf"), verb], capture_output=True, text=True, timeout=60, check=False
+        )
+        if done.returncode != 0:
+            raise ProgramFailed(f"postfix {verb} failed ({done.returncode}): {done.stdout}{done.stderr}")
+
+
+def main_settings(folder: Path, relay_port: int) -> str:
+    """The main.cf."""
+    return "\n".join(
+        (
+            "compatibility_level = 3.6",
+            f"queue_directory = {folder}/queue",
+            f"data_directory = {folder}/data",
+            f"maillog_file_prefixes = {folder}/log",
+            f"maillog_file = {folder}/log/mail.log",
+            "myhostname = relay.example.com",
+            "mydestination =",
+            "alias_maps =",
+            "alias_database =",
+            "inet_interfaces = 127.0.0.1",
+            "inet_protocols = ipv4",
+            "mynetworks = 127.0.0.0/8",
+            f"relayhost = [127.0.0.1]:{relay_port}",
+            "",
+        )
+    )
+
+
+def services(distributed: str, port: int) -> str:
+    """The master.cf: the distributed one, listening on our port of 127.0.0.1, without chroot and external mailers."""
+    lines = []
+    external = False
+    for line in distributed.splitlines():
+        if not line or line.startswith("#"):
+            continue
+        words = line.split()
+        if line[0].isspace():
+            if not external:
+                lines.append(line)
+            continue
+        external = words[7] == "pipe"
+        if external:
+            continue
+        if words[:2] == ["smtp", "inet"]:
+            words[0] = f"127.0.0.1:{port}"
+        # A chroot needs copies of the system's files in the queue folder.
+        words[4] = "n"
+        lines.append(" ".join(words))
+    return "\n".join([*lines, ""])

@@ -1,0 +1,174 @@
+"""The servers under test: API processes alone on an embedded PostgreSQL, and `postroom serve` with everything."""
+
+import os
+import sys
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+from urllib.parse import quote
+
+import asyncpg
+from benchmarks.cpu import read_stats
+from benchmarks.processes import Child, ProgramFailed, free_port, listens
+from benchmarks.sends import create_definition, fetch_token
+
+from postroom.assembly import prepare_database
+from postroom.cli.sockets import listen
+from postroom.settings import load_settings
+from postroom.store.embedded import DATABASE, SUPERUSER, EmbeddedPostgres
+from postroom.tenancy.accounts import DEFAULT_ACCOUNT_ID
+from postroom.tenancy.clients import SecretHasher, create_client
+
+POSTROOM = (sys.executable, "-P", "-m", "postroom.cli.main")
+SCOPES = frozenset({"email_read", "email_send", "email_write", "saved_content_read", "saved_content_write"})
+_NOBODY_LISTENS = "smtp://127.0.0.1:9"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a client needs to ask for a token."""
+
+    client_id: str
+    client_secret: str
+
+
+async def new_client(dsn: str) -> Credentials:
+    """A client of the default business unit, made in the database."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        client = await create_client(connection, DEFAULT_ACCOUNT_ID, "benchmark", SCOPES, hasher=SecretHasher())
+    finally:
+        await connection.close()
+    return Credentials(client.client_id, client.client_secret)
+
+
+def environ(**settings: object) -> dict[str, str]:
+    """Our environment with these Postroom settings and no others."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("POSTROOM_")}
+    return inherited | {f"POSTROOM_{name.upper()}": str(value) for name, value in settings.items()}
+
+
+class ApiServers:
+    """One embedded PostgreSQL with its production settings, and groups of API processes on it; nothing delivers."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._held = AsyncExitStack()
+        self.postgres = EmbeddedPostgres(folder / "api")
+        self.dsn = ""
+        self.token = ""
+
+    async def start(self, group_sizes: list[int]) -> "list[ApiGroup]":
+        """Start the database and a group of each size; the first makes the definition."""
+        self.dsn = await self.postgres.start()
+        self._held.push_async_callback(self.postgres.stop)
+        settings = environ(
+            data_dir=self._folder / "api", database_url=self.dsn, delivery="relay", relay=_NOBODY_LISTENS
+        )
+        await prepare_database(load_settings(settings), self.dsn)
+        lifeline, own_end = os.pipe()
+        self._held.callback(os.close, lifeline)
+        self._held.callback(os.close, own_end)
+        groups = [await self._start_group(size, settings, lifeline) for size in group_sizes]
+        client = await new_client(self.dsn)
+        self.token = await fetch_token(groups[0].address, client.client_id, client.client_secret)
+        await create_definition(groups[0].address, self.token)
+        return groups
+
+    async def _start_group(self, size: int, settings: dict[str, str], lifeline: int) -> "ApiGroup":
+        port = free_port()
+        listener = self._held.enter_context(listen("POSTROOM_HTTP", f"127.0.0.1:{port}"))
+        own = settings | {"POSTROOM_HTTP": f"127.0.0.1:{port}", "POSTROOM_LOG_LEVEL": "warning"}
+        number = listener.fileno()
+        children = []
+        for place in range(size):
+            # The lifeline ends them should this process be killed.
+            command = [*POSTROOM, "api", "--listen-fd", str(number), "--lifeline-fd", str(lifeline)]
+            child = Child(command, log=self._folder / f"api-{size}-{place}.log", env=own, pass_fds=(number, lifeline))
+            self._held.push_async_callback(child.stop)
+            children.append(child)
+        group = ApiGroup(("127.0.0.1", port), children)
+        await group.ready()
+        return group
+
+    async def stop(self) -> None:
+        """End everything, the database last."""
+        await self._held.aclose()
+
+
+class ApiGroup:
+    """API processes that share one port."""
+
+    def __init__(self, address: tuple[str, int], children: list[Child]) -> None:
+        self.address = address
+        self._children = children
+
+    @property
+    def pids(self) -> list[int]:
+        """Their process ids."""
+        return [child.pid for child in self._children]
+
+    async def ready(self) -> None:
+        """Return when all of them take part: each has connections to the database."""
+        for child in self._children:
+            await child.ready(lambda pid=child.pid: _has_sockets(pid, at_least=3))  # type: ignore[misc]
+
+
+def _has_sockets(pid: int, at_least: int) -> bool:
+    """Whether a process has so many sockets: it listens, has its loop's own pair, and reached the database."""
+    found = 0
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            found += entry.readlink().name.startswith("socket:")
+        except OSError:
+            continue
+    return found > at_least
+
+
+class WholeServer:
+    """`postroom serve` that hands all mail to a relay, with its own embedded PostgreSQL."""
+
+    def __init__(self, folder: Path, relay_port: int) -> None:
+        data_dir = folder / "serve"
+        self.address = ("127.0.0.1", free_port())
+        self.token = ""
+        self.dsn = f"postgresql://{SUPERUSER}@/{DATABASE}?host={quote(str(data_dir / 'run'))}"
+        self._child = Child(
+            [*POSTROOM, "serve", "--delivery", "relay", "--relay", f"smtp://127.0.0.1:{relay_port}"],
+            log=folder / "serve.log",
+            env=environ(data_dir=data_dir, http=f"127.0.0.1:{self.address[1]}", log_level="warning"),
+            stop_seconds=35.0,
+        )
+
+    async def start(self) -> Self:
+        """Return when everything answers and the definition is there."""
+        await self._child.ready(lambda: "postroom: ready" in self._child.log.read_text(errors="replace"))
+        if not listens(self.address[1]):
+            raise ProgramFailed(f"postroom serve is ready and does not answer; {self._child.said()}")
+        client = await new_client(self.dsn)
+        self.token = await fetch_token(self.address, client.client_id, client.client_secret)
+        await create_definition(self.address, self.token)
+        return self
+
+    def roots(self) -> dict[str, list[int]]:
+        """The process ids of each part: api, delivery, postgresql (its postmaster), supervisor."""
+        groups: dict[str, list[int]] = {"api": [], "delivery": [], "postgresql": []}
+        for each in read_stats():
+            if each.parent != self._child.pid:
+                continue
+            words = Path(f"/proc/{each.pid}/cmdline").read_bytes().split(b"\0")
+            if b"api" in words:
+                groups["api"].append(each.pid)
+            elif b"deliver" in words:
+                groups["delivery"].append(each.pid)
+            elif words[0].endswith(b"/postgres"):
+                groups["postgresql"].append(each.pid)
+        empty = [name for name, pids in groups.items() if not pids]
+        if empty:
+            raise ProgramFailed(f"postroom serve runs without {', '.join(empty)}; {self._child.said()}")
+        return groups
+
+    async def stop(self) -> None:
+        """End it as a user would."""
+        await self._child.stop()

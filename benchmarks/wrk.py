@@ -1,0 +1,70 @@
+"""Single sends by wrk: one thread, some connections, each its next request when it has its answer."""
+
+import asyncio
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+from benchmarks.processes import ProgramFailed
+from benchmarks.sends import single_template
+
+_SCRIPT = Path(__file__).with_name("single_send.lua")
+
+
+class WrkReport(msgspec.Struct, frozen=True):
+    """What the script prints; latencies in microseconds. Every answer but 2xx and 3xx is `refused`."""
+
+    requests: int
+    microseconds: int
+    p50: int
+    p99: int
+    most: int
+    refused: int
+    broken: int
+
+
+@dataclass(frozen=True, slots=True)
+class SingleSends:
+    """One run: sends a second, the report, and wrk's own processor time in seconds."""
+
+    rate: float
+    report: WrkReport
+    cpu_seconds: float
+
+
+def parse_report(output: str) -> WrkReport:
+    """The script's line out of wrk's output. Raises ValueError when there is none."""
+    _, mark, rest = output.partition("RESULT ")
+    if not mark:
+        raise ValueError(f"wrk said: {output[-1000:]}")
+    return msgspec.json.decode(rest.split("\n", 1)[0], type=WrkReport)
+
+
+async def single_sends(
+    address: tuple[str, int], *, token: str, run: str, connections: int, seconds: int
+) -> SingleSends:
+    """Send for so many seconds. Raises ProgramFailed when a send was refused or a connection broke."""
+    environ = os.environ | {
+        "BENCH_TOKEN": token,
+        "BENCH_RUN": run,
+        "BENCH_BODY": single_template("########").decode(),
+    }
+    words = ["-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(_SCRIPT), f"http://{address[0]}:{address[1]}"]
+    cpu = _children_seconds()
+    process = await asyncio.create_subprocess_exec(
+        "wrk", *words, env=environ, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    output = (await process.communicate())[0].decode(errors="replace")
+    try:
+        report = parse_report(output)
+    except ValueError as error:
+        raise ProgramFailed(f"wrk ended with {process.returncode}; {error}") from None
+    if report.refused or report.broken:
+        raise ProgramFailed(f"{report.refused} single sends were refused, {report.broken} broke off")
+    return SingleSends(report.requests / (report.microseconds / 1e6), report, _children_seconds() - cpu)
+
+
+def _children_seconds() -> float:
+    times = os.times()
+    return times.children_user + times.children_system
