@@ -27,7 +27,7 @@ test: .venv/.installed-dev system
 check: .venv/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/mypy src tests benchmarks
 	$(BIN)/lint-imports
 
 bench: .venv/.installed-dev system
