@@ -108,6 +108,6 @@ async def mailroom(
     try:
         yield room
     finally:
-        await asyncio.wait_for(room.pool.close(1), 10)
+        await asyncio.wait_for(room.pool.close(0.05), 10)
     assert room.pool.connections == 0
     assert [len(parcel.outcomes) for parcel in room.taken] == [1] * len(room.taken)

@@ -7,6 +7,10 @@ A script is text, one step a line, one script for each connection that comes:
     C: text       expect exactly this line
     C~ text       expect a line that begins so
     BODY          expect a message up to the final dot; it is kept in ``bodies``
+    SLOWLY        like BODY, reading a little at a time with pauses
+    SERVE         take mails until the client says QUIT or goes away
+    READ          read whatever comes, once
+    WAIT          let 20 ms pass
     TLS           go over to TLS as the server
     HOLD          wait until the test calls ``release``
     CLOSE         close the connection (as does the end of the script)
@@ -15,7 +19,7 @@ A script is text, one step a line, one script for each connection that comes:
 
 A line that is not what the script expects fails the test when the peer is left. When more connections come
 than there are scripts, the last script is used again if the peer was made with ``repeat=True``; otherwise
-they are a failure too.
+they are a failure too. ``tls`` is for the step TLS, or with ``implicit=True`` for the first byte on.
 """
 
 from __future__ import annotations
@@ -51,13 +55,21 @@ S: 221 bye
 class Peer:
     """The server; an async context manager that listens on 127.0.0.1."""
 
-    def __init__(self, *scripts: str, repeat: bool = False, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        *scripts: str,
+        repeat: bool = False,
+        tls: ssl.SSLContext | None = None,
+        implicit: bool = False,
+    ) -> None:
         self._scripts = [[line for line in dedent(script).splitlines() if line.strip()] for script in scripts]
         self._repeat = repeat
         self._tls = tls
+        self._implicit = implicit
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._released = asyncio.Event()
+        self._came = asyncio.Condition()
         self.port = 0
         self.connections = 0
         self.lines: list[list[str]] = []
@@ -78,11 +90,12 @@ class Peer:
     ) -> None:
         await self.stop()
         if kind is None:
-            assert self.faults == []
+            assert not self.faults, self.faults
 
     async def listen(self) -> None:
         """Begin (again) to take connections, on the same port as before."""
-        self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port)
+        tls = self._tls if self._implicit else None
+        self._server = await asyncio.start_server(self._connected, "127.0.0.1", self.port, ssl=tls)
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
@@ -98,12 +111,19 @@ class Peer:
         """Let scripts at HOLD go on."""
         self._released.set()
 
+    async def connected(self, connections: int) -> None:
+        """Wait until this many have come in all."""
+        async with self._came:
+            await self._came.wait_for(lambda: self.connections >= connections)
+
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
         number, self.connections = self.connections, self.connections + 1
         self.lines.append([])
+        async with self._came:
+            self._came.notify_all()
         try:
             if number >= len(self._scripts) and not self._repeat:
                 self.faults.append(f"connection {number + 1} came and there is no script for it")
@@ -135,12 +155,17 @@ class Peer:
                     if line != text + "\r\n" if kind == "C:" else not line.startswith(text):
                         self.faults.append(f"connection {number + 1}: {line!r} came instead of {step!r}")
                         return
-                case "BODY":
+                case "BODY" | "SLOWLY":
                     await writer.drain()
-                    body = await reader.readuntil(b".\r\n")
-                    while body != b".\r\n" and not body.endswith(b"\r\n.\r\n"):
-                        body += await reader.readuntil(b".\r\n")
-                    self.bodies.append(body)
+                    self.bodies.append(await self._body(reader, 0.02 if kind == "SLOWLY" else 0))
+                case "SERVE":
+                    await self._serve(reader, writer)
+                case "READ":
+                    await writer.drain()
+                    await reader.read(65536)
+                case "WAIT":
+                    await writer.drain()
+                    await asyncio.sleep(0.02)
                 case "TLS":
                     await writer.drain()
                     assert self._tls is not None
@@ -164,3 +189,20 @@ class Peer:
                 case _:
                     raise AssertionError(f"the script has an unknown step: {step}")
         await writer.drain()
+
+    async def _body(self, reader: asyncio.StreamReader, pause: float) -> bytes:
+        body = b""
+        while body != b".\r\n" and not body.endswith(b"\r\n.\r\n"):
+            piece = await reader.read(1 << 20)
+            if not piece:
+                raise ConnectionResetError("the client went away in the middle of a message")
+            body += piece
+            await asyncio.sleep(pause)
+        return body
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while (line := await reader.readline()) not in (b"", b"QUIT\r\n"):
+            writer.write(b"354 go\r\n" if line == b"DATA\r\n" else b"250 2.0.0 fine\r\n")
+            if line == b"DATA\r\n":
+                self.bodies.append(await self._body(reader, 0))
+                writer.write(b"250 2.0.0 queued\r\n")
