@@ -9,6 +9,7 @@ import typer
 
 from postroom import __version__, assembly
 from postroom.cli.child import run_until_stopped
+from postroom.cli.demo import demo
 from postroom.cli.failures import report_failures
 from postroom.cli.logs import configure_logs
 from postroom.cli.options import with_settings
@@ -101,6 +102,9 @@ def mailbox_command(settings: Settings, lifeline_fd: LifelineOption = None) -> N
     if lifeline_fd is None:
         _prepare(settings, dsn)
     _run(lambda stop: assembly.run_mailbox(settings, dsn, stop=stop), lifeline_fd)
+
+
+app.command("demo")(demo)
 
 
 def _run(work: Callable[[asyncio.Event], Coroutine[Any, Any, None]], lifeline_fd: int | None) -> None:
