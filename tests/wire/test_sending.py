@@ -3,6 +3,7 @@
 import re
 from datetime import datetime, timedelta, timezone
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from tests.wire.live import Unit, until
@@ -222,8 +223,6 @@ def test_a_used_key_is_refused_in_any_case(sender: Unit) -> None:
 
 @pytest.mark.parametrize("key", ["a%2Fb", "a%252Fb", "100%25", "k+1", "sp%20ace", "%C3%A4", "%22quoted%22", "..%2F.."])
 def test_a_key_with_special_characters_survives_path_and_status(sender: Unit, key: str) -> None:
-    from urllib.parse import unquote
-
     reply = sender.call("POST", f"{MESSAGES}/{key}", json={"definitionKey": "order", "recipient": PERSON})
     assert reply.json()["responses"] == [{"messageKey": unquote(key)}]
     assert sender.call("GET", f"{MESSAGES}/{key}").status_code == 200
