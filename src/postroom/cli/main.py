@@ -13,7 +13,7 @@ from postroom.cli.demo import demo
 from postroom.cli.failures import report_failures
 from postroom.cli.logs import configure_logs
 from postroom.cli.options import with_settings
-from postroom.cli.serve import Program, instance_name, serve
+from postroom.cli.serve import Program, instance_name, reach_database, serve
 from postroom.cli.sockets import listen
 from postroom.settings import Settings, SettingsRejected
 
@@ -112,7 +112,13 @@ def _run(work: Callable[[asyncio.Event], Coroutine[Any, Any, None]], lifeline_fd
 
 
 def _prepare(settings: Settings, dsn: str) -> None:
-    asyncio.run(assembly.prepare_database(settings, dsn))
+    """Without a supervisor nobody has looked at the database yet; several processes may do so at once."""
+
+    async def prepare() -> None:
+        await reach_database(dsn)
+        await assembly.prepare_database(settings, dsn)
+
+    asyncio.run(prepare())
 
 
 def _database_url(settings: Settings, verb: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 
 from postroom.delivery.smtp.target import RelayUrlError, parse_relay_url
 from postroom.settings import Option, Settings, SettingsRejected, load_settings, options
@@ -54,7 +55,7 @@ def read_settings(given: Mapping[str, object], environ: Mapping[str, str] | None
 
 def _config_parameter() -> inspect.Parameter:
     option = typer.Option(
-        "--config", metavar="FILE", help="A TOML file with settings. [env POSTROOM_CONFIG]", show_default=False
+        "--config", metavar="FILE", help=escape("A TOML file with settings. [POSTROOM_CONFIG]"), show_default=False
     )
     return inspect.Parameter(
         "config", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, option]
@@ -63,7 +64,8 @@ def _config_parameter() -> inspect.Parameter:
 
 def _parameter(option: Option) -> inspect.Parameter:
     metavar = "|".join(option.choices) if option.choices else (option.unit or "text").upper().replace(" ", "-")
-    words = option.sentence.replace("`", "") + f" [env {option.variable}]"
+    # Square brackets are markup to Rich, and a relay's URL has some.
+    words = escape(option.sentence.replace("`", "") + f" [{option.variable}]")
     typed = typer.Option(option.flag, metavar=metavar, help=words, show_default=False, rich_help_panel="Settings")
     return inspect.Parameter(
         option.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, typed]

@@ -117,16 +117,7 @@ async def _database(settings: Settings, signals: StopSignals, held: AsyncExitSta
     """The dsn of the database, which answers now."""
     log = structlog.get_logger("serve")
     if settings.database_url is not None:
-        try:
-            await wait_until_answering(settings.database_url, seconds=30.0)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as refused:
-            raise SettingsRejected(
-                [
-                    f"option POSTROOM_DATABASE_URL={hide_password(settings.database_url)}: no connection "
-                    f"({str(refused) or type(refused).__name__}); check that the server runs, and the user, password "
-                    "and database in the URL"
-                ]
-            ) from None
+        await reach_database(settings.database_url)
         return settings.database_url
     server = EmbeddedPostgres(settings.data_dir, report=log.info)
 
@@ -146,6 +137,23 @@ async def _database(settings: Settings, signals: StopSignals, held: AsyncExitSta
 
     held.push_async_callback(let_go)
     return dsn
+
+
+async def reach_database(url: str, *, seconds: float = 30.0) -> None:
+    """Return when the server the URL names takes a connection; raise `SettingsRejected` when it does not.
+
+    Waits for a server that is starting; one that refuses the user, password or database is told at once.
+    """
+    try:
+        await wait_until_answering(url, seconds=seconds)
+    except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as refused:
+        raise SettingsRejected(
+            [
+                f"option POSTROOM_DATABASE_URL={hide_password(url)}: no connection "
+                f"({str(refused) or type(refused).__name__}); check that the server runs, and the user, password "
+                "and database in the URL"
+            ]
+        ) from None
 
 
 def roles(settings: Settings, listen_fd: int) -> list[Role]:

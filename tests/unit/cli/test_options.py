@@ -1,0 +1,83 @@
+"""Settings as command line options: every one is there, wins over the environment, and is checked."""
+
+from collections.abc import Callable
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from postroom.cli.failures import report_failures
+from postroom.cli.options import read_settings, with_settings
+from postroom.cli.serve import StartFailed
+from postroom.settings import Settings, SettingsRejected, options
+from postroom.store.errors import DirectoryInUse, ServerTooOld
+
+
+def program(seen: list[tuple[Settings, int]]) -> typer.Typer:
+    app = typer.Typer()
+
+    @app.command()
+    @with_settings
+    def verb(settings: Settings, times: int = 1) -> None:
+        """Do it."""
+        seen.append((settings, times))
+
+    return app
+
+
+def test_options_reach_the_verb_as_checked_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POSTROOM_HTTP", "127.0.0.1:1")
+    monkeypatch.setenv("POSTROOM_FROM_NAME", "Env")
+    seen: list[tuple[Settings, int]] = []
+    words = ["--http", "127.0.0.1:2", "--sandbox-max-bytes", "2 GiB", "--times", "3"]
+    result = CliRunner().invoke(program(seen), words)
+    assert result.exit_code == 0, result.output
+    settings, times = seen[0]
+    assert (settings.http, settings.from_name, settings.sandbox_max_bytes) == ("127.0.0.1:2", "Env", 2 << 30)
+    assert times == 3
+
+
+def test_the_help_names_every_option_and_shows_brackets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    shown = CliRunner().invoke(program([]), ["--help"]).output
+    for option in options():
+        assert option.flag in shown
+        assert f"[{option.variable}]" in shown
+    assert "smtp://[user:pass@]host[:port]" in shown
+
+
+def test_a_relay_url_is_read_in_full_before_anything_starts() -> None:
+    with pytest.raises(SettingsRejected, match="tls"):
+        read_settings({"delivery": "relay", "relay": "smtp://relay.example.com:25?tls=perhaps"}, {})
+
+
+def fails(error: Exception) -> Callable[[], None]:
+    def start() -> None:
+        raise error
+
+    return start
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (SettingsRejected(["option A=1: wrong; fix", "option B=2: wrong; fix"]), 2),
+        (ServerTooOld("too old; upgrade"), 2),
+        (DirectoryInUse("taken; stop it"), 1),
+        (StartFailed("api-1 ended; see above"), 1),
+    ],
+)
+def test_what_the_reader_can_mend_is_told_without_a_traceback(
+    capsys: pytest.CaptureFixture[str], error: Exception, code: int
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        report_failures(fails(error))
+    assert ended.value.code == code
+    shown = capsys.readouterr()
+    assert shown.err == "".join(f"postroom: {line}\n" for line in str(error).splitlines())
+    assert shown.out == ""
+
+
+def test_a_fault_of_ours_keeps_its_traceback() -> None:
+    with pytest.raises(ZeroDivisionError):
+        report_failures(fails(ZeroDivisionError()))
