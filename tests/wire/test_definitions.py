@@ -363,3 +363,29 @@ def test_a_tenant_sees_nothing_of_another(new_unit: Callable[..., Unit], sender:
     stranger.make_asset()
     stranger.make_definition()
     assert stranger.call("POST", "/messaging/v1/email/messages/secret", json=sent).status_code == 202
+
+
+ODD_VIEWS: list[dict[str, Any]] = [
+    {},
+    {"html": "plain"},
+    {"html": {"content": 5}},
+    {"html": {}},
+    {"html": None, "subjectline": {"content": "x"}},
+    {"subjectline": {"content": "x"}},
+    {"html": {"content": "<p>x</p>"}, "subjectline": []},
+    {"html": {"content": "<p>x</p>", "slots": []}},
+    {"html": {"content": '<div data-type="slot" data-key="a"></div>', "slots": {"a": {"blocks": 7}}}},
+    {"html": {"content": "<p>a\0b</p>"}, "subjectline": {"content": "a\0b\r\nBcc: x@example.org"}},
+    {"html": {"content": ["x"]}, "text": {"content": {"x": 1}}},
+]
+
+
+@pytest.mark.parametrize("views", ODD_VIEWS)
+def test_odd_views_never_fail_otherwise_than_with_109124(unit: Unit, views: dict[str, Any]) -> None:
+    asset = {"name": "odd", "customerKey": "order-email", "assetType": {"id": 207}, "views": views}
+    assert unit.call("POST", ASSETS, json=asset).status_code == 201
+    reply = unit.call("POST", DEFINITIONS, json=definition_body())
+    assert reply.status_code in (201, 400)
+    if reply.status_code == 400:
+        assert reply.json()["errorcode"] == 109124
+        assert unit.stored()["definition"] == 0

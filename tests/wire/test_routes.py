@@ -1,8 +1,12 @@
 """What holds for every route: authorization, paths, queries, methods, and the headers of errors (contract §0)."""
 
+import socket
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import httpx
 import pytest
 from tests.wire.live import LiveApi, Unit
 
@@ -220,3 +224,27 @@ def test_malformed_token_requests(live_api: LiveApi) -> None:
     assert (typed.status_code, typed.json()["error"]) == (415, "invalid_request")
     large = live_api.http.post("/v2/token", content=b" " * 70_000, headers={"Content-Type": "application/json"})
     assert (large.status_code, large.json()["error"]) == (413, "invalid_request")
+
+
+def test_an_idle_connection_is_closed_after_five_seconds(live_api: LiveApi) -> None:
+    host, port = live_api.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        connection.sendall(b"GET /platform/v1/tokenContext HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert connection.recv(65536).startswith(b"HTTP/1.1 401 ")
+        answered = time.monotonic()
+        while connection.recv(65536):
+            pass
+        assert 4 < time.monotonic() - answered < 10
+
+
+def test_patches_of_one_asset_at_once_all_hold(unit: Unit) -> None:
+    asset = unit.make_asset()
+    path = f"{unit.api.url}/asset/v1/content/assets/{asset['id']}"
+
+    def patch(number: int) -> int:
+        body = {"views": {f"view{number}": {"content": "x"}}}
+        return httpx.patch(path, json=body, headers={"Authorization": f"Bearer {unit.token}"}).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(patch, range(16))) == {200}
+    assert len(unit.call("GET", path.removeprefix(unit.api.url)).json()["views"]) == 2 + 16

@@ -1,6 +1,7 @@
 """The asset routes that making a definition needs (contract §7.1)."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -13,11 +14,13 @@ from postroom.api.reply import Reply
 from postroom.api.wire.assets import full_asset, merge_asset, read_asset
 from postroom.catalog.assets import (
     Asset,
+    AssetDraft,
     AssetKeyTaken,
     create_asset,
     delete_asset,
     find_asset,
     get_asset,
+    lock_asset,
     page_assets,
     replace_asset,
 )
@@ -48,7 +51,10 @@ class Assets:
     async def get(self, call: Call) -> Reply:
         """GET /assets/{id}."""
         asset_id = _asset_id(call)
-        return Reply(_encode(full_asset(await self._asset(call.account_id, asset_id))))
+        asset = await get_asset(self._pool, call.account_id, asset_id)
+        if asset is None:
+            raise _unknown(asset_id)
+        return Reply(_encode(full_asset(asset)))
 
     async def page(self, call: Call) -> Reply:
         """GET /assets: oldest first, or the ones a `$filter` of one condition names; `count` is the total."""
@@ -74,17 +80,13 @@ class Assets:
 
     async def replace(self, call: Call) -> Reply:
         """PUT /assets/{id}: the body is the whole asset; its key stays unless another is given."""
-        asset_id = _asset_id(call)
         body = await call.json_body()
-        stored = await self._asset(call.account_id, asset_id)
-        return await self._write(call.account_id, asset_id, read_asset(body, new_key=lambda: stored.draft.customer_key))
+        return await self._write(call, lambda stored: read_asset(body, new_key=lambda: stored.customer_key))
 
     async def change(self, call: Call) -> Reply:
         """PATCH /assets/{id}: what the body names is replaced."""
-        asset_id = _asset_id(call)
         body = await call.json_body()
-        stored = await self._asset(call.account_id, asset_id)
-        return await self._write(call.account_id, asset_id, merge_asset(body, stored.draft))
+        return await self._write(call, lambda stored: merge_asset(body, stored))
 
     async def delete(self, call: Call) -> Reply:
         """DELETE /assets/{id}: the answer is a JSON string, which is what clients parse (contract §7.1)."""
@@ -93,20 +95,18 @@ class Assets:
             raise _unknown(asset_id)
         return Reply(b'"OK"')
 
-    async def _write(self, account_id: int, asset_id: int, draft: Any) -> Reply:
+    async def _write(self, call: Call, changed: Callable[[AssetDraft], AssetDraft]) -> Reply:
+        asset_id = _asset_id(call)
         try:
-            asset = await replace_asset(self._pool, account_id, asset_id, draft)
+            async with self._pool.acquire() as connection, connection.transaction():
+                stored = await lock_asset(connection, call.account_id, asset_id)
+                if stored is None:
+                    raise _unknown(asset_id)
+                asset = await replace_asset(connection, call.account_id, asset_id, changed(stored.draft))
         except AssetKeyTaken as taken:
             raise _key_taken(taken) from None
-        if asset is None:
-            raise _unknown(asset_id)
+        assert asset is not None
         return Reply(_encode(full_asset(asset)))
-
-    async def _asset(self, account_id: int, asset_id: int) -> Asset:
-        asset = await get_asset(self._pool, account_id, asset_id)
-        if asset is None:
-            raise _unknown(asset_id)
-        return asset
 
     async def _one(self, account_id: int, field: str, value: str) -> list[Asset]:
         if field == "customerkey":

@@ -23,6 +23,7 @@ from postroom.tenancy.database import Pool
 DEFAULT_PAGE_SIZE = 50  # contract §3.2
 LARGEST_PAGE_SIZE = 1000
 HIGHEST_PAGE = 1_000_000
+_SHOWN_PROBLEMS = 20
 
 _FILTER = re.compile(r"\s*status\s+(eq|neq)\s+'?(active|inactive|deleted|new)'?\s*", re.IGNORECASE)
 _ORDER = re.compile(r"\s*([a-z]+)(?:\s+(asc|desc))?\s*", re.IGNORECASE)
@@ -151,11 +152,17 @@ def _order(text: str | None) -> tuple[DefinitionOrder, bool]:
     return order, (found[2] or "").lower() == "desc"
 
 
+def _problems(rejection: ContentRejected) -> str:
+    shown = [str(problem) for problem in rejection.problems[:_SHOWN_PROBLEMS]]
+    hidden = len(rejection.problems) - len(shown)
+    return "; ".join(shown) + (f"; and {hidden} more" if hidden else "")
+
+
 def _rejected(rejection: Exception) -> ApiError:
     text = str(rejection)
     match rejection:
         case ContentRejected():
-            return ApiError(Code.EMAIL_INVALID, text)
+            return ApiError(Code.EMAIL_INVALID, _problems(rejection))
         case publishing.DefinitionKeyTaken():
             return ApiError(Code.ALREADY_EXISTS, f"there is already a definition with definitionKey {text!r}")
         case publishing.DefinitionNameTaken():

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import asyncpg
 
-from postroom.tenancy.database import Database
+from postroom.tenancy.database import Connection, Database
 
 ASSET_TYPES = {
     4: "template",
@@ -37,6 +37,8 @@ _CREATE = f"""
 """  # noqa: S608
 
 _BY_ID = f"select {_COLUMNS} from asset where account_id = $1 and asset_id = $2"  # noqa: S608
+
+_FOR_CHANGE = _BY_ID + " for update"
 
 _BY_KEY = f"""
     select {_COLUMNS} from asset
@@ -124,6 +126,12 @@ async def create_asset(database: Database, account_id: int, object_id: UUID, dra
 async def get_asset(database: Database, account_id: int, asset_id: int) -> Asset | None:
     """The asset of this number."""
     row = await database.fetchrow(_BY_ID, account_id, asset_id)
+    return None if row is None else _asset(account_id, row)
+
+
+async def lock_asset(connection: Connection, account_id: int, asset_id: int) -> Asset | None:
+    """As `get_asset`, and nobody else changes it until the transaction ends."""
+    row = await connection.fetchrow(_FOR_CHANGE, account_id, asset_id)
     return None if row is None else _asset(account_id, row)
 
 

@@ -1,5 +1,8 @@
 """Secrets: hashed so that they can be checked and not read."""
 
+import pytest
+
+from postroom.tenancy import clients
 from postroom.tenancy.clients import SecretHasher, random_alphanumerics
 
 
@@ -11,6 +14,17 @@ async def test_only_the_right_secret_matches() -> None:
     assert await hasher.matches(hashed, "the secret")
     assert not await hasher.matches(hashed, "The secret")
     assert not await hasher.matches(hashed, "")
+
+
+async def test_a_remembered_match_is_of_this_hash_and_this_secret_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clients, "_REMEMBERED_MATCHES", 2)
+    hasher = SecretHasher()
+    hashes = [await hasher.hash(f"secret {number}") for number in range(4)]
+    for _ in range(2):
+        for number, hashed in enumerate(hashes):
+            assert await hasher.matches(hashed, f"secret {number}")
+            assert not await hasher.matches(hashed, f"secret {number + 1}")
+            assert len(hasher._matched) <= 2
 
 
 def test_generated_text_is_of_letters_and_digits_and_never_twice_the_same() -> None:
