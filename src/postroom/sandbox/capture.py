@@ -11,10 +11,9 @@ from collections import deque
 from collections.abc import Callable
 from datetime import datetime
 
-import asyncpg
 import structlog
 
-from postroom.sandbox.mailbox import Incoming, Mailbox
+from postroom.sandbox.mailbox import DATABASE_AWAY, Incoming, Mailbox
 from postroom.sandbox.smtp_grammar import Arrival
 
 BATCH_MESSAGES = 1000
@@ -70,6 +69,6 @@ class Capture:
     async def _commit(self, mails: list[Incoming]) -> list[int] | list[None]:
         try:
             return await self._mailbox.store(mails)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as problem:
+        except DATABASE_AWAY as problem:
             _log.warning("captured mails not stored", mails=len(mails), problem=repr(problem))
             return [None] * len(mails)

@@ -201,10 +201,11 @@ async def run_mailbox(
         stopped.cancel()
         listener.close()
         server.hang_up()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(server.emptied.wait(), limits.stop_seconds)
-        capture.stop()
-        with contextlib.suppress(TimeoutError, asyncio.CancelledError):
-            await asyncio.wait_for(committer, limits.stop_seconds)
+        if not committer.done():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(server.emptied.wait(), limits.stop_seconds)
+            capture.stop()
+            await asyncio.wait({committer}, timeout=limits.stop_seconds)
+            committer.cancel()
         for connection in tuple(server.connections):
             connection.abort()

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import asyncpg
 import structlog
 
-from postroom.sandbox.mailbox import CHANNEL, Mailbox, MailFilter
+from postroom.sandbox.mailbox import CHANNEL, DATABASE_AWAY, Mailbox, MailFilter
 
 PAGE = 1000
 
@@ -114,7 +114,7 @@ class MailWatch:
                 try:
                     await self._listen()
                     await self._look()
-                except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as problem:
+                except DATABASE_AWAY as problem:
                     _log.warning("looking for captured mail failed, trying again", problem=repr(problem))
                     await self._drop_listener()
                     await asyncio.sleep(self._lost_seconds)
@@ -163,10 +163,10 @@ class MailWatch:
         if listener is None:
             return
         # A connection that broke meanwhile answers with one of these; the pool has taken it back already.
-        with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        with contextlib.suppress(*DATABASE_AWAY):
             listener.remove_termination_listener(self._lost)
             await listener.remove_listener(CHANNEL, self._told)
-        with contextlib.suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        with contextlib.suppress(*DATABASE_AWAY):
             await self._mailbox.pool.release(listener)
 
     def _told(self, *_notification: object) -> None:
