@@ -43,6 +43,7 @@ async def page_of(sandbox: Sandbox) -> AsyncIterator[tuple[Page, str]]:
             browser = await playwright.chromium.launch(
                 executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
             )
+            expect.set_options(timeout=30_000)  # for machines with much else to do
             page = await browser.new_page()
             yield page, f"http://127.0.0.1:{port}/"
             await browser.close()
