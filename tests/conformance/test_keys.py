@@ -8,10 +8,10 @@ from uuid import uuid4
 import asyncpg
 import msgspec
 import pytest
+from tests.conformance.house import ACCOUNT, House, Person, accepting, people
 
 from postroom.intake.request import Accepted, NoValidRecipients, RecipientError
 from postroom.store.pool import open_pool
-from tests.conformance.house import ACCOUNT, House, Person, accepting, people
 
 DUPLICATE = RecipientError.DUPLICATE_MESSAGE_KEY
 
@@ -136,7 +136,7 @@ async def test_the_same_keys_in_opposite_order_are_each_accepted_once(house: Hou
 
 async def test_a_failure_in_the_middle_leaves_nothing_and_the_keys_free(house: House) -> None:
     await house.pool.execute(
-        "create function fail() returns trigger language plpgsql as $$begin raise 'out of order'; end$$"
+        "create or replace function fail() returns trigger language plpgsql as $$begin raise 'out of order'; end$$"
     )
     await house.pool.execute("create trigger fail before insert on queue execute function fail()")
     with pytest.raises(asyncpg.RaiseError, match="out of order"):

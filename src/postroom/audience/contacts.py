@@ -67,7 +67,8 @@ async def profile_attributes(pool: Pool, account_id: int) -> list[str]:
 async def resolve_contacts(pool: Pool, account_id: int, wanted: Sequence[Wanted]) -> dict[str, Contact]:
     """The contacts of a claim by folded key; a key that is missing is unknown and may not be created.
 
-    Where two messages of the claim change one contact, the later one wins.
+    Where two messages of the claim change one contact, the later one wins; but of two that find none, one that may
+    not update leaves what the earlier one made.
     """
     folded = sorted({each.folded_key for each in wanted})
     found = {
@@ -99,9 +100,12 @@ def _changes(found: Mapping[str, Contact], wanted: Iterable[Wanted]) -> dict[str
     for each in wanted:
         contact = found.get(each.folded_key)
         if contact is None:
-            if each.create:
-                earlier = changed.get(each.folded_key)
-                profile = each.profile if earlier is None else {**earlier.profile, **each.profile}
+            earlier = changed.get(each.folded_key)
+            if earlier is None:
+                if each.create:
+                    changed[each.folded_key] = each
+            elif each.update:
+                profile = {**earlier.profile, **each.profile}
                 changed[each.folded_key] = each._replace(profile=profile)
         elif each.update and contact.status != "Deleted":
             profile = {**contact.profile, **each.profile}
