@@ -20,6 +20,7 @@ from __future__ import annotations
 import asyncio
 import random
 import re
+import socket
 import ssl
 from collections import deque
 from collections.abc import Callable
@@ -37,6 +38,7 @@ __all__ = ["Job", "SmtpPool"]
 FIRST_BACKOFF: Final = 0.5
 LONGEST_BACKOFF: Final = 60.0
 CLEARTEXT_SECONDS: Final = 600.0
+MOST_ADDRESSES: Final = 6
 
 _HELO = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
 
@@ -260,26 +262,36 @@ class SmtpPool:
         self._connections[connection] = self._loop.create_task(self._connect(connection))
 
     async def _connect(self, connection: Connection) -> None:
-        target = self.target
-        where = f"{target.host} port {target.port}"
+        """Try the target's addresses in the resolver's order until one takes the connection."""
+        target, seconds = self.target, self._timeouts.connect
+        reason = f"no connection to {target.host} port {target.port}"
         try:
-            async with asyncio.timeout(self._timeouts.connect):
-                await self._loop.create_connection(
-                    lambda: connection,
-                    target.host,
-                    target.port,
-                    ssl=self._context if target.implicit_tls else None,
-                    server_hostname=target.host if target.implicit_tls else None,
-                )
+            async with asyncio.timeout(seconds):
+                found = await self._loop.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+            # Each address has its own time: a dead IPv6 route must not use up that of IPv4.
+            for address in dict.fromkeys(str(entry[4][0]) for entry in found[:MOST_ADDRESSES]):
+                try:
+                    async with asyncio.timeout(seconds):
+                        await self._loop.create_connection(
+                            lambda: connection,
+                            address,
+                            target.port,
+                            ssl=self._context if target.implicit_tls else None,
+                            server_hostname=target.host if target.implicit_tls else None,
+                        )
+                except TimeoutError:
+                    reason = f"no connection to {target.host} port {target.port} ({address}) within {seconds:g} s"
+                except OSError as problem:
+                    reason = f"no connection to {target.host} port {target.port} ({address}): {problem}"
+                else:
+                    return
         except TimeoutError:
-            reason = f"no connection to {where} within {self._timeouts.connect:g} s"
+            reason = f"no address of {target.host} within {seconds:g} s"
         except (OSError, UnicodeError) as problem:
-            reason = f"no connection to {where}: {problem}"
+            reason = f"no address of {target.host}: {problem}"
         except Exception as problem:
             self._report("connecting failed in an unforeseen way", problem)
-            reason = f"no connection to {where}: {problem!r}"
-        else:
-            return
+            reason = f"{reason}: {problem!r}"
         if connection in self._connections:
             self.failed(connection, self._local_failure(reason))
             self._drop(connection, reason)

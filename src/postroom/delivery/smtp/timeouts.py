@@ -13,6 +13,7 @@ class Timeouts:
     """
 
     connect: float = 30.0
+    """For the name, and for each of its addresses."""
     greeting: float = 300.0
     hello: float = 300.0
     tls: float = 60.0

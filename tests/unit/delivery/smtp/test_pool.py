@@ -121,7 +121,7 @@ def test_the_back_off_doubles_up_to_a_minute_and_begins_anew() -> None:
     assert [retry_in for _, retry_in in office.failures] == [0.5, 1, 2, 4, 8, 16, 32, 60, 60, 60]
     outcomes = [job.outcomes[0] for job in office.taken]
     assert [type(outcome) for outcome in outcomes] == [Deferred, Sent]
-    assert outcomes[0].text == "no connection to relay.example.com port 25: [Errno 111] Connection refused"
+    assert outcomes[0].text == "no connection to relay.example.com port 25 (192.0.2.1): [Errno 111] Connection refused"
 
 
 @given(st.floats(0, 1, exclude_max=True), st.integers(1, 30))
@@ -186,6 +186,21 @@ def test_a_target_that_never_answers_the_call_is_given_up() -> None:
     at, outcome = run(lambda number: down(), story)
     assert at == pytest.approx(30, abs=0.01)
     assert "within 30 s" in outcome.text
+
+
+def test_each_address_of_the_target_is_tried() -> None:
+    async def story(loop: VirtualLoop) -> tuple[int, Outcome]:
+        loop.addresses = ["2001:db8::1", "192.0.2.1", "192.0.2.2"]
+        office = Office(1)
+        pool = make_pool(office)
+        pool.wake()
+        (outcome,) = await office.done()
+        await pool.close(1)
+        return len(loop.dialled), outcome
+
+    dialled, outcome = run(lambda number: down() if number == 0 else good_peer(), story)
+    assert dialled == 2
+    assert isinstance(outcome, Sent)
 
 
 def test_an_idle_connection_says_quit_after_its_seconds() -> None:

@@ -92,12 +92,17 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._jump = _Jump()
         super().__init__(self._jump)
         self._dial = dial
+        self.addresses = ["192.0.2.1"]
         self.dialled: list[float] = []
         self.lines: list[Line] = []
 
     def time(self) -> float:
         """Virtual seconds since the start."""
         return self._jump.now
+
+    async def getaddrinfo(self, host: Any, port: Any, **options: Any) -> Any:
+        """The addresses of every name."""
+        return [(0, 0, 0, "", (address, port)) for address in self.addresses]
 
     async def create_connection(self, protocol_factory: Any, *arguments: Any, **options: Any) -> Any:
         """A connection in memory."""
