@@ -75,6 +75,7 @@ def run_demo(report: Report, folder: Path, count: int, *, keep: bool = False) ->
     and its folder is gone in every case.
     """
     example = load_example(folder, count)
+    report.begin("starting a private server with a database of its own")
     begun = time.monotonic()
     with PrivateServer() as access:
         report.step(f"PostgreSQL, API, delivery and mailbox are up ({time.monotonic() - begun:.1f} s)")

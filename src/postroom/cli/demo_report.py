@@ -58,6 +58,10 @@ class Report:
     def __init__(self, console: Console) -> None:
         self._console = console
 
+    def begin(self, sentence: str) -> None:
+        """Say what is being done now."""
+        self._console.print(Text.assemble(("  · ", "dim"), sentence), soft_wrap=True)
+
     def step(self, sentence: str) -> None:
         """Say what was done."""
         self._console.print(Text.assemble(("  ✓ ", "green"), sentence), soft_wrap=True)

@@ -138,11 +138,15 @@ class PrivateServer:
         """Stop the server and remove its folder; may be called again."""
         if self._process is not None:
             self._process.send_signal(signal.SIGTERM)
-            try:
-                self._process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+            deadline = time.monotonic() + STOP_SECONDS
+            while self._process.poll() is None:
+                try:
+                    self._process.wait(max(0.0, deadline - time.monotonic()))
+                except subprocess.TimeoutExpired:
+                    self._process.kill()
+                except KeyboardInterrupt:
+                    # To `serve` a second word means: hurry. Leaving it alone would leave it running.
+                    self._process.send_signal(signal.SIGTERM)
             self._process = None
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)

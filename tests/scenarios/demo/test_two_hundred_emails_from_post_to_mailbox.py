@@ -1,0 +1,30 @@
+"""The demo with 200 recipients, as a new user runs it: everything arrives, and nothing stays behind."""
+
+from tests.scenarios.demo.conftest import Start
+
+
+def test_two_hundred_emails_from_post_to_mailbox(start_demo: Start) -> None:
+    demo = start_demo("--recipients", "200")
+    code = demo.ended()
+    assert demo.lines[-1] == "demo: 200 accepted, 200 delivered, 0 lost, 0 twice", demo.output
+    assert code == 0
+    figures = {name.strip(): value for name, _, value in (line.rpartition("  ") for line in demo.lines) if name.strip()}
+    assert figures["accepted"] == figures["sent"] == figures["mails with every value right"] == "200"
+    assert figures["not sent"] == "0"
+    assert figures["values compared"] == "2,800"
+    assert "Subject: Käthe, your order LL-26100037 is on its way" in demo.output
+    assert list(demo.folder.iterdir()) == []
+    assert demo.server_processes == []
+
+
+def test_settings_of_another_server_do_not_reach_the_demo(start_demo: Start) -> None:
+    """Someone whose shell is set up for production tries the demo: it must send nothing there."""
+    production = {
+        "POSTROOM_DELIVERY": "relay",
+        "POSTROOM_RELAY": "smtp://127.0.0.1:9",
+        "POSTROOM_DATABASE_URL": "postgresql://nobody@127.0.0.1:9/none",
+        "POSTROOM_PUBLIC_URL": "https://mail.example.com",
+    }
+    demo = start_demo("--recipients", "3", environ=production)
+    assert demo.ended() == 0, demo.output
+    assert demo.lines[-1] == "demo: 3 accepted, 3 delivered, 0 lost, 0 twice"
