@@ -182,3 +182,29 @@ def test_query_bomb(unit: Unit) -> None:
     query = "&".join(f"a{n}=1" for n in range(500))
     reply = unit.call("GET", f"/messaging/v1/email/definitions?{query}")
     assert (reply.status_code, reply.json()["errorcode"]) == (400, 10003)
+
+
+@pytest.mark.parametrize(
+    "path", ["/messaging/v1/email/messages%2Fk", "/messaging/v1/email%2fmessages/k", "/platform%2Fv1%2FtokenContext"]
+)
+def test_encoded_slashes_between_segments_make_no_route(sender: Unit, path: str) -> None:
+    reply = sender.call("GET", path)
+    assert (reply.status_code, reply.json()["errorcode"]) == (404, 404)
+
+
+def test_every_strange_path_is_answered_below_500(sender: Unit) -> None:
+    for path in (
+        "/%00",
+        "/%ff",
+        "/..",
+        "/./..",
+        "/%2e%2e/%2e%2e",
+        "/messaging/%",
+        "/messaging/%zz",
+        "/;x=1",
+        "/\\",
+        "/%25",
+    ):
+        for method in ("GET", "POST", "OPTIONS", "HEAD"):
+            reply = sender.api.http.request(method, sender.api.url + path)
+            assert reply.status_code < 500, (method, path)

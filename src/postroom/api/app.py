@@ -142,9 +142,13 @@ class Api:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == ScopeType.HTTP:
-            match = self._table.match(raw_path_of(scope))
+            raw_path = raw_path_of(scope)
+            match = self._table.match(raw_path)
             if match is not None:
                 keep_match(cast("MutableMapping[str, Any]", scope), match)
+            elif b"%2f" in raw_path.lower():
+                # Decoded, an encoded slash would make a route's path of what is none.
+                scope["path"] = raw_path.decode("latin-1")
         await self.litestar(scope, receive, send)
 
 

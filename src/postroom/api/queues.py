@@ -48,7 +48,7 @@ class Queues:
             raise ApiError(Code.INVALID_OPERATION, "Definition status must be inactive to delete queue")
         task = asyncio.create_task(self._clear(call.account_id, definition.definition_id))
         self._clearing.add(task)
-        task.add_done_callback(self._clearing.discard)
+        task.add_done_callback(self._forget)
         done, _ = await asyncio.wait([task], timeout=_SECONDS_BEFORE_REPLY)
         if done:
             task.result()
@@ -57,6 +57,11 @@ class Queues:
     async def finish(self) -> None:
         """Wait until all clearing has ended, for the end of the process."""
         await asyncio.gather(*self._clearing, return_exceptions=True)
+
+    def _forget(self, task: asyncio.Task[int]) -> None:
+        self._clearing.discard(task)
+        # The failure is in the log already; asking for it keeps asyncio from reporting it again.
+        _ = task.cancelled() or task.exception()
 
     async def _clear(self, account_id: int, definition_id: UUID) -> int:
         try:
