@@ -236,6 +236,7 @@ class EmbeddedPostgres:
                     "PostgreSQL cluster; move it away, or name another folder"
                 ) from None
         fresh.rename(self.cluster)
+        _sync_folder(self._directory.path)
 
     def _make_socket_folder(self, user: User | None) -> Path:
         """A folder for the socket that only the server's user (and root) can enter, with a short enough path."""
@@ -247,6 +248,9 @@ class EmbeddedPostgres:
                 # mkdtemp makes a folder nobody else can have prepared.
                 self._socket_folder = Path(tempfile.mkdtemp(prefix="postroom-", dir="/tmp"))
         _make_private(self._socket_folder, user)
+        # Left by a crash. The lock names a process id that may be somebody else's by now.
+        for leftover in self._socket_folder.glob(".s.PGSQL.*"):
+            leftover.unlink()
         return self._socket_folder
 
     async def _launch(self, binaries: Binaries, user: User | None, socket_folder: Path) -> None:
@@ -350,6 +354,15 @@ def _make_private(folder: Path, user: User | None) -> None:
     if user is not None:
         os.chown(folder, user.uid, user.gid)
     folder.chmod(0o700)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a rename in the folder last through a power cut."""
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
 
 
 def _write_as(path: Path, text: str, user: User | None) -> None:

@@ -5,6 +5,7 @@ thread that waits for it. A daemon thread never holds up the end of our own proc
 """
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -34,7 +35,7 @@ class ChildProcess:
         def watch() -> None:
             code = popen.wait()
             # The loop may be closed already when a process outlives its server; nobody is waiting then.
-            if not loop.is_closed():
+            with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(self._settle, code)
 
         threading.Thread(target=watch, name=f"wait for {popen.pid}", daemon=True).start()

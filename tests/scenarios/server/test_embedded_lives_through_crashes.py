@@ -136,6 +136,18 @@ async def test_a_stale_pid_file_is_no_obstacle(reachable_tmp_path: Path, content
     assert await server.stop()
 
 
+async def test_a_stale_socket_lock_is_no_obstacle(reachable_tmp_path: Path) -> None:
+    server = embedded(reachable_tmp_path)
+    await server.start()
+    await server.stop()
+    # The number was given to another process of the same user after the crash: ours will do.
+    lock = reachable_tmp_path / "run" / ".s.PGSQL.5432.lock"
+    lock.write_text(f"{os.getpid()}\n{server.cluster}\n1\n5432\n{lock.parent}\n")
+    (reachable_tmp_path / "run" / ".s.PGSQL.5432").write_text("")
+    await server.start()
+    assert await server.stop()
+
+
 async def test_a_long_data_directory_gets_a_short_socket_folder(reachable_tmp_path: Path) -> None:
     data_dir = reachable_tmp_path / ("long" * 25)
     assert len(str(data_dir / "run")) > LONGEST_SOCKET_FOLDER
