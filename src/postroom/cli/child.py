@@ -1,6 +1,7 @@
 """The life of one working process: it runs until it is told to stop, by a signal or by the end of its supervisor."""
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import Awaitable, Callable
@@ -59,19 +60,31 @@ class StopSignals:
         self.stop.set()
 
 
-def run_until_stopped(work: Callable[[asyncio.Event], Awaitable[None]], *, lifeline_fd: int | None = None) -> int:
+def run_until_stopped(
+    work: Callable[[asyncio.Event], Awaitable[None]], *, lifeline_fd: int | None = None, started_fd: int | None = None
+) -> int:
     """Run the work under uvloop, handing it the event that asks it to stop; the exit code.
+
+    The supervisor's descriptors: `lifeline_fd` closes when it is gone, `started_fd` takes our process id in a
+    line as soon as a signal would stop us cleanly.
 
     0 when it ended because it was asked to, 1 when it failed or ended by itself, 130 when a second signal cut
     it short.
     """
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_run(work, lifeline_fd))
+        return runner.run(_run(work, lifeline_fd, started_fd))
 
 
-async def _run(work: Callable[[asyncio.Event], Awaitable[None]], lifeline_fd: int | None) -> int:
+async def _run(
+    work: Callable[[asyncio.Event], Awaitable[None]], lifeline_fd: int | None, started_fd: int | None
+) -> int:
     log = structlog.get_logger("process")
     with StopSignals(lifeline_fd) as signals:
+        if started_fd is not None:
+            # Without its supervisor there is nobody to tell; the lifeline says so as well.
+            with contextlib.suppress(BrokenPipeError):
+                os.write(started_fd, f"{os.getpid()}\n".encode())
+            os.close(started_fd)
         task = asyncio.ensure_future(work(signals.stop))
         hurried = asyncio.create_task(_hurried(signals.hurry, task))
         try:

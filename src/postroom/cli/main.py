@@ -29,6 +29,7 @@ app = typer.Typer(
 )
 
 LifelineOption = Annotated[int | None, typer.Option("--lifeline-fd", hidden=True)]
+StartedOption = Annotated[int | None, typer.Option("--started-fd", hidden=True)]
 
 
 def _version(wanted: bool) -> None:
@@ -61,6 +62,7 @@ def api_command(
     settings: Settings,
     listen_fd: Annotated[int | None, typer.Option("--listen-fd", hidden=True)] = None,
     lifeline_fd: LifelineOption = None,
+    started_fd: StartedOption = None,
     process_name: Annotated[str, typer.Option("--process-name", hidden=True)] = "api",
 ) -> None:
     """Run one API process against the PostgreSQL that `--database-url` names."""
@@ -70,9 +72,9 @@ def api_command(
         _prepare(settings, dsn)
         with listen("POSTROOM_HTTP", settings.http) as listener:
             number = listener.fileno()
-            _run(lambda stop: assembly.run_api(settings, dsn, listen_fd=number, stop=stop), lifeline_fd)
+            _run(lambda stop: assembly.run_api(settings, dsn, listen_fd=number, stop=stop), lifeline_fd, started_fd)
     else:
-        _run(lambda stop: assembly.run_api(settings, dsn, listen_fd=listen_fd, stop=stop), lifeline_fd)
+        _run(lambda stop: assembly.run_api(settings, dsn, listen_fd=listen_fd, stop=stop), lifeline_fd, started_fd)
 
 
 @app.command("deliver")
@@ -82,6 +84,7 @@ def deliver_command(
     owner: Annotated[str | None, typer.Option("--owner", hidden=True)] = None,
     replaces: Annotated[str | None, typer.Option("--replaces", hidden=True)] = None,
     lifeline_fd: LifelineOption = None,
+    started_fd: StartedOption = None,
 ) -> None:
     """Run one delivery process against the PostgreSQL that `--database-url` names."""
     supervised = owner is not None
@@ -90,25 +93,31 @@ def deliver_command(
     dsn = _database_url(settings, "deliver")
     if not supervised:
         _prepare(settings, dsn)
-    _run(lambda stop: assembly.run_delivery(settings, dsn, owner=name, replaces=replaces, stop=stop), lifeline_fd)
+    _run(
+        lambda stop: assembly.run_delivery(settings, dsn, owner=name, replaces=replaces, stop=stop),
+        lifeline_fd,
+        started_fd,
+    )
 
 
 @app.command("mailbox")
 @with_settings
-def mailbox_command(settings: Settings, lifeline_fd: LifelineOption = None) -> None:
+def mailbox_command(settings: Settings, lifeline_fd: LifelineOption = None, started_fd: StartedOption = None) -> None:
     """Run the sandbox's capture mailbox alone against the PostgreSQL that `--database-url` names."""
     configure_logs(settings, "mailbox")
     dsn = _database_url(settings, "mailbox")
     if lifeline_fd is None:
         _prepare(settings, dsn)
-    _run(lambda stop: assembly.run_mailbox(settings, dsn, stop=stop), lifeline_fd)
+    _run(lambda stop: assembly.run_mailbox(settings, dsn, stop=stop), lifeline_fd, started_fd)
 
 
 app.command("demo")(demo)
 
 
-def _run(work: Callable[[asyncio.Event], Coroutine[Any, Any, None]], lifeline_fd: int | None) -> None:
-    raise typer.Exit(run_until_stopped(work, lifeline_fd=lifeline_fd))
+def _run(
+    work: Callable[[asyncio.Event], Coroutine[Any, Any, None]], lifeline_fd: int | None, started_fd: int | None
+) -> None:
+    raise typer.Exit(run_until_stopped(work, lifeline_fd=lifeline_fd, started_fd=started_fd))
 
 
 def _prepare(settings: Settings, dsn: str) -> None:

@@ -204,7 +204,7 @@ def _with_real_ports(settings: Settings, listener: socket.socket) -> Settings:
 
 
 async def _all_answer(settings: Settings, supervisor: Supervisor) -> None:
-    """Return when the API and the mailbox answer; raise `StartFailed` when a process keeps ending."""
+    """Return when every process runs and API and mailbox answer; raise `StartFailed` when a process keeps ending."""
     places = [
         (loopback_of(settings.http_address), b"GET / HTTP/1.1\r\nHost: postroom\r\n\r\n", b"HTTP/"),
     ]
@@ -212,6 +212,7 @@ async def _all_answer(settings: Settings, supervisor: Supervisor) -> None:
         places.append((loopback_of(settings.sandbox_smtp_address), b"", b"220"))
 
     async def all_answer() -> None:
+        await supervisor.all_started()
         for place in places:
             await _answers(*place)
 

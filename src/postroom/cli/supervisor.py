@@ -93,6 +93,36 @@ class Lifeline:
         os.close(self.child_end)
 
 
+class Starts:
+    """The pipe on which each child tells, in a line with its process id, that it runs and can be stopped."""
+
+    def __init__(self) -> None:
+        self._own_end, self.child_end = os.pipe()
+        os.set_blocking(self._own_end, False)
+        self._unread = b""
+        self._pids: set[int] = set()
+        self._news = asyncio.Event()
+        asyncio.get_running_loop().add_reader(self._own_end, self._read)
+
+    def _read(self) -> None:
+        lines = (self._unread + os.read(self._own_end, 4096)).split(b"\n")
+        self._unread = lines.pop()
+        self._pids.update(int(line) for line in lines)
+        self._news.set()
+
+    async def include(self, pids: Callable[[], set[int]]) -> None:
+        """Wait until all these processes have told; asked again whenever one tells, for processes change."""
+        while not pids() <= self._pids:
+            self._news.clear()
+            await self._news.wait()
+
+    def close(self) -> None:
+        """Close both ends."""
+        asyncio.get_running_loop().remove_reader(self._own_end)
+        os.close(self._own_end)
+        os.close(self.child_end)
+
+
 class Supervisor:
     """Runs roles until they are stopped.
 
@@ -108,6 +138,7 @@ class Supervisor:
         self._environ = dict(environ)
         self._instance = instance
         self._lifeline = Lifeline()
+        self._starts = Starts()
         self._log = structlog.get_logger("supervisor")
         self._keepers: dict[str, list[asyncio.Task[None]]] = {}
         self._running: dict[str, dict[int, ChildProcess]] = {}
@@ -128,6 +159,12 @@ class Supervisor:
     def answering(self) -> None:
         """Say that the start succeeded: from now on no number of ends is hopeless."""
         self._answering = True
+
+    async def all_started(self) -> None:
+        """Wait until every slot of every role holds a process that said it runs."""
+        await self._starts.include(
+            lambda: {process.pid for slots in self._running.values() for process in slots.values()}
+        )
 
     def pids(self, role: str) -> dict[int, int]:
         """The process ids of a role's living processes by slot."""
@@ -160,11 +197,10 @@ class Supervisor:
             await asyncio.sleep(pause)
 
     def _start(self, role: Role, place: Place) -> ChildProcess:
-        lifeline = self._lifeline.child_end
+        lifeline, started = self._lifeline.child_end, self._starts.child_end
+        words = [*role.arguments(place), "--lifeline-fd", str(lifeline), "--started-fd", str(started)]
         return start_process(
-            [*self._program, *role.arguments(place), "--lifeline-fd", str(lifeline)],
-            env=self._environ,
-            pass_fds=(*role.descriptors, lifeline),
+            [*self._program, *words], env=self._environ, pass_fds=(*role.descriptors, lifeline, started)
         )
 
     async def stop(self, role: Role) -> None:
@@ -199,6 +235,7 @@ class Supervisor:
     def close(self) -> None:
         """Let go of the lifeline, after every role was stopped."""
         self._lifeline.close()
+        self._starts.close()
         self.hopeless.cancel()
 
 

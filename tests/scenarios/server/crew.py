@@ -57,4 +57,5 @@ async def _greet(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 if __name__ == "__main__":
     if os.environ.get("CREW_TROUBLE") == sys.argv[1]:
         sys.exit("the crew was told to fail")
-    sys.exit(run_until_stopped(work, lifeline_fd=int(option("--lifeline-fd") or "")))
+    lifeline, started = int(option("--lifeline-fd") or ""), int(option("--started-fd") or "")
+    sys.exit(run_until_stopped(work, lifeline_fd=lifeline, started_fd=started))
