@@ -156,21 +156,22 @@ def running_api(dsn: str, loop: LoopThread, **settings: str) -> Iterator[LiveApi
     configured = load_settings({}, overrides=overrides)
     loop.run(prepare_database(configured, dsn))
     with socket.create_server(("127.0.0.1", 0), backlog=256) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         descriptor = listener.fileno()
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "postroom.cli.main", "api", "--listen-fd", str(descriptor)],
             env={**os.environ, **settings_environ(configured)},
             pass_fds=(descriptor,),
         )
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        try:
-            # The socket listens already: the first request waits in its backlog until the process answers.
-            with httpx.Client(base_url=url, timeout=30) as http:
-                assert http.get("/platform/v1/tokenContext").status_code == 401
-                yield LiveApi(url, dsn, loop, http)
-        finally:
-            process.terminate()
-            assert process.wait(timeout=30) == 0
+    try:
+        # The process alone holds the socket now: the first request waits in its backlog until it is answered,
+        # and fails at once when the process ends instead.
+        with httpx.Client(base_url=url, timeout=30) as http:
+            assert http.get("/platform/v1/tokenContext").status_code == 401
+            yield LiveApi(url, dsn, loop, http)
+    finally:
+        process.terminate()
+        assert process.wait(timeout=30) == 0
 
 
 def until(happens: Any, seconds: float = 20.0) -> None:
