@@ -93,7 +93,8 @@ async def run_api(settings: Settings, dsn: str, *, listen_fd: int | None, stop: 
         if settings.delivery == "sandbox":
             mailbox = _mailbox(settings, pool)
             watch = MailWatch(mailbox)
-            running.push_async_callback(watch.close)
+            # Clients that wait for a mail are answered when the stop begins, not when they would hold it up.
+            await running.enter_async_context(_background(_close_at(stop, watch)))
             extra.append(
                 sandbox_router(
                     mailbox, watch, own_hosts=_own_hosts(settings), smtp_address=str(settings.sandbox_smtp_address)
@@ -185,6 +186,13 @@ async def _serve_http(settings: Settings, app: object, listen_fd: int | None, st
     stopping.cancel()
     server.should_exit = True
     await serving
+
+
+async def _close_at(stop: asyncio.Event, watch: MailWatch) -> None:
+    try:
+        await stop.wait()
+    finally:
+        await watch.close()
 
 
 class _Server(uvicorn.Server):

@@ -8,7 +8,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeAlias
 
-import asyncpg
 import structlog
 from litestar import Request
 from litestar.types import ASGIApp, HTTPScope
@@ -18,10 +17,8 @@ from postroom.api.errors import ApiError, Code
 from postroom.api.paths import key_text, query_fields, scope_keys
 from postroom.api.reply import Reply, error_reply
 from postroom.api.requests import ClientGone, Head, read_body, read_head
+from postroom.store.errors import DATABASE_AWAY
 from postroom.tenancy.tokens import Access
-
-# What a lost or overloaded database looks like from asyncpg.
-DATABASE_TROUBLE = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 
 Handler: TypeAlias = Callable[["Call"], Awaitable[Reply]]
 RouteFunction: TypeAlias = "Callable[[Request[Any, Any, Any]], Awaitable[ASGIApp]]"
@@ -81,7 +78,7 @@ def endpoint(gate: Gate, needed: frozenset[str], handler: Handler, *, body_limit
             return error_reply(ApiError(Code.UNPARSEABLE, "the request ended before its body"))
         except asyncio.CancelledError:
             raise
-        except DATABASE_TROUBLE as error:
+        except DATABASE_AWAY as error:
             log.error("database_trouble", path=scope["path"], error=repr(error))
         except Exception:
             log.exception("request_failed", path=scope["path"])

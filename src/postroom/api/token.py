@@ -13,12 +13,12 @@ import structlog
 from litestar import Request
 from litestar.types import ASGIApp
 
-from postroom.api.endpoint import DATABASE_TROUBLE
 from postroom.api.errors import ApiError, Code
 from postroom.api.paths import query_fields
 from postroom.api.reply import Header, Reply
 from postroom.api.requests import ClientGone, Head, read_body, read_head
 from postroom.api.wire.decoding import decode
+from postroom.store.errors import DATABASE_AWAY
 from postroom.tenancy.clients import Client, ClientUnknown, SecretHasher, SecretWrong, verify_client
 from postroom.tenancy.database import Pool
 from postroom.tenancy.scopes import ScopeUnknown, parse_scopes, scopes_text
@@ -84,7 +84,7 @@ class TokenRoute:
         except OAuthError as error:
             closing = (_CLOSE,) if error.status == 413 else ()
             return Reply(error.body(), error.status, (*_NO_STORE, *closing))
-        except DATABASE_TROUBLE as error:
+        except DATABASE_AWAY as error:
             self._log.error("database_trouble", path="/v2/token", error=repr(error))
         except Exception:
             self._log.exception("request_failed", path="/v2/token")

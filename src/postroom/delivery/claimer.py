@@ -7,7 +7,6 @@ sent. A lane's bound is its own: a backlog of batches never takes the room of sm
 import asyncio
 from collections.abc import Callable
 
-import asyncpg
 import structlog
 
 from postroom.delivery.claim import DueLane, Queue
@@ -16,10 +15,8 @@ from postroom.delivery.loading import Loaded, Loader
 from postroom.delivery.slices import LaneKey, Slice
 from postroom.events.codes import StatusCode
 from postroom.intake.backlog import clear_queue
+from postroom.store.errors import DATABASE_AWAY
 from postroom.store.pool import Pool
-
-DATABASE_TROUBLE = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
-"""What a database that is away raises; waited out, never passed on."""
 
 _POLL_SECONDS = 1.0
 _TROUBLE_SECONDS = 0.5
@@ -81,7 +78,7 @@ class Claimer:
                             self._accounts.setdefault(account_id)
                     if await self._round():
                         continue
-            except DATABASE_TROUBLE as error:
+            except DATABASE_AWAY as error:
                 self._log.warning("claim_waits_for_database", error=repr(error))
                 await asyncio.sleep(_TROUBLE_SECONDS)
                 continue
@@ -112,7 +109,7 @@ class Claimer:
     async def _load(self, account_id: int, slices: list[Slice]) -> None:
         try:
             loaded = await self._loader.load(account_id, slices)
-        except DATABASE_TROUBLE:
+        except DATABASE_AWAY:
             raise
         except Exception:
             if len(slices) == 1:

@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Callable
 
-import asyncpg
 import structlog
 
 from postroom.intake.announce import CHANNEL
+from postroom.store.errors import DATABASE_AWAY
 from postroom.store.pool import Connection, connect
 
 _RECONNECT_SECONDS = 1.0
@@ -31,7 +31,7 @@ async def listen(dsn: str, announce: Callable[[int], None]) -> None:
             while not connection.is_closed():
                 await asyncio.sleep(_CHECK_SECONDS)
                 await connection.execute("select 1")
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+        except DATABASE_AWAY as error:
             log.warning("wakeups_reconnect", error=repr(error))
         finally:
             if connection is not None:

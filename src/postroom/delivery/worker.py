@@ -16,7 +16,7 @@ import structlog
 
 from postroom.content.model import Mail, NotComposed
 from postroom.delivery.claim import Queue
-from postroom.delivery.claimer import DATABASE_TROUBLE, Claimer
+from postroom.delivery.claimer import Claimer
 from postroom.delivery.composer import Composer
 from postroom.delivery.job import Job
 from postroom.delivery.lanes import Lanes
@@ -31,9 +31,12 @@ from postroom.delivery.smtp.target import SmtpTarget
 from postroom.delivery.versions import MissingName, Sender, Versions
 from postroom.events.codes import StatusCode
 from postroom.intake.backlog import expire_queue
+from postroom.store.errors import DATABASE_AWAY
 from postroom.store.pool import Pool
 
+# Before the end of a lease nothing begins any more: two seconds, or a quarter of a short lease.
 _LEASE_MARGIN_SECONDS = 2.0
+_LEASE_MARGIN_SHARE = 0.25
 _EXPIRY_SECONDS = 15.0
 _STOP_GRACE_SECONDS = 10.0
 _TROUBLE_SECONDS = 0.5
@@ -67,6 +70,7 @@ class Worker:
         self._pool = pool
         self._options = options
         self._clock = loop.time
+        self._lease_margin = min(_LEASE_MARGIN_SECONDS, options.lease.total_seconds() * _LEASE_MARGIN_SHARE)
         self._lanes = Lanes()
         self._held: dict[Slice, None] = {}
         self._queue = Queue(pool, owner=options.owner, lease=options.lease, clock=loop.time)
@@ -133,7 +137,7 @@ class Worker:
         await self._settler.close()
         try:
             await self._queue.release_owner(self._options.owner)
-        except DATABASE_TROUBLE as error:
+        except DATABASE_AWAY as error:
             self._log.warning("leases_not_released", slices=len(self._held), error=repr(error))
 
     # -- from the claimer
@@ -158,7 +162,7 @@ class Worker:
             slice_ = message.slice
             if slice_.lost:
                 continue
-            if self._clock() > slice_.valid_until - _LEASE_MARGIN_SECONDS:
+            if self._clock() > slice_.valid_until - self._lease_margin:
                 # The database was away for as long as the lease. The renewal tells whether it is still ours.
                 self._lanes.put_back(slice_.key, message)
                 return None
@@ -205,7 +209,7 @@ class Worker:
     async def _reload(self, message: Message) -> None:
         try:
             await self._versions.version(message.slice.account_id, message.request.version_id)
-        except DATABASE_TROUBLE as error:
+        except DATABASE_AWAY as error:
             self._log.warning("version_waits_for_database", error=repr(error))
             await asyncio.sleep(_TROUBLE_SECONDS)
         self._lanes.put_back(message.slice.key, message)
@@ -221,7 +225,7 @@ class Worker:
                 held = [slice_ for slice_ in self._held if not slice_.lost]
                 for _, group in groupby(sorted(held, key=_by_account), key=_by_account):
                     await self._queue.renew(list(group))
-            except DATABASE_TROUBLE as error:
+            except DATABASE_AWAY as error:
                 self._log.warning("leases_not_renewed", error=repr(error))
                 continue
             for slice_ in [slice_ for slice_ in self._held if slice_.lost]:
@@ -241,7 +245,7 @@ class Worker:
                     )
                     if expired:
                         self._log.warning("expired_in_queue", account_id=account_id, messages=expired)
-            except DATABASE_TROUBLE as error:
+            except DATABASE_AWAY as error:
                 self._log.warning("expiry_waits_for_database", error=repr(error))
             if not self._smtp.available:
                 self._expire_waiting(datetime.now(UTC) - self._options.schedule.max_age)

@@ -7,8 +7,7 @@ that notify.
 
 from collections.abc import Awaitable, Callable
 
-import asyncpg
-
+from postroom.store.errors import DATABASE_AWAY
 from postroom.store.pool import Pool
 
 CHANNEL = "postroom_queue"
@@ -30,7 +29,7 @@ def queue_announcer(pool: Pool) -> Callable[[int], Awaitable[None]]:
             while account_id in wanted:
                 wanted.discard(account_id)
                 await pool.execute(_NOTIFY, str(account_id))
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+        except DATABASE_AWAY:
             wanted.discard(account_id)
         finally:
             under_way.discard(account_id)

@@ -13,8 +13,9 @@ from datetime import datetime
 
 import structlog
 
-from postroom.sandbox.mailbox import DATABASE_AWAY, Incoming, Mailbox
+from postroom.sandbox.mailbox import Incoming, Mailbox
 from postroom.sandbox.smtp_grammar import Arrival
+from postroom.store.errors import DATABASE_AWAY
 
 BATCH_MESSAGES = 1000
 BATCH_BYTES = 32 << 20

@@ -21,14 +21,6 @@ CHANNEL = "postroom_captured_mail"
 
 PART = "\x1f"
 
-DATABASE_AWAY = (
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # what asyncpg makes of a connection that breaks in the middle of a COPY
-    OSError,  # TimeoutError is one
-)
-"""What calls of the mailbox raise while the database cannot be reached."""
-
 _LOCK = "select pg_advisory_xact_lock(hashtextextended('captured_mail', 0))"
 
 # The lock is taken before the first id is drawn: ids of another writer are then either committed or not drawn yet.

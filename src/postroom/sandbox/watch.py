@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import asyncpg
 import structlog
 
-from postroom.sandbox.mailbox import CHANNEL, DATABASE_AWAY, Mailbox, MailFilter
+from postroom.sandbox.mailbox import CHANNEL, Mailbox, MailFilter
+from postroom.store.errors import DATABASE_AWAY
 
 PAGE = 1000
 

@@ -1,4 +1,14 @@
-"""What can go wrong with the database before any statement of ours runs. All are start errors for the reader."""
+"""What can go wrong with the database: trouble that passes, and start errors for the reader."""
+
+import asyncpg
+
+DATABASE_AWAY = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # what asyncpg makes of a connection that breaks in the middle of a COPY
+    OSError,  # TimeoutError is one
+)
+"""What a call raises while the database can't be reached. Servers wait it out and try again."""
 
 
 class StoreError(Exception):

@@ -3,9 +3,9 @@
 import asyncio
 from datetime import UTC, date, datetime, timedelta
 
-import asyncpg
 import structlog
 
+from postroom.store.errors import DATABASE_AWAY
 from postroom.store.pool import Pool
 
 _AHEAD = timedelta(days=3)
@@ -62,7 +62,7 @@ async def keep_days(pool: Pool, retention: timedelta) -> None:
             if dropped:
                 log.info("partitions_dropped", partitions=dropped)
             wait = _HOUR
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+        except DATABASE_AWAY as error:
             log.warning("partitions_wait_for_database", error=repr(error))
             wait = 5.0
         await asyncio.sleep(wait)
