@@ -31,7 +31,7 @@ check: .venv/.installed-dev
 	$(BIN)/lint-imports
 
 bench: .venv/.installed-dev system
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.run
 
 docs: $(RUNTIME)
 	$(BIN)/python -m postroom.cli.reference docs/settings.md
