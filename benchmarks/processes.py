@@ -1,8 +1,6 @@
 """Starting and ending the programs that are measured, each by its own process id, all on loopback."""
 
 import asyncio
-import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -11,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 PACKAGES = {"/usr/sbin/smtp-sink": "postfix", "/usr/bin/wrk": "wrk"}
+_INSTALLER = Path(__file__).parent.parent / ".ci" / "packages"
 
 
 class ProgramFailed(Exception):
@@ -18,22 +17,10 @@ class ProgramFailed(Exception):
 
 
 def require_programs() -> None:
-    """Install what is missing from Debian when we may; raises ProgramFailed with the command to type otherwise."""
+    """Install the Debian packages that are missing; raises ProgramFailed with the command to type where we may not."""
     missing = sorted({package for path, package in PACKAGES.items() if not Path(path).exists()})
-    if not missing:
-        return
-    command = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing]
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        raise ProgramFailed(f"the Debian packages {', '.join(missing)} are missing; as root: {' '.join(command)}")
-    print(f"installing {', '.join(missing)}", flush=True)
-    if "postfix" in missing:
-        # Left unconfigured, so that no mail server of the machine's own is set up or started.
-        answer = "postfix postfix/main_mailer_type select No configuration\n"
-        subprocess.run(["debconf-set-selections"], input=answer, text=True, check=True)
-    environ = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    for words in (["apt-get", "update", "-qq"], command):
-        if subprocess.run(words, env=environ, stdout=subprocess.DEVNULL, check=False).returncode != 0:
-            raise ProgramFailed(f"{' '.join(words)} failed; install {', '.join(missing)} by hand")
+    if missing and subprocess.run([str(_INSTALLER), *missing], check=False).returncode != 0:
+        raise ProgramFailed(f"as root: apt-get install --no-install-recommends {' '.join(missing)}")
 
 
 def free_port() -> int:

@@ -4,6 +4,7 @@ import os
 import sys
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Self
 from urllib.parse import quote
@@ -112,18 +113,18 @@ class ApiGroup:
     async def ready(self) -> None:
         """Return when all of them take part: each has connections to the database."""
         for child in self._children:
-            await child.ready(lambda pid=child.pid: _has_sockets(pid, at_least=3))  # type: ignore[misc]
+            await child.ready(partial(_takes_part, child.pid))
 
 
-def _has_sockets(pid: int, at_least: int) -> bool:
-    """Whether a process has so many sockets: it listens, has its loop's own pair, and reached the database."""
+def _takes_part(pid: int) -> bool:
+    """Whether a process has more sockets than the listening one and its loop's pair: it has reached the database."""
     found = 0
     for entry in Path(f"/proc/{pid}/fd").iterdir():
         try:
             found += entry.readlink().name.startswith("socket:")
         except OSError:
-            continue
-    return found > at_least
+            continue  # closed since the folder was listed
+    return found > 3
 
 
 class WholeServer:
