@@ -15,7 +15,6 @@ import asyncio
 import contextlib
 import itertools
 import os
-import shutil
 import socket
 import subprocess
 import tempfile
@@ -104,15 +103,31 @@ class Databases:
             await connection.close()
 
 
+# Ends with its standard input, so also when the tests are killed: stops what still runs below $1 and removes it.
+GUARD = """
+cat >/dev/null
+for file in $(find "$1" -name postmaster.pid 2>/dev/null); do kill -QUIT "$(head -n 1 "$file")"; done 2>/dev/null
+rm -rf "$1" 2>/dev/null || { sleep 1; rm -rf "$1"; }
+"""
+
+
 @contextlib.contextmanager
 def reachable_folder() -> Iterator[Path]:
-    """A temporary folder that any user may enter (pytest's own is for its user alone), removed afterwards."""
+    """A temporary folder that any user may enter (pytest's own is for its user alone), removed afterwards.
+
+    No server in it outlives the tests, however they end.
+    """
     folder = Path(tempfile.mkdtemp(prefix="postroom-test-", dir="/tmp"))
     folder.chmod(0o711)
+    guard = subprocess.Popen(
+        ["/bin/sh", "-c", GUARD, "guard", str(folder)], cwd="/", stdin=subprocess.PIPE, start_new_session=True
+    )
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        assert guard.stdin is not None
+        guard.stdin.close()
+        guard.wait()
 
 
 @contextlib.contextmanager
