@@ -1,0 +1,378 @@
+"""The state of one rendering, and what a template can reach outside itself.
+
+Everything is handed in: a rendering reads no clock, draws no random number and does no I/O of its own. What differs
+between servers is in Dialect (contested points of ampscript.md §13, account facts, keys) and Services; what differs
+between messages is in Run.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
+
+from .faults import Fault, LimitFault, MissingFault
+
+MissingName = Literal["fail", "empty", "keep"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one rendering may use up; passing one fails that message with the code named at ``count``."""
+
+    source: int = 5_000_000  # characters of one template
+    nesting: int = 100  # statements and expressions within each other
+    steps: int = 100_000  # loop iterations and calls within loops, all loops together
+    output: int = 10_000_000  # characters of all parts together
+    blocks: int = 200  # content blocks and TreatAsContent calls
+    block_depth: int = 20  # content blocks within content blocks
+    lookups: int = 200  # reads of data extensions
+    writes: int = 100  # writes to data extensions
+    http: int = 5  # HTTP requests
+    attachments: int = 10
+    rows: int = 2_000  # rows of one rowset (ampscript.md §14 LookupRows)
+    text: int = 5_000_000  # characters of one value
+    seconds: float = 5.0  # wall time, looked at every thousand steps and before every block, lookup and request
+    pattern_seconds: float = 0.2  # one regular expression, XPath or JSONPath
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An entry of the account's key store; ``kind`` says what it may be used as."""
+
+    kind: Literal["symmetric", "salt", "iv", "jwt", "rsa"]
+    secret: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """What templates can learn about the business unit they belong to."""
+
+    account_id: int = 0
+    name: str = ""
+    enterprise_id: int = 0
+    time_zone: str = "America/Chicago"  # IANA name, for SystemDateToLocalDate
+    keys: Mapping[str, Key] = field(default_factory=dict)  # by folded name
+    pages: Mapping[str, str] = field(default_factory=dict)  # CloudPagesURL: page id -> address
+    page_secret: bytes = b""  # encrypts the parameters of page addresses
+    images: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # key or id -> src, title, alt
+    web_analytics: str = ""  # what WAT prints
+    http_hosts: frozenset[str] = frozenset()  # hosts HTTPGet and its family may reach
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How contested points are read (ampscript.md §13) and what a rendering may use."""
+
+    missing_name: MissingName = "fail"  # a %%Name%% or [Name] nobody has a value for
+    null_when_unset: bool = False  # IsNull(@unset)
+    null_default: bool = False  # IsNullDefault gives its default outside forms
+    digits_start_words: bool = False  # ProperCase: a letter after a digit is a first letter
+    blank_booleans: bool = True  # a literal true/false in a string function prints nothing
+    and_before_or: bool = False  # else AND and OR bind alike, left to right
+    hour_24: bool = False  # DatePart(…, "hour") counts to 24
+    offset_in_round_trip: bool = False  # FormatDate "o" ends in the offset
+    rowset_flag_raises: bool = False  # BuildRowset…: flag 1 raises, 0 gives an empty rowset
+    lenient_markup: bool = False  # decode entities and drop tags in blocks, outside strings
+    repair_keywords: bool = False  # read ELSEInsertDE( as ELSE InsertDE(
+    escape_html: bool = False  # HTML-escape what personalization strings and expressions print in HTML parts
+    guide_language: bool = True  # read {{…}} tags
+    limits: Limits = field(default_factory=Limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What a data extension answered: ``columns`` in its own order and spelling, one value a column in each row.
+
+    Values are None, bool, int, Decimal, str, or a naive ``datetime`` in system time (UTC-06:00).
+    """
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[object]]
+
+
+Pairs = Sequence[tuple[str, object]]
+"""Column names and language values, in the order they were written; names ignore case."""
+
+
+class DataAccess(Protocol):
+    """The data extensions of one business unit, for one rendering.
+
+    Each call raises MissingFault for a data extension or column that does not exist and ValueFault for a value its
+    column cannot hold. Text is compared without case unless ``exact``. Reads may be cached for the rendering.
+    """
+
+    async def find(
+        self, table: str, match: Pairs, *, exact: bool = False, order: Sequence[tuple[str, bool]] = (), limit: int = 0
+    ) -> Rows:
+        """Rows where every pair of ``match`` is equal; ``order`` names columns with True for descending; at most
+        ``limit`` rows (0: as many as Limits.rows)."""
+
+    async def size(self, table: str) -> int: ...
+
+    async def insert(self, table: str, values: Pairs) -> int: ...
+
+    async def update(self, table: str, match: Pairs, values: Pairs) -> int: ...
+
+    async def upsert(self, table: str, match: Pairs, values: Pairs) -> int: ...
+
+    async def delete(self, table: str, match: Pairs) -> int: ...
+
+    async def claim(self, table: str, claimed: str, claimant: str, who: object, values: Pairs) -> Rows:
+        """One row for ``who``: the one it claimed before, or an unclaimed one, whose ``claimed`` column becomes true,
+        ``claimant`` column ``who``, and which gets ``values``. No rows when all are taken."""
+
+
+BlockKind = Literal["key", "id", "name"]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A stored content block; ``identity`` is the same however it was found, for finding cycles."""
+
+    identity: str
+    source: str
+
+
+class BlockStore(Protocol):
+    """The content blocks of one business unit."""
+
+    async def find(self, kind: BlockKind, name: str) -> Block | None:
+        """By customer key, by numeric id, or by ``folder\\path\\name``; all ignore case. None when there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request a template asks for."""
+
+    method: Literal["GET", "POST"]
+    url: str
+    headers: Sequence[tuple[str, str]] = ()
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """``status`` 0: there was no answer, and ``problem`` says why."""
+
+    status: int
+    body: bytes = b""
+    charset: str = "utf-8"
+    headers: Sequence[tuple[str, str]] = ()
+    problem: str = ""
+
+
+class Fetcher(Protocol):
+    """Guarded HTTP: allow-listed hosts only, no private addresses, with limits on time and size."""
+
+    async def fetch(self, request: Request) -> Response: ...
+
+
+class NoData:
+    """A business unit without data extensions."""
+
+    async def find(
+        self, table: str, match: Pairs, *, exact: bool = False, order: Sequence[tuple[str, bool]] = (), limit: int = 0
+    ) -> Rows:
+        raise self._missing(table)
+
+    async def size(self, table: str) -> int:
+        raise self._missing(table)
+
+    async def insert(self, table: str, values: Pairs) -> int:
+        raise self._missing(table)
+
+    async def update(self, table: str, match: Pairs, values: Pairs) -> int:
+        raise self._missing(table)
+
+    async def upsert(self, table: str, match: Pairs, values: Pairs) -> int:
+        raise self._missing(table)
+
+    async def delete(self, table: str, match: Pairs) -> int:
+        raise self._missing(table)
+
+    async def claim(self, table: str, claimed: str, claimant: str, who: object, values: Pairs) -> Rows:
+        raise self._missing(table)
+
+    def _missing(self, table: str) -> Fault:
+        return MissingFault(f"there is no data extension {table}", code="UnknownDataExtension")
+
+
+class NoBlocks:
+    """A business unit without content blocks."""
+
+    async def find(self, kind: BlockKind, name: str) -> Block | None:
+        return None
+
+
+class NoFetch:
+    """HTTP is off."""
+
+    async def fetch(self, request: Request) -> Response:
+        return Response(0, problem="HTTP functions are off; allow the host in the settings")
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What is the same for many renderings of one business unit. ``random`` gives [0, 1), ``token`` 16 random bytes,
+    ``clock`` monotonic seconds for the time limit."""
+
+    random: Callable[[], float]
+    token: Callable[[], bytes]
+    clock: Callable[[], float]
+    data: DataAccess = field(default_factory=NoData)
+    blocks: BlockStore = field(default_factory=NoBlocks)
+    fetcher: Fetcher = field(default_factory=NoFetch)
+    account: Account = field(default_factory=Account)
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file AttachFile asked for; fetching it is delivery's work, under its own limits."""
+
+    kind: str
+    location: str
+    file_name: str
+    description: str = ""
+
+
+Attributes = Callable[[str], tuple[bool, object]]
+RenderText = Callable[["Run", str, str, str], Awaitable[str]]
+
+_LIMIT_CODES = {
+    "steps": ("StepLimit", "runs more than {:,} steps; shorten its loops"),
+    "output": ("OutputLimit", "prints more than {:,} characters"),
+    "blocks": ("BlockLimit", "evaluates more than {:,} content blocks and texts"),
+    "block_depth": ("BlockDepthLimit", "nests content blocks more than {:,} deep"),
+    "lookups": ("LookupLimit", "reads data extensions more than {:,} times"),
+    "writes": ("WriteLimit", "writes to data extensions more than {:,} times"),
+    "http": ("HttpLimit", "makes more than {:,} HTTP requests"),
+    "attachments": ("AttachmentLimit", "attaches more than {:,} files"),
+}
+_TIMED = frozenset({"blocks", "lookups", "writes", "http"})
+
+
+class Run:
+    """One message being rendered: variables, the parts' shared scope, and the counters of its limits.
+
+    ``variables`` is keyed by folded names without ``@``; a name that was never set, or was only declared by VAR, is
+    absent. ``now`` and ``send_time`` are aware UTC. ``part`` is the part being rendered, ``context`` the vendor's
+    word for the occasion. ``may_write``: whether data extension writes happen in this part (they happen once, in the
+    HTML part, or in the text part of a message without one).
+    """
+
+    __slots__ = (
+        "_attributes", "_open_blocks", "_render_text", "_started", "_used", "attachments", "context", "dialect",
+        "may_write", "notes", "now", "part", "regions", "send_time", "services", "variables",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        attributes: Attributes,
+        now: datetime,
+        services: Services,
+        dialect: Dialect,
+        render_text: RenderText,
+        *,
+        send_time: datetime | None = None,
+        context: str = "SEND",
+    ) -> None:
+        """``attributes`` finds a folded name: (found, value)."""
+        self._attributes = attributes
+        self._render_text = render_text
+        self._open_blocks: list[str] = []
+        self._used: dict[str, int] = {}
+        self._started: float | None = None
+        self.variables: dict[str, object] = {}
+        self.now = now
+        self.send_time = send_time or now
+        self.services = services
+        self.dialect = dialect
+        self.context = context
+        self.part = "html"
+        self.may_write = True
+        self.attachments: list[Attachment] = []
+        self.notes: list[str] = []
+        self.regions: list[str] = []
+
+    @property
+    def account(self) -> Account:
+        return self.services.account
+
+    @property
+    def data(self) -> DataAccess:
+        return self.services.data
+
+    @property
+    def blocks(self) -> BlockStore:
+        return self.services.blocks
+
+    def attribute(self, name: str) -> tuple[bool, object]:
+        """Whether ``name`` (in any case) is known, and its value."""
+        return self._attributes(name.strip().casefold())
+
+    def random_int(self, low: int, high: int) -> int:
+        """An integer between both, ends included, whichever is the smaller."""
+        if low > high:
+            low, high = high, low
+        return low + int(self.services.random() * (high - low + 1))
+
+    def new_guid(self) -> str:
+        """A version 4 UUID in lower case."""
+        octets = bytearray(self.services.token())
+        octets[6] = octets[6] & 0x0F | 0x40
+        octets[8] = octets[8] & 0x3F | 0x80
+        digits = octets.hex()
+        return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+    async def fetch(self, request: Request) -> Response:
+        """One HTTP request, counted; never raises for a request that failed."""
+        self.count("http")
+        return await self.services.fetcher.fetch(request)
+
+    async def render_text(self, source: str, label: str = "text", identity: str = "") -> str:
+        """``source`` evaluated as a template now, in this run's scope; ``label`` names it in errors. A content block
+        gives its ``identity``, and evaluating one within itself raises LimitFault RecursiveContent."""
+        self.count("blocks")
+        if len(self._open_blocks) >= self.dialect.limits.block_depth:
+            raise _over("block_depth", self.dialect.limits.block_depth)
+        if identity and identity in self._open_blocks:
+            raise LimitFault(f"{label} contains itself; take the inner one out", code="RecursiveContent")
+        self._open_blocks.append(identity)
+        try:
+            return await self._render_text(self, source, label, self.part)
+        finally:
+            self._open_blocks.pop()
+
+    def count(self, kind: str, amount: int = 1) -> None:
+        """Use up ``amount`` of a limit: steps, output, blocks, lookups, writes, http or attachments.
+
+        Raises LimitFault with StepLimit, OutputLimit, … when it is passed, and TimeLimit when the time is.
+        """
+        used = self._used.get(kind, 0) + amount
+        self._used[kind] = used
+        allowed: int = getattr(self.dialect.limits, kind)
+        if used > allowed:
+            raise _over(kind, allowed)
+        if kind in _TIMED or kind == "steps":
+            self.check_time()
+
+    def check_time(self) -> None:
+        """Raises LimitFault TimeLimit once the rendering has run longer than it may."""
+        now = self.services.clock()
+        if self._started is None:
+            self._started = now
+        elif now - self._started > self.dialect.limits.seconds:
+            raise LimitFault(f"the template ran longer than {self.dialect.limits.seconds:g} s", code="TimeLimit")
+
+    def check_text(self, length: int) -> None:
+        """Raises LimitFault TextLimit for a value of ``length`` characters that would be too long to hold; call it
+        before building one."""
+        if length > self.dialect.limits.text:
+            raise LimitFault(
+                f"a value of {length:,} characters is longer than {self.dialect.limits.text:,}", code="TextLimit"
+            )
+
+
+def _over(kind: str, allowed: int) -> LimitFault:
+    code, what = _LIMIT_CODES[kind]
+    return LimitFault(f"the template {what.format(allowed)}", code=code)
