@@ -9,11 +9,17 @@ from postroom.store.pool import Pool
 
 StatusKind: TypeAlias = Literal["queued", "sent", "not_sent"]
 
-# A key can be used again after the key window: the newest message of that name is the one asked for.
+# A key can be used again after the key window: the newest message of that name is the one asked for. Each day is
+# looked up by `=`, which names the whole unique index; with `any` a day that filled up since the planner last looked
+# may be read as a whole.
 _STATUS = """
 select m.message_key, m.contact_key, m.address, r.accepted_at, r.definition_id, r.version_id, r.batch_id, v.list_id,
        e.kind, e.occurred_at, e.status_code, e.contact_id
-from message m
+from unnest($3::date[]) as sent(day)
+cross join lateral (
+    select message_key, contact_key, address, accepted_on, request_id, position from message
+    where account_id = $1 and lower(message_key collate "C") = lower($2::text collate "C") and accepted_on = sent.day
+    limit 1) m
 cross join lateral (
     select accepted_at, definition_id, version_id, batch_id from send_request
     where account_id = $1 and accepted_on = m.accepted_on and request_id = m.request_id
@@ -27,8 +33,7 @@ left join lateral (
       and kind in ('sent', 'not_sent') and occurred_on >= m.accepted_on - 1  -- a worker's clock may be behind
     order by event_id desc
     limit 1) e on true
-where m.account_id = $1 and lower(m.message_key collate "C") = lower($2::text collate "C")
-  and m.accepted_on = any($3::date[]) and r.accepted_at > $4
+where r.accepted_at > $4
 order by r.accepted_at desc
 limit 1
 """

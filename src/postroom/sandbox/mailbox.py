@@ -30,13 +30,15 @@ select nextval(pg_get_serial_sequence('captured_mail', 'capture_id')) as capture
 from alone cross join generate_series(1, $1)"""
 
 # LIMIT keeps the look-up a nested loop over the primary key, whatever the planner thinks of a partition that
-# filled up a second ago. The request's day is that of its id; accepting it may have crossed midnight.
+# filled up a second ago; so does one day at a time, where `any` of two takes the index by message key and reads
+# all messages of the account. The request's day is that of its id; accepting it may have crossed midnight.
 _KEYS = """
 select sent.request_id, sent.position, known.message_key
 from unnest($2::date[], $3::uuid[], $4::integer[]) as sent (day, request_id, position)
+cross join lateral (values (sent.day), (sent.day + 1)) as accepted (day)
 cross join lateral (
     select message_key from message
-    where account_id = $1 and accepted_on = any (array[sent.day, sent.day + 1])
+    where account_id = $1 and accepted_on = accepted.day
       and request_id = sent.request_id and position = sent.position
     limit 1) as known"""
 

@@ -1,0 +1,110 @@
+"""No hot statement reads more than its own rows, also where a partition filled up since the planner last looked."""
+
+import json
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import pytest
+from tests.conformance.house import ACCOUNT, KEY_WINDOW, House, open_house
+
+from postroom.delivery import claim, settle
+from postroom.events import status
+from postroom.intake import backlog, ledger
+from postroom.sandbox import mailbox
+from postroom.store.pool import open_pool
+
+Row = asyncpg.Record
+MESSAGES = 10_000
+WANTED = 200
+
+
+@pytest.fixture
+async def house(any_database: str) -> AsyncIterator[House]:
+    """Fresh tables, which no autovacuum has seen full."""
+    async with open_house(any_database) as opened:
+        await opened.pool.execute("alter table queue set (autovacuum_enabled = off)")
+        yield opened
+
+
+_SAMPLE = "select accepted_on, request_id, position, message_key from message order by random() limit $1"
+_FINISH = """
+insert into event (account_id, occurred_on, occurred_at, request_id, position, definition_id, kind)
+select account_id, accepted_on, now(), request_id, position, request_id, 'sent' from message
+"""
+
+
+def _by_message(rows: list[Row], slices: list[int]) -> tuple[object, ...]:
+    return (
+        ACCOUNT,
+        [row["accepted_on"] for row in rows],
+        [row["request_id"] for row in rows],
+        [row["position"] for row in rows],
+    )
+
+
+def _by_slice(rows: list[Row], slices: list[int]) -> tuple[object, ...]:
+    return ACCOUNT, slices
+
+
+def _logged(rows: list[Row], slices: list[int]) -> tuple[object, ...]:
+    times = [row["accepted_on"] for row in rows]
+    return ACCOUNT, [row["request_id"] for row in rows], [row["position"] for row in rows], times
+
+
+def _used(rows: list[Row], slices: list[int]) -> tuple[object, ...]:
+    return ACCOUNT, [row["message_key"] for row in rows], sorted({row["accepted_on"] for row in rows}), KEY_WINDOW
+
+
+def _requests(rows: list[Row], slices: list[int]) -> tuple[object, ...]:
+    return ACCOUNT, [row["accepted_on"] for row in rows], [row["request_id"] for row in rows]
+
+
+STATEMENTS = [
+    pytest.param(mailbox._KEYS, _by_message, id="captured_mail_finds_its_key"),
+    pytest.param(claim._MESSAGES, _by_slice, id="messages_of_a_claim"),
+    pytest.param(claim._FINISHED, _by_slice, id="finished_of_a_claim"),
+    pytest.param(claim._REQUESTS, _requests, id="requests_of_a_claim"),
+    pytest.param(backlog._WAITING_IN_SLICES, _by_slice, id="waiting_in_slices"),
+    pytest.param(settle._STILL_OURS, _by_slice, id="settlement_locks_its_slices"),
+    pytest.param(settle._LOGGED, _logged, id="repeated_settlement_finds_its_events"),
+    pytest.param(ledger._USED_ON_OTHER_DAYS, _used, id="keys_used_before"),
+]
+
+
+@pytest.mark.parametrize(("statement", "arguments"), STATEMENTS)
+async def test_a_hot_statement_reads_its_own_rows(
+    house: House, statement: str, arguments: Callable[[list[Row], list[int]], tuple[object, ...]]
+) -> None:
+    for _ in range(MESSAGES // 2_000):
+        await house.accept_many(2_000)
+    await house.pool.execute(_FINISH)
+    pool = await open_pool(house.dsn, max_size=1, application_name="plans", settings={"enable_seqscan": "off"})
+    rows = await pool.fetch(_SAMPLE, WANTED)
+    slices = [row["slice_id"] for row in await pool.fetch("select slice_id from queue order by slice_id limit 2")]
+    (plan,) = await pool.fetchrow(f"explain (analyze, buffers, format json) {statement}", *arguments(rows, slices)) or (
+        "[]",
+    )
+    await pool.close()
+    found = json.loads(plan)[0]["Plan"]
+    # A look-up is an index of two or three levels and the row, in each of the eight days where the day is not known.
+    assert found["Shared Hit Blocks"] + found["Shared Read Blocks"] < WANTED * 8 * 4
+
+
+async def test_the_status_of_a_message_is_a_few_look_ups(house: House) -> None:
+    for _ in range(MESSAGES // 2_000):
+        await house.accept_many(2_000)
+    await house.pool.execute(_FINISH)
+    now = datetime.now(UTC)
+    pool = await open_pool(house.dsn, max_size=1, application_name="plans", settings={"enable_seqscan": "off"})
+    (plan,) = await pool.fetchrow(
+        f"explain (analyze, buffers, format json) {status._STATUS}",
+        ACCOUNT,
+        "m17",
+        status.days_back(now, 72),
+        now - timedelta(hours=72),
+    ) or ("[]",)
+    await pool.close()
+    found = json.loads(plan)[0]["Plan"]
+    assert found["Actual Rows"] == 1
+    assert found["Shared Hit Blocks"] + found["Shared Read Blocks"] < 100
