@@ -5,6 +5,7 @@ between servers is in Dialect (contested points of ampscript.md §13, account fa
 between messages is in Run.
 """
 
+import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,8 +21,10 @@ class Limits:
     """What one rendering may use up; passing one fails that message with the code named at ``count``."""
 
     source: int = 5_000_000  # characters of one template
-    nesting: int = 100  # statements and expressions within each other
-    steps: int = 100_000  # loop iterations and calls within loops, all loops together
+    nodes: int = 100_000  # statements, values and calls of one template
+    nesting: int = 50  # statements within statements, expressions within expressions; 50 at most
+    loop_nesting: int = 15  # loops within loops; 15 at most
+    steps: int = 100_000  # loop iterations, all loops together
     output: int = 10_000_000  # characters of all parts together
     blocks: int = 200  # content blocks and TreatAsContent calls
     block_depth: int = 20  # content blocks within content blocks
@@ -31,7 +34,7 @@ class Limits:
     attachments: int = 10
     rows: int = 2_000  # rows of one rowset (ampscript.md §14 LookupRows)
     text: int = 5_000_000  # characters of one value
-    seconds: float = 5.0  # wall time, looked at every thousand steps and before every block, lookup and request
+    seconds: float = 5.0  # wall time, looked at in every loop step and before every block, lookup and request
     pattern_seconds: float = 0.2  # one regular expression, XPath or JSONPath
 
 
@@ -213,12 +216,10 @@ class NoFetch:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What is the same for many renderings of one business unit. ``random`` gives [0, 1), ``token`` 16 random bytes,
-    ``clock`` monotonic seconds for the time limit."""
+    """What is the same for many renderings of one business unit. ``clock`` gives monotonic seconds for the limit on
+    time; without one there is no such limit."""
 
-    random: Callable[[], float]
-    token: Callable[[], bytes]
-    clock: Callable[[], float]
+    clock: Callable[[], float] | None = None
     data: DataAccess = field(default_factory=NoData)
     blocks: BlockStore = field(default_factory=NoBlocks)
     fetcher: Fetcher = field(default_factory=NoFetch)
@@ -238,6 +239,8 @@ class Attachment:
 Attributes = Callable[[str], tuple[bool, object]]
 RenderText = Callable[["Run", str, str, str], Awaitable[str]]
 
+Counted = Literal["blocks", "lookups", "writes", "http", "attachments"]
+
 _LIMIT_CODES = {
     "steps": ("StepLimit", "runs more than {:,} steps; shorten its loops"),
     "output": ("OutputLimit", "prints more than {:,} characters"),
@@ -248,7 +251,6 @@ _LIMIT_CODES = {
     "http": ("HttpLimit", "makes more than {:,} HTTP requests"),
     "attachments": ("AttachmentLimit", "attaches more than {:,} files"),
 }
-_TIMED = frozenset({"blocks", "lookups", "writes", "http"})
 
 
 class Run:
@@ -257,12 +259,16 @@ class Run:
     ``variables`` is keyed by folded names without ``@``; a name that was never set, or was only declared by VAR, is
     absent. ``now`` and ``send_time`` are aware UTC. ``part`` is the part being rendered, ``context`` the vendor's
     word for the occasion. ``may_write``: whether data extension writes happen in this part (they happen once, in the
-    HTML part, or in the text part of a message without one).
+    HTML part, or in the text part of a message without one). ``guide`` is the stack of data a section of the Guide
+    Template Language looks into.
+
+    Randomness comes from ``seed`` alone, so that a message composed again is the same to the byte.
     """
 
     __slots__ = (
-        "_attributes", "_open_blocks", "_render_text", "_started", "_used", "attachments", "context", "dialect",
-        "may_write", "notes", "now", "part", "regions", "send_time", "services", "variables",
+        "_attributes", "_drawn", "_open_blocks", "_render_text", "_seed", "_started", "_used", "attachments", "clock",
+        "context", "dialect", "guide", "may_write", "notes", "now", "part", "regions", "room", "send_time", "services",
+        "steps", "variables",
     )  # fmt: skip
 
     def __init__(
@@ -273,6 +279,7 @@ class Run:
         dialect: Dialect,
         render_text: RenderText,
         *,
+        seed: str = "",
         send_time: datetime | None = None,
         context: str = "SEND",
     ) -> None:
@@ -282,6 +289,8 @@ class Run:
         self._open_blocks: list[str] = []
         self._used: dict[str, int] = {}
         self._started: float | None = None
+        self._seed = seed
+        self._drawn = 0
         self.variables: dict[str, object] = {}
         self.now = now
         self.send_time = send_time or now
@@ -293,6 +302,10 @@ class Run:
         self.attachments: list[Attachment] = []
         self.notes: list[str] = []
         self.regions: list[str] = []
+        self.guide: list[object] = []
+        self.clock = services.clock
+        self.room = dialect.limits.output
+        self.steps = dialect.limits.steps
 
     @property
     def account(self) -> Account:
@@ -314,11 +327,16 @@ class Run:
         """An integer between both, ends included, whichever is the smaller."""
         if low > high:
             low, high = high, low
-        return low + int(self.services.random() * (high - low + 1))
+        return low + int.from_bytes(self.random_bytes(16), "big") % (high - low + 1)
+
+    def random_bytes(self, count: int) -> bytes:
+        """The next ``count`` (at most 32) bytes of this message's random stream."""
+        self._drawn += 1
+        return hashlib.sha256(f"{self._drawn}:{self._seed}".encode("utf-8", "replace")).digest()[:count]
 
     def new_guid(self) -> str:
         """A version 4 UUID in lower case."""
-        octets = bytearray(self.services.token())
+        octets = bytearray(self.random_bytes(16))
         octets[6] = octets[6] & 0x0F | 0x40
         octets[8] = octets[8] & 0x3F | 0x80
         digits = octets.hex()
@@ -343,22 +361,38 @@ class Run:
         finally:
             self._open_blocks.pop()
 
-    def count(self, kind: str, amount: int = 1) -> None:
-        """Use up ``amount`` of a limit: steps, output, blocks, lookups, writes, http or attachments.
+    def count(self, kind: Counted, amount: int = 1) -> None:
+        """Use up ``amount`` of a limit.
 
-        Raises LimitFault with StepLimit, OutputLimit, … when it is passed, and TimeLimit when the time is.
+        Raises LimitFault with BlockLimit, LookupLimit, … when it is passed, and TimeLimit when the time is.
         """
         used = self._used.get(kind, 0) + amount
         self._used[kind] = used
         allowed: int = getattr(self.dialect.limits, kind)
         if used > allowed:
             raise _over(kind, allowed)
-        if kind in _TIMED or kind == "steps":
+        self.check_time()
+
+    def step(self, printed: int = 0) -> None:
+        """One iteration of a loop that prints ``printed`` characters of static text."""
+        self.steps -= 1
+        if self.steps < 0:
+            raise _over("steps", self.dialect.limits.steps)
+        self.room -= printed
+        if self.room < 0:
+            raise self.full()
+        if self.clock is not None:
             self.check_time()
+
+    def full(self) -> LimitFault:
+        """The fault of a rendering that printed more than ``room``."""
+        return _over("output", self.dialect.limits.output)
 
     def check_time(self) -> None:
         """Raises LimitFault TimeLimit once the rendering has run longer than it may."""
-        now = self.services.clock()
+        if self.clock is None:
+            return
+        now = self.clock()
         if self._started is None:
             self._started = now
         elif now - self._started > self.dialect.limits.seconds:
