@@ -77,9 +77,9 @@ def run_demo(report: Report, folder: Path, count: int, *, keep: bool = False) ->
     example = load_example(folder, count)
     report.begin("starting a private server with a database of its own")
     begun = time.monotonic()
-    with PrivateServer() as access:
+    with PrivateServer() as access, Client(access.api) as client:
         report.step(f"PostgreSQL, API, delivery and mailbox are up ({time.monotonic() - begun:.1f} s)")
-        figures, verdict, first = _send_and_check(report, example, access)
+        figures, verdict, first = _send_and_check(report, example, client, access)
         report.figures(figures, verdict)
         if first is not None:
             report.mail(first.number, first.raw)
@@ -94,8 +94,9 @@ def run_demo(report: Report, folder: Path, count: int, *, keep: bool = False) ->
     return good
 
 
-def _send_and_check(report: Report, example: Example, access: Access) -> tuple[Figures, Verdict, CapturedMail | None]:
-    client = Client(access.api)
+def _send_and_check(
+    report: Report, example: Example, client: Client, access: Access
+) -> tuple[Figures, Verdict, CapturedMail | None]:
     token = client.post(
         "/v2/token",
         {
