@@ -145,6 +145,8 @@ def to_text(value: object) -> str:
     """How a value prints."""
     if isinstance(value, str):
         return value
+    if type(value) is int:
+        return str(value) if -MAX_INTEGER <= value <= MAX_INTEGER else value_text(value)
     if value is None or value is DATABASE_NULL:
         return ""
     if isinstance(value, Decimal):
@@ -248,6 +250,8 @@ def compare(operator: str, left: object, right: object) -> bool:
     """``left operator right`` by the rules of §5; ``operator`` is one of ``== != < <= > >=``."""
     if type(left) is int and type(right) is int:  # no boolean
         return _ordered(operator, (left > right) - (left < right))
+    if isinstance(left, str) and isinstance(right, str) and left == right:
+        return operator in {"==", "<=", ">="}
     if is_null(left) or is_null(right):
         return _alike(operator, is_null(left) and is_null(right))
     if isinstance(left, bool) or isinstance(right, bool):
