@@ -81,6 +81,6 @@ class Demo:
                 command = (entry / "cmdline").read_bytes() if environ else b""
             except OSError:
                 continue
-            if str(self.folder).encode() in environ + command and int(entry.name) != self._process.pid:
+            if f"{self.folder}/postroom-demo-".encode() in environ + command and int(entry.name) != self._process.pid:
                 found.append(command.replace(b"\0", b" ").decode(errors="replace"))
         return found
