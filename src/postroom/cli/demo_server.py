@@ -14,7 +14,8 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -26,6 +27,7 @@ START_SECONDS = 120.0
 # `serve` itself stops within 30.
 STOP_SECONDS = 40.0
 
+_INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 _READY = "postroom: ready"
 _FIELD = re.compile(r"^  (API|mailbox|SMTP|client_id|client_secret|account_id) +(\S+)$")
 _LOG_LINES = 20
@@ -72,7 +74,8 @@ class PrivateServer:
         self.stop()
 
     def _start(self) -> Access:
-        self._folder = Path(tempfile.mkdtemp(prefix="postroom-demo-", dir=reachable_parent()))
+        with uninterrupted():
+            self._folder = Path(tempfile.mkdtemp(prefix="postroom-demo-", dir=reachable_parent()))
         if os.geteuid() == 0:
             # The database user must be able to pass through.
             self._folder.chmod(0o711)
@@ -85,7 +88,7 @@ class PrivateServer:
             "POSTROOM_LOG_FORMAT": "console",
             "POSTROOM_LOG_LEVEL": "warning",
         }
-        with (self._folder / "server.log").open("wb") as log:
+        with (self._folder / "server.log").open("wb") as log, uninterrupted():
             self._process = subprocess.Popen(
                 self._command,
                 env=environ,
@@ -149,8 +152,23 @@ class PrivateServer:
                     self._process.send_signal(signal.SIGTERM)
             self._process = None
         if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder = None
+            with uninterrupted():
+                shutil.rmtree(self._folder, ignore_errors=True)
+                self._folder = None
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Hold back Ctrl-C and SIGTERM until the block is done, so that nothing it makes is forgotten."""
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda got, _frame: came.append(got)) for number in _INTERRUPTS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if came:
+        raise KeyboardInterrupt
 
 
 def reachable_parent() -> Path:
