@@ -1,0 +1,104 @@
+"""Delivery workers against a scripted relay: in this process, or as `postroom deliver` processes of their own."""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+from tests.conformance.house import ACCOUNT, House, people
+from tests.scenarios.delivery.relay import Relay
+
+from postroom.assembly import worker_options
+from postroom.delivery.retry import RetrySchedule
+from postroom.delivery.worker import Worker
+from postroom.settings import load_settings
+
+COMMAND = (sys.executable, "-P", "-m", "postroom.cli.main", "deliver")
+PATIENCE = 60.0
+SOON = RetrySchedule(
+    first=timedelta(milliseconds=20), factor=1.0, longest=timedelta(milliseconds=20), max_age=timedelta(hours=1)
+)
+
+
+def environ(house: House, relay: Relay, **settings: object) -> dict[str, str]:
+    """The environment of a worker: small connections, short waits."""
+    given = {
+        "database_url": house.dsn,
+        "delivery": "relay",
+        "relay": f"smtp://127.0.0.1:{relay.port}?tls=off",
+        "relay_connections": 4,
+        "public_url": "http://mail.example.com",
+        "retry_first_seconds": 0.02,
+        "retry_longest_seconds": 0.02,
+        "retry_factor": 1,
+        **settings,
+    }
+    return {f"POSTROOM_{name.upper()}": str(value) for name, value in given.items()}
+
+
+class Office:
+    """A worker in this process, with the house it delivers for."""
+
+    def __init__(self, house: House, worker: Worker) -> None:
+        self._house = house
+        self._worker = worker
+
+    async def send(self, keys: Iterable[str], definition_key: str = "welcome", **attributes: object) -> None:
+        """Accept a request, and tell the worker as an announcement does."""
+        await self._house.accept(people(list(keys), attributes), definition_key)
+        self._worker.announce(ACCOUNT)
+
+
+@asynccontextmanager
+async def working(house: House, relay: Relay, *, schedule: RetrySchedule = SOON) -> AsyncIterator[Office]:
+    """A worker that runs, and stops cleanly in the end."""
+    options = worker_options(load_settings(environ(house, relay)), owner="here", replaces=None)
+    worker = Worker(house.pool, replace(options, schedule=schedule), rand=lambda: 0.5)
+    stop = asyncio.Event()
+    running = asyncio.create_task(worker.run(stop))
+    try:
+        yield Office(house, worker)
+    finally:
+        stop.set()
+        await running
+
+
+@asynccontextmanager
+async def deliver_process(
+    house: House, relay: Relay, folder: Path, **settings: object
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A `postroom deliver` of its own; ended by force when the test has not ended it."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("POSTROOM_")}
+    with (folder / "deliver.log").open("ab") as log:
+        process = await asyncio.create_subprocess_exec(
+            *COMMAND, env=inherited | environ(house, relay, **settings), stdout=log, stderr=log
+        )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def all_final(house: House, messages: int) -> dict[str, tuple[str, int | None]]:
+    """Wait until so many messages have a final event and nothing is queued; the event of each."""
+
+    async def done() -> bool:
+        return await house.count("queue") == 0 and len(await house.final()) >= messages
+
+    await until(done)
+    return await house.final()
+
+
+async def until(told: Callable[[], Awaitable[bool]]) -> None:
+    """Return when it is so; fail when that takes too long."""
+    deadline = time.monotonic() + PATIENCE
+    while not await told():
+        assert time.monotonic() < deadline, "it did not come so"
+        await asyncio.sleep(0.02)
