@@ -17,6 +17,7 @@ ROUTES = [
     ("POST", "/messaging/v1/email/messages", "email_send"),
     ("POST", "/messaging/v1/email/messages/k", "email_send"),
     ("GET", "/messaging/v1/email/messages/k", "email_read"),
+    ("GET", "/messaging/v1/email/messages?type=notSent", "email_read"),
     ("POST", DEFINITIONS, "email_write"),
     ("GET", DEFINITIONS, "email_read"),
     ("GET", DEFINITIONS + "/k", "email_read"),
@@ -140,14 +141,6 @@ def test_queries_as_clients_write_them(sender: Unit, query: str) -> None:
     body = sender.call("GET", f"{DEFINITIONS}?{query}").json()
     assert (body["page"], body["pageSize"], body["count"]) == (2, 1, 1)
     assert [definition["definitionKey"] for definition in body["definitions"]] == ["zebra"]
-
-
-def test_endpoints_name_the_rest_url(unit: Unit) -> None:
-    one = unit.call("GET", "/platform/v1/endpoints/REST").json()
-    assert one["type"] == "rest"
-    assert one["url"].endswith("/")
-    assert unit.call("GET", "/platform/v1/endpoints").json()["items"] == [one]
-    assert unit.call("GET", "/platform/v1/endpoints/ftp").json()["errorcode"] == 30003
 
 
 def test_the_token_reply_has_all_six_fields(unit: Unit) -> None:

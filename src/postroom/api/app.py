@@ -1,6 +1,7 @@
 """The HTTP application: the route table, and the ASGI wrapper that brings paths to the form the routes have."""
 
-from collections.abc import Callable, MutableMapping, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, Literal, NamedTuple, cast
 
 import structlog
@@ -13,19 +14,24 @@ from uuid_utils.compat import uuid7
 
 from postroom.api.assets import Assets
 from postroom.api.auth import Gate
+from postroom.api.data_extensions import DataExtensions
 from postroom.api.definitions import Definitions
 from postroom.api.endpoint import Handler, RouteFunction, endpoint
 from postroom.api.errors import ApiError, Code, error_body
+from postroom.api.identity import Identity
+from postroom.api.legacy_token import LegacyTokenRoute
 from postroom.api.messages import Accepting, Messages
+from postroom.api.oauth import AnyRequest, oauth_route
 from postroom.api.paths import RouteTable, keep_match, raw_path_of
 from postroom.api.platform import Platform
 from postroom.api.queues import Queues
-from postroom.api.reply import error_reply
+from postroom.api.reply import Reply, error_reply
 from postroom.api.token import TokenRoute
 from postroom.catalog.publishing import Publisher
 from postroom.settings import Settings
 from postroom.tenancy.clients import SecretHasher
 from postroom.tenancy.database import Pool
+from postroom.tenancy.rules import ClientRules
 from postroom.tenancy.tokens import TokenSigner, token_signing_key
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -34,6 +40,10 @@ MESSAGES = "/messaging/v1/email/messages"
 DEFINITIONS = "/messaging/v1/email/definitions"
 ASSETS = "/asset/v1/content/assets"
 TOKEN = "/v2/token"  # noqa: S105
+USER_INFO = "/v2/userinfo"
+DISCOVERY = "/v2/discovery"
+REQUEST_TOKEN = "/v1/requestToken"  # noqa: S105
+AUTH_PATHS = (TOKEN, USER_INFO, DISCOVERY, REQUEST_TOKEN)
 
 SEND = frozenset({"email_send"})
 READ = frozenset({"email_read"})
@@ -83,7 +93,9 @@ async def build_api(
         Assets(pool),
         Platform(base_url=base_url),
     )
-    gate = Gate(tokens)
+    routes += [Route(*route) for route in DataExtensions(pool, clock=clock).routes()]
+    rules = ClientRules(pool, clock=asyncio.get_running_loop().time)
+    gate = Gate(tokens, rules)
     handlers = [
         _handler(
             route.method,
@@ -92,17 +104,23 @@ async def build_api(
         )
         for route in routes
     ]
-    token = TokenRoute(pool, tokens, SecretHasher(), base_url=base_url)
-    handlers.append(_handler("POST", TOKEN, token.function()))
+    hasher = SecretHasher()
+    identity = Identity(pool, tokens, base_url=base_url)
+    handlers += [
+        _handler(method, path, oauth_route(path, answer))
+        for method, path, answer in auth_routes(
+            TokenRoute(pool, tokens, hasher, base_url=base_url), LegacyTokenRoute(pool, tokens, hasher), identity
+        )
+    ]
     litestar = Litestar(
         route_handlers=[*handlers, *extra_routes],
         exception_handlers={HTTPException: _refuse, Exception: _fail},
-        on_shutdown=[queues.finish],
+        on_shutdown=[queues.finish, rules.close],
         openapi_config=None,
         logging_config=None,
         request_max_body_size=settings.max_request_bytes,
     )
-    return Api(litestar, RouteTable((route.template for route in routes), any_prefix=(TOKEN,)))
+    return Api(litestar, RouteTable((route.template for route in routes), any_prefix=AUTH_PATHS))
 
 
 def rest_routes(
@@ -112,6 +130,7 @@ def rest_routes(
     message, definition, asset = MESSAGES + "/{messageKey}", DEFINITIONS + "/{definitionKey}", ASSETS + "/{id}"
     return [
         Route("POST", MESSAGES, SEND, messages.send_many),
+        Route("GET", MESSAGES, READ, messages.not_sent),
         Route("POST", message, SEND, messages.send_one),
         Route("GET", message, READ, messages.status),
         Route("POST", DEFINITIONS, WRITE, definitions.create),
@@ -130,6 +149,18 @@ def rest_routes(
         Route("GET", "/platform/v1/tokenContext", ANY_TOKEN, platform.token_context),
         Route("GET", "/platform/v1/endpoints", ANY_TOKEN, platform.endpoints),
         Route("GET", "/platform/v1/endpoints/{type}", ANY_TOKEN, platform.endpoint),
+    ]
+
+
+def auth_routes(
+    token: TokenRoute, legacy: LegacyTokenRoute, identity: Identity
+) -> "list[tuple[Method, str, Callable[[AnyRequest], Awaitable[Reply]]]]":
+    """The routes of the authentication host, which look after tokens themselves (contract §2)."""
+    return [
+        ("POST", TOKEN, token.answer),
+        ("GET", USER_INFO, identity.user_info),
+        ("GET", DISCOVERY, identity.discovery),
+        ("POST", REQUEST_TOKEN, legacy.answer),
     ]
 
 

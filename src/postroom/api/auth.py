@@ -6,6 +6,7 @@ from postroom.api.errors import ApiError, Code
 from postroom.api.paths import query_fields
 from postroom.api.requests import ClientGone, Head, read_body
 from postroom.api.wire.decoding import has_token
+from postroom.tenancy.rules import ClientRules
 from postroom.tenancy.tokens import Access, TokenSigner
 
 _SCHEME = b"bearer "
@@ -13,13 +14,14 @@ _LARGEST_SEARCHED_BODY = 64 * 1024
 
 
 class Gate:
-    """Admits requests by the tokens of one signer."""
+    """Admits requests by the tokens of one signer, as fast as the clients' rules allow."""
 
-    def __init__(self, tokens: TokenSigner) -> None:
+    def __init__(self, tokens: TokenSigner, rules: ClientRules) -> None:
         self._tokens = tokens
+        self._rules = rules
 
     async def admit(self, scope: HTTPScope, head: Head, receive: Receive, needed: frozenset[str]) -> Access:
-        """What the caller may do. Raises ApiError 401 or 403; a token anywhere but in the header is refused.
+        """What the caller may do. Raises ApiError 401, 403 or 429; a token anywhere but in the header is refused.
 
         ``needed`` are the scopes of which one is enough; empty, any token will do.
         """
@@ -34,6 +36,11 @@ class Gate:
         access = self._tokens.check(authorization[7:].strip().decode("latin-1"))
         if access is None:
             raise ApiError(Code.NOT_AUTHORIZED)
+        await self._rules.refresh()
+        if self._rules.is_revoked(access.client_id):
+            raise ApiError(Code.NOT_AUTHORIZED)
+        if wait := self._rules.wait_seconds(access.client_id):
+            raise ApiError(Code.RATE_LIMIT, extra={"retryAfter": wait}, retry_after=wait)
         if needed and needed.isdisjoint(access.scopes):
             raise ApiError(Code.INSUFFICIENT_PRIVILEGES)
         return access

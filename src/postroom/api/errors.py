@@ -58,6 +58,7 @@ class Code(Enum):
     MEDIA_TYPE = _gateway(
         415, 415, "Unsupported Media Type", "the request's Content-Type is not application/json in UTF-8"
     )
+    RATE_LIMIT = _gateway(429, 50100, "Rate limit exceeded", "the client's calls a minute are used up; see Retry-After")
     INTERNAL = _gateway(500, 500, "Internal Server Error", "the server failed; nothing was half-stored")
 
     GENERIC = _messaging(400, 10000, "Validation", "a rule of validation without a number of its own")
@@ -118,13 +119,19 @@ class Code(Enum):
 
 
 class ApiError(Exception):
-    """An error reply, raised anywhere in a handler. ``extra`` are further fields of the body."""
+    """An error reply, raised anywhere in a handler.
 
-    def __init__(self, code: Code, text: str = "", *, extra: dict[str, Any] | None = None) -> None:
+    ``extra`` are further fields of the body; ``retry_after`` seconds, unless 0, go into that header.
+    """
+
+    def __init__(
+        self, code: Code, text: str = "", *, extra: dict[str, Any] | None = None, retry_after: int = 0
+    ) -> None:
         super().__init__(code.message(text))
         self.code = code
         self.text = text
         self.extra = extra
+        self.retry_after = retry_after
 
     @property
     def status(self) -> int:

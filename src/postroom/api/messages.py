@@ -7,6 +7,7 @@ from typing import Protocol
 import msgspec
 import uuid_utils
 
+from postroom.api.definitions import LARGEST_PAGE_SIZE, number_field
 from postroom.api.endpoint import Call
 from postroom.api.errors import ApiError, Code
 from postroom.api.reply import Reply
@@ -15,6 +16,9 @@ from postroom.api.wire.decoding import decode
 from postroom.api.wire.messages import (
     Accepted,
     FinalStatus,
+    NotSentInfo,
+    NotSentList,
+    NotSentMessage,
     PartlyAccepted,
     QueuedStatus,
     StatusInfo,
@@ -22,11 +26,14 @@ from postroom.api.wire.messages import (
     many_decoder,
     one_decoder,
 )
-from postroom.events.status import MessageStatus, message_status
+from postroom.events.not_sent import NotSent, not_sent_after
+from postroom.events.status import MessageStatus, days_back, message_status
 from postroom.intake import request as intake
 from postroom.tenancy.database import Pool
 
 MOST_RECIPIENTS = 2000  # contract §4.1
+NOT_SENT_PAGE_SIZE = 20  # contract §5.2
+LONGEST_WAIT_HOURS = 24 * 14  # between a message's accept and its end, at the most
 
 _KINDS = {
     "queued": "TransactionalSendEvents.EmailQueued",
@@ -122,6 +129,28 @@ class Messages:
             )
         return Reply(_encode(_status(found)))
 
+    async def not_sent(self, call: Call) -> Reply:
+        """GET /messages/?type=notSent: oldest first, from where ``lastEventId`` left off."""
+        query = call.query
+        kind = query.get("type")
+        if kind is None:
+            raise ApiError(Code.REQUIRED, "type is required in the query; it must be notSent")
+        if kind.lower() != "notsent":
+            raise ApiError(Code.INVALID_VALUE, f"type is {kind[:50]!r}; it must be notSent")
+        page_size = number_field(query, "pagesize", default=NOT_SENT_PAGE_SIZE, highest=LARGEST_PAGE_SIZE)
+        now = datetime.fromtimestamp(self._clock(), UTC)
+        page = await not_sent_after(
+            self._pool,
+            call.account_id,
+            _last_event_id(query.get("lasteventid")),
+            limit=page_size,
+            days=days_back(now, self._status_hours),
+            accepted_days=days_back(now, self._status_hours + LONGEST_WAIT_HOURS),
+        )
+        messages = [_not_sent(message) for message in page.messages]
+        request_id = str(uuid_utils.uuid7())
+        return Reply(_encode(NotSentList(request_id, page.last_event_id, messages, len(messages), page_size)))
+
     async def _accept(self, request: intake.SendRequest) -> intake.Accepted:
         try:
             return await self._accepter.accept(request)
@@ -170,6 +199,26 @@ def _single_failure(none: intake.NoValidRecipients) -> ApiError:
     assert result.error is not None
     own = {"message": _RECIPIENT_MESSAGES[result.error], "errorcode": result.error.errorcode}
     return ApiError(Code.NO_VALID_SUBSCRIBERS, extra=own | _failures(none))
+
+
+def _last_event_id(text: str | None) -> int:
+    if text is None:
+        return 0
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise ApiError(Code.INVALID_VALUE, f"lastEventId is {text[:50]!r}; it must be the lastEventID of a reply, or 0")
+    return int(text)
+
+
+def _not_sent(found: NotSent) -> NotSentMessage:
+    return NotSentMessage(
+        found.status_code,
+        found.status_message,
+        _KINDS["not_sent"],
+        fine_time(found.occurred_at),
+        found.definition_key,
+        found.event_id,
+        NotSentInfo(found.message_key, found.contact_key),
+    )
 
 
 def _status(found: MessageStatus) -> QueuedStatus | FinalStatus:

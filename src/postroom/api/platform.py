@@ -21,16 +21,20 @@ class Platform:
         return Reply(_encode({"enterprise": unit, "organization": unit, "user": unit}))
 
     async def endpoints(self, call: Call) -> Reply:
-        """GET /platform/v1/endpoints: REST is all there is."""
-        items = [self._rest()]
+        """GET /platform/v1/endpoints."""
+        items = [{"type": kind, "url": url} for kind, url in self._urls().items()]
         return Reply(_encode({"page": 1, "pageSize": 50, "count": len(items), "items": items}))
 
     async def endpoint(self, call: Call) -> Reply:
-        """GET /platform/v1/endpoints/{type}."""
+        """GET /platform/v1/endpoints/{type}; of the vendor's three, FTP is not offered."""
         kind = call.key("type")
-        if kind.lower() != "rest":
-            raise ApiError(Code.NOT_FOUND, f"there is no endpoint of type {kind[:50]!r}; there is rest")
-        return Reply(_encode(self._rest()))
+        urls = self._urls()
+        url = urls.get(kind.lower())
+        if url is None:
+            offered = " and ".join(urls)
+            raise ApiError(Code.NOT_FOUND, f"there is no endpoint of type {kind[:50]!r}; there are {offered}")
+        return Reply(_encode({"type": kind.lower(), "url": url}))
 
-    def _rest(self) -> dict[str, str]:
-        return {"type": "rest", "url": self._base_url}
+    def _urls(self) -> dict[str, str]:
+        # Older clients ask for the SOAP address when they start and can't without it; calls to it are 404.
+        return {"rest": self._base_url, "soap": self._base_url + "Service.asmx"}

@@ -35,6 +35,8 @@ def error_reply(error: ApiError, headers: Sequence[Header] = ()) -> Reply:
     """The reply of an error, with the headers its status calls for (contract §0.1)."""
     if error.status == 401:
         headers = [*headers, _REFRESH]
+    if error.retry_after:
+        headers = [*headers, (b"retry-after", b"%d" % error.retry_after)]
     if error.code is Code.BODY_TOO_LARGE:
         headers = [*headers, _CLOSE]
     return Reply(error.body(), error.status, headers)

@@ -5,29 +5,20 @@ The body is JSON or form-encoded. Errors have the OAuth shape; the codes without
 `invalid_client` for credentials that are wrong and for a business unit the client does not act for.
 """
 
-from collections.abc import Awaitable, Callable
-from typing import Any
-
 import msgspec
-import structlog
-from litestar import Request
-from litestar.types import ASGIApp
 
 from postroom.api.errors import ApiError, Code
+from postroom.api.oauth import NO_STORE, AnyRequest, OAuthError
 from postroom.api.paths import query_fields
-from postroom.api.reply import Header, Reply
+from postroom.api.reply import Reply
 from postroom.api.requests import ClientGone, Head, read_body, read_head
 from postroom.api.wire.decoding import decode
-from postroom.store.errors import DATABASE_AWAY
 from postroom.tenancy.clients import Client, ClientUnknown, SecretHasher, SecretWrong, verify_client
 from postroom.tenancy.database import Pool
 from postroom.tenancy.scopes import ScopeUnknown, parse_scopes, scopes_text
 from postroom.tenancy.tokens import TokenSigner
 
-_ERROR_URI = "https://developer.salesforce.com/docs"
 _LARGEST_BODY = 64 * 1024
-_NO_STORE: tuple[Header, ...] = ((b"cache-control", b"no-store"),)
-_CLOSE: Header = (b"connection", b"close")
 
 _encode = msgspec.json.Encoder().encode
 
@@ -45,20 +36,6 @@ class TokenBody(msgspec.Struct):
 _decoder = msgspec.json.Decoder(TokenBody)
 
 
-class OAuthError(Exception):
-    """An error in the OAuth shape."""
-
-    def __init__(self, status: int, error: str, description: str) -> None:
-        super().__init__(description)
-        self.status = status
-        self.error = error
-        self.description = description
-
-    def body(self) -> bytes:
-        """The JSON body."""
-        return _encode({"error": self.error, "error_description": self.description, "error_uri": _ERROR_URI})
-
-
 class TokenRoute:
     """The handler. ``base_url`` ends with a slash: clients concatenate it with paths."""
 
@@ -67,31 +44,12 @@ class TokenRoute:
         self._tokens = tokens
         self._hasher = hasher
         self._base_url = base_url
-        self._log = structlog.get_logger("api")
 
-    def function(self) -> "Callable[[Request[Any, Any, Any]], Awaitable[ASGIApp]]":
-        """The route function."""
+    async def answer(self, request: AnyRequest) -> Reply:
+        """One request."""
+        return await self._issue(await self._read(request, read_head(request.scope["headers"])))
 
-        async def issue_token(request: Request[Any, Any, Any]) -> ASGIApp:
-            return await self._answer(request)
-
-        return issue_token
-
-    async def _answer(self, request: Request[Any, Any, Any]) -> Reply:
-        try:
-            body = await self._read(request, read_head(request.scope["headers"]))
-            return await self._issue(body)
-        except OAuthError as error:
-            closing = (_CLOSE,) if error.status == 413 else ()
-            return Reply(error.body(), error.status, (*_NO_STORE, *closing))
-        except DATABASE_AWAY as error:
-            self._log.error("database_trouble", path="/v2/token", error=repr(error))
-        except Exception:
-            self._log.exception("request_failed", path="/v2/token")
-        failure = OAuthError(500, "server_error", "The server could not answer; try again.")
-        return Reply(failure.body(), 500, _NO_STORE)
-
-    async def _read(self, request: Request[Any, Any, Any], head: Head) -> TokenBody:
+    async def _read(self, request: AnyRequest, head: Head) -> TokenBody:
         if not head.is_json and not head.is_form:
             raise OAuthError(415, "invalid_request", "Content-Type must be application/json or a form's media type.")
         try:
@@ -128,7 +86,7 @@ class TokenRoute:
             "soap_instance_url": self._base_url,
             "rest_instance_url": self._base_url,
         }
-        return Reply(_encode(reply), 200, _NO_STORE)
+        return Reply(_encode(reply), 200, NO_STORE)
 
     async def _client(self, client_id: str, secret: str) -> Client:
         try:

@@ -1,20 +1,35 @@
 """`postroom client`: the API clients of business units."""
 
-import asyncio
 import json
-from typing import Annotated
+from collections.abc import Awaitable, Callable
+from typing import Annotated, TypeVar
 
 import typer
 
-from postroom.cli.database import database_of
+from postroom.cli.database import run_on_database
 from postroom.cli.options import with_settings
 from postroom.settings import Settings
-from postroom.store.pool import connect
+from postroom.store.pool import Connection
 from postroom.tenancy.accounts import DEFAULT_ACCOUNT_ID, AccountIdInvalid, ensure_account
-from postroom.tenancy.clients import NewClient, SecretHasher, create_client
-from postroom.tenancy.scopes import SCOPES, ScopeUnknown, parse_scopes
+from postroom.tenancy.clients import (
+    ClientSummary,
+    ClientUnknown,
+    NewClient,
+    SecretHasher,
+    create_client,
+    list_clients,
+    revoke_client,
+    rotate_secret,
+    set_rate,
+    set_scopes,
+)
+from postroom.tenancy.scopes import SCOPES, ScopeUnknown, parse_scopes, scopes_text
 
 client_app = typer.Typer(help="API clients: who may ask for access tokens.", no_args_is_help=True)
+
+ClientId = Annotated[str, typer.Argument(help="The client_id.", metavar="CLIENT_ID")]
+_ROLE = "postroom client"
+_T = TypeVar("_T")
 
 
 @client_app.callback()
@@ -35,11 +50,15 @@ def create_command(
     ] = None,
 ) -> None:
     """Create a client and print its credentials as JSON. The secret is never shown again."""
+    scopes = frozenset(SCOPES) if scope is None else _scopes(scope, "--scope")
+
+    async def create(connection: Connection) -> NewClient:
+        async with connection.transaction():
+            await ensure_account(connection, mid, f"Business unit {mid}")
+            return await create_client(connection, mid, name, scopes, hasher=SecretHasher())
+
     try:
-        scopes = frozenset(SCOPES) if scope is None else parse_scopes(scope)
-        client = asyncio.run(_create(settings, name, mid, scopes))
-    except ScopeUnknown as unknown:
-        raise typer.BadParameter(str(unknown), param_hint="--scope") from None
+        client = run_on_database(settings, _ROLE, create)
     except AccountIdInvalid as invalid:
         raise typer.BadParameter(str(invalid), param_hint="--mid") from None
     base_url = settings.public_url.rstrip("/") + "/"
@@ -53,12 +72,103 @@ def create_command(
     typer.echo(json.dumps(shown, indent=2))
 
 
-async def _create(settings: Settings, name: str, account_id: int, scopes: frozenset[str]) -> NewClient:
-    async with database_of(settings) as dsn:
-        connection = await connect(dsn, application_name="postroom client")
-        try:
-            async with connection.transaction():
-                await ensure_account(connection, account_id, f"Business unit {account_id}")
-                return await create_client(connection, account_id, name, scopes, hasher=SecretHasher())
-        finally:
-            await connection.close()
+@client_app.command("list")
+@with_settings
+def list_command(
+    settings: Settings,
+    mid: Annotated[int | None, typer.Option("--mid", help="Only those of this business unit.")] = None,
+) -> None:
+    """Print the clients as JSON, revoked ones too."""
+
+    async def read(connection: Connection) -> list[ClientSummary]:
+        return await list_clients(connection, mid)
+
+    shown = [_shown(client) for client in run_on_database(settings, _ROLE, read)]
+    typer.echo(json.dumps(shown, indent=2, ensure_ascii=False))
+
+
+@client_app.command("rotate")
+@with_settings
+def rotate_command(settings: Settings, client_id: ClientId) -> None:
+    """Give the client a new secret and print it as JSON; the old one stops working at once."""
+
+    async def rotate(connection: Connection) -> str:
+        return await rotate_secret(connection, client_id, hasher=SecretHasher())
+
+    secret = _of_client(settings, client_id, rotate)
+    typer.echo(json.dumps({"client_id": client_id, "client_secret": secret}, indent=2))
+
+
+@client_app.command("revoke")
+@with_settings
+def revoke_command(settings: Settings, client_id: ClientId) -> None:
+    """End the client for good. Its tokens are refused within seconds."""
+
+    async def revoke(connection: Connection) -> None:
+        await revoke_client(connection, client_id)
+
+    _of_client(settings, client_id, revoke)
+    typer.echo(f"client {client_id} is revoked")
+
+
+@client_app.command("scopes")
+@with_settings
+def scopes_command(
+    settings: Settings,
+    client_id: ClientId,
+    scope: Annotated[str, typer.Argument(help='All it may do, such as "email_send email_read".')],
+) -> None:
+    """Set what the client may do, from its next token on."""
+    scopes = _scopes(scope, "SCOPE")
+
+    async def change(connection: Connection) -> None:
+        await set_scopes(connection, client_id, scopes)
+
+    _of_client(settings, client_id, change)
+    typer.echo(f"client {client_id} may do: {scopes_text(scopes) or 'nothing'}")
+
+
+@client_app.command("limit")
+@with_settings
+def limit_command(
+    settings: Settings,
+    client_id: ClientId,
+    per_minute: Annotated[
+        int, typer.Argument(help="Calls a minute that each API process takes; 0 for no limit.", min=0, max=1_000_000)
+    ],
+) -> None:
+    """Limit how fast the client may call; what is over is answered 429 with Retry-After."""
+
+    async def change(connection: Connection) -> None:
+        await set_rate(connection, client_id, per_minute or None)
+
+    _of_client(settings, client_id, change)
+    typer.echo(f"client {client_id}: {f'{per_minute} calls a minute' if per_minute else 'no limit'}")
+
+
+def _of_client(settings: Settings, client_id: str, work: Callable[[Connection], Awaitable[_T]]) -> _T:
+    try:
+        return run_on_database(settings, _ROLE, work)
+    except ClientUnknown:
+        raise typer.BadParameter(
+            f"there is no client {client_id!r}, or it was revoked; see postroom client list", param_hint="CLIENT_ID"
+        ) from None
+
+
+def _scopes(text: str, hint: str) -> frozenset[str]:
+    try:
+        return parse_scopes(text)
+    except ScopeUnknown as unknown:
+        raise typer.BadParameter(str(unknown), param_hint=hint) from None
+
+
+def _shown(client: ClientSummary) -> dict[str, object]:
+    return {
+        "client_id": client.client_id,
+        "account_id": client.account_id,
+        "name": client.name,
+        "scope": scopes_text(client.scopes),
+        "rate_per_minute": client.rate_per_minute,
+        "created_at": client.created_at.isoformat(timespec="seconds"),
+        "revoked_at": None if client.revoked_at is None else client.revoked_at.isoformat(timespec="seconds"),
+    }

@@ -4,9 +4,11 @@ With a database URL it is that one. Otherwise it is the embedded PostgreSQL of t
 one when a `postroom serve` works there, else one started for the time of the verb.
 """
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import quote
 
 from postroom import assembly
@@ -14,10 +16,13 @@ from postroom.settings import Settings
 from postroom.store.directory import DataDirectory
 from postroom.store.embedded import DATABASE, SUPERUSER, EmbeddedPostgres
 from postroom.store.errors import DirectoryInUse, ServerFailed
+from postroom.store.pool import Connection, connect
 
 # The lines of postmaster.pid: PostgreSQL's documentation, "Database File Layout"; miscadmin/pidfile.h.
 _SOCKET_FOLDER_LINE = 4
 _STATUS_LINE = 7
+
+_T = TypeVar("_T")
 
 
 @asynccontextmanager
@@ -44,6 +49,20 @@ async def database_of(settings: Settings) -> AsyncIterator[str]:
             await server.stop()
     finally:
         directory.unlock()
+
+
+def run_on_database(settings: Settings, application_name: str, work: Callable[[Connection], Awaitable[_T]]) -> _T:
+    """What ``work`` gives on one connection to that database."""
+
+    async def run() -> _T:
+        async with database_of(settings) as dsn:
+            connection = await connect(dsn, application_name=application_name)
+            try:
+                return await work(connection)
+            finally:
+                await connection.close()
+
+    return asyncio.run(run())
 
 
 def running_dsn(data_dir: Path) -> str:

@@ -8,7 +8,9 @@ from typing import Annotated, Any
 import typer
 
 from postroom import __version__, assembly
+from postroom.cli.account import account_app
 from postroom.cli.child import run_until_stopped
+from postroom.cli.client import client_app
 from postroom.cli.demo import demo
 from postroom.cli.failures import report_failures
 from postroom.cli.logs import configure_logs
@@ -112,6 +114,8 @@ def mailbox_command(settings: Settings, lifeline_fd: LifelineOption = None, star
 
 
 app.command("demo")(demo)
+app.add_typer(account_app, name="account")
+app.add_typer(client_app, name="client")
 
 
 def _run(

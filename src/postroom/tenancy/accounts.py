@@ -1,7 +1,8 @@
 """Business units: each owns its keys, definitions, contacts and messages, and sees nothing of another.
 
 An account is named by its MID. It begins with what the vendor gives every business unit: the list
-"All Subscribers", the classification "Default Transactional" and the profile attributes of a person's name.
+"All Subscribers", the classification "Default Transactional", the content folder "Content Builder" and the profile
+attributes of a person's name.
 """
 
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from postroom.tenancy.server_secrets import server_secret
 
 ALL_SUBSCRIBERS = "All Subscribers"
 DEFAULT_CLASSIFICATION = "Default Transactional"
+ROOT_CATEGORY = "Content Builder"
 PROFILE_ATTRIBUTES = ("FirstName", "LastName", "FullName")
 
 DEFAULT_ACCOUNT_ID = 100001
@@ -36,6 +38,10 @@ _CREATE_CLASSIFICATION = """
 _CREATE_ATTRIBUTES = """
     insert into profile_attribute (account_id, name) select $1, name from unnest($2::text[]) as given (name)
 """
+
+_CREATE_CATEGORY = "insert into asset_category (account_id, parent_id, name) values ($1, 0, $2)"
+
+_LIST = "select account_id, name from account order by account_id"
 
 _FIND = "select account_id, name from account where account_id = $1"
 
@@ -75,6 +81,7 @@ async def ensure_account(connection: Connection, account_id: int, name: str) -> 
     if await connection.fetchval(_CREATE, account_id, name) is None:
         return False
     await connection.execute(_CREATE_LIST, account_id, ALL_SUBSCRIBERS)
+    await connection.execute(_CREATE_CATEGORY, account_id, ROOT_CATEGORY)
     await connection.execute(_CREATE_CLASSIFICATION, account_id, DEFAULT_CLASSIFICATION)
     await connection.execute(_CREATE_ATTRIBUTES, account_id, PROFILE_ATTRIBUTES)
     return True
@@ -84,6 +91,11 @@ async def find_account(connection: Database, account_id: int) -> Account | None:
     """The business unit of this MID, if there is one."""
     row = await connection.fetchrow(_FIND, account_id)
     return None if row is None else Account(row["account_id"], row["name"])
+
+
+async def list_accounts(connection: Database) -> list[Account]:
+    """All business units, by their MIDs."""
+    return [Account(row["account_id"], row["name"]) for row in await connection.fetch(_LIST)]
 
 
 async def ensure_sandbox_account(

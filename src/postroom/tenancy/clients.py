@@ -11,6 +11,7 @@ import secrets
 import string
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 
 import argon2
 
@@ -23,6 +24,23 @@ _CREATE = """
 _FIND = """
     select account_id, name, secret_hash, scopes from api_client where client_id = $1 and revoked_at is null
 """
+
+_LIST = """
+    select client_id, account_id, name, scopes, rate_per_minute, created_at, revoked_at from api_client
+     where $1::bigint is null or account_id = $1 order by created_at, client_id
+"""
+
+_ROTATE = """
+    update api_client set secret_hash = $2 where client_id = $1 and revoked_at is null returning true
+"""
+
+_REVOKE = "update api_client set revoked_at = now() where client_id = $1 and revoked_at is null returning true"
+
+_SET_SCOPES = "update api_client set scopes = $2 where client_id = $1 and revoked_at is null returning true"
+
+_SET_RATE = "update api_client set rate_per_minute = $2 where client_id = $1 and revoked_at is null returning true"
+
+_SECRET_CHARACTERS = 32
 
 # Secrets are 24 random letters and digits (124 bits) at least: the hash protects a leaked database, and the
 # least memory that RFC 9106 and OWASP name is enough for that.
@@ -50,6 +68,19 @@ class NewClient:
     client_secret: str
     account_id: int
     scopes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSummary:
+    """A client as it is listed; ``rate_per_minute`` is None for no limit."""
+
+    client_id: str
+    account_id: int
+    name: str
+    scopes: frozenset[str]
+    rate_per_minute: int | None
+    created_at: datetime
+    revoked_at: datetime | None
 
 
 class ClientUnknown(Exception):
@@ -119,7 +150,7 @@ async def create_client(
 ) -> NewClient:
     """Create a client of an existing account; the secret in the answer is never readable again."""
     make_text = random_text or random_alphanumerics
-    client_id, secret = make_text(24), make_text(32)
+    client_id, secret = make_text(24), make_text(_SECRET_CHARACTERS)
     await store_client(connection, client_id, account_id, name, await hasher.hash(secret), scopes)
     return NewClient(client_id, secret, account_id, scopes)
 
@@ -132,6 +163,52 @@ async def verify_client(pool: Pool, client_id: str, secret: str, *, hasher: Secr
     if not await hasher.matches(row["secret_hash"], secret):
         raise SecretWrong
     return Client(client_id, row["account_id"], row["name"], frozenset(row["scopes"]))
+
+
+async def find_client(database: Database, account_id: int, client_id: str) -> Client | None:
+    """The client of this business unit, unless it was revoked."""
+    row = await database.fetchrow(_FIND, client_id)
+    if row is None or row["account_id"] != account_id:
+        return None
+    return Client(client_id, account_id, row["name"], frozenset(row["scopes"]))
+
+
+async def list_clients(database: Database, account_id: int | None = None) -> list[ClientSummary]:
+    """The clients of a business unit, or of all, oldest first; revoked ones too."""
+    rows = await database.fetch(_LIST, account_id)
+    return [ClientSummary(**{**dict(row), "scopes": frozenset(row["scopes"])}) for row in rows]
+
+
+async def rotate_secret(
+    database: Database, client_id: str, *, hasher: SecretHasher, random_text: Callable[[int], str] | None = None
+) -> str:
+    """Give the client a new secret, which is the answer; the old one is of no use any more. Raises ClientUnknown.
+
+    Tokens asked for with the old secret stay valid until they expire.
+    """
+    secret = (random_text or random_alphanumerics)(_SECRET_CHARACTERS)
+    await _change(database, _ROTATE, client_id, await hasher.hash(secret))
+    return secret
+
+
+async def revoke_client(database: Database, client_id: str) -> None:
+    """End the client for good. Raises ClientUnknown. API processes refuse its tokens within seconds."""
+    await _change(database, _REVOKE, client_id)
+
+
+async def set_scopes(database: Database, client_id: str, scopes: frozenset[str]) -> None:
+    """What the client's tokens may do from the next one on. Raises ClientUnknown."""
+    await _change(database, _SET_SCOPES, client_id, sorted(scopes))
+
+
+async def set_rate(database: Database, client_id: str, per_minute: int | None) -> None:
+    """How many calls a minute each API process takes from the client; None for any number. Raises ClientUnknown."""
+    await _change(database, _SET_RATE, client_id, per_minute)
+
+
+async def _change(database: Database, statement: str, client_id: str, *values: object) -> None:
+    if await database.fetchval(statement, client_id, *values) is None:
+        raise ClientUnknown(client_id)
 
 
 def random_alphanumerics(length: int) -> str:

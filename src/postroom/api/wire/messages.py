@@ -82,5 +82,34 @@ class QueuedStatus(msgspec.Struct, rename="camel"):
     timestamp: str
 
 
+class NotSentInfo(msgspec.Struct, rename="camel"):
+    """Whom an entry of the not-sent list is about."""
+
+    message_key: str
+    contact_key: str
+
+
+class NotSentMessage(msgspec.Struct):
+    """One entry of the not-sent list."""
+
+    statusCode: int  # noqa: N815
+    statusMessage: str  # noqa: N815
+    eventCategoryType: str  # noqa: N815
+    timestamp: str
+    definitionKey: str  # noqa: N815
+    eventID: int  # noqa: N815
+    info: NotSentInfo
+
+
+class NotSentList(msgspec.Struct):
+    """A page of the not-sent list; ``lastEventID`` is the cursor for the next."""
+
+    requestId: str  # noqa: N815
+    lastEventID: int  # noqa: N815
+    messages: list[NotSentMessage]
+    count: int
+    pageSize: int  # noqa: N815
+
+
 many_decoder = msgspec.json.Decoder(ManyBody)
 one_decoder = msgspec.json.Decoder(OneBody)
