@@ -10,6 +10,8 @@ from datetime import date, timedelta
 from itertools import repeat
 from uuid import UUID
 
+import asyncpg
+
 from postroom.intake.keys import fold_key
 from postroom.intake.validation import Candidates
 from postroom.store.pool import Pool, PooledConnection
@@ -24,27 +26,42 @@ where account_id = $1 and lower(definition_key collate "C") = any($2::text[]) an
 """
 
 _USED_ON_OTHER_DAYS = """
+with days as materialized (
+    select d.day from unnest($3::date[]) as d(day)
+    where exists (select from message where account_id = $1 and accepted_on = d.day))
 select k.folded_key
 from unnest($2::text[]) as k(folded_key)
 cross join lateral (
-    select from message m
+    select from days
+    cross join lateral (
+        select request_id from message
+        where account_id = $1 and lower(message_key collate "C") = k.folded_key and accepted_on = days.day
+        limit 1) m
     cross join lateral (
         select accepted_at from send_request
-        where account_id = $1 and accepted_on = m.accepted_on and request_id = m.request_id
+        where account_id = $1 and accepted_on = days.day and request_id = m.request_id
         limit 1) r
-    where m.account_id = $1 and lower(m.message_key collate "C") = k.folded_key
-      and m.accepted_on = any($3::date[]) and r.accepted_at > now() - $4::interval
+    where r.accepted_at > now() - $4::interval
     limit 1) used
 """
 
-# A key used today by anybody, this statement included, keeps its first row; the caller counts the rows.
-# In the order of the keys: two requests with the same keys in another order wait for each other, but never deadlock.
+# A key used today by anybody, this statement included, keeps its first row; the caller asks which rows are its own.
+_MESSAGE_COLUMNS = (
+    "account_id",
+    "accepted_on",
+    "request_id",
+    "position",
+    "message_key",
+    "contact_key",
+    "address",
+    "attributes",
+)
+
 _INSERT_MESSAGES = """
 insert into message (account_id, accepted_on, request_id, position, message_key, contact_key, address, attributes)
 select $1, $2, m.request_id, m.position, m.message_key, m.contact_key, m.address, m.attributes
 from unnest($3::uuid[], $4::integer[], $5::text[], $6::text[], $7::text[], $8::text[])
      as m(request_id, position, message_key, contact_key, address, attributes)
-order by lower(m.message_key collate "C")
 on conflict do nothing
 """
 
@@ -142,8 +159,8 @@ class Ledger:
         supplied = [key for each in known for key in each.entry.candidates.supplied]
         if not supplied:
             return
-        # The day after belongs to it: a request that began before midnight may commit after one of the new day.
         reach = -(-self._key_window // timedelta(days=1))
+        # The day after belongs to it: a request that began before midnight may commit after one of the new day.
         days = [today + timedelta(days=offset) for offset in range(-reach, 2) if offset != 0]
         rows = await connection.fetch(_USED_ON_OTHER_DAYS, account_id, supplied, days, self._key_window)
         used = {row["folded_key"] for row in rows}
@@ -156,24 +173,18 @@ class Ledger:
     async def _insert_messages(
         self, connection: PooledConnection, account_id: int, today: date, known: list[_Known]
     ) -> None:
-        columns = _Columns()
-        for each in known:
-            columns.append(each.entry)
-        if not columns.positions:
+        records = _records(account_id, today, known)
+        if not records:
             return
-        tag = await connection.execute(
-            _INSERT_MESSAGES,
-            account_id,
-            today,
-            columns.request_ids,
-            columns.positions,
-            columns.message_keys,
-            columns.contact_keys,
-            columns.addresses,
-            columns.attributes,
-        )
-        if int(tag.rpartition(" ")[2]) == len(columns.positions):
+        try:
+            # COPY costs two thirds of an INSERT and nearly always works; one key that is taken makes it fail whole.
+            async with connection.transaction():
+                await connection.copy_records_to_table("message", records=records, columns=_MESSAGE_COLUMNS)
             return
+        except asyncpg.UniqueViolationError:
+            pass
+        columns = [list(column) for column in zip(*records, strict=True)][2:]
+        await connection.execute(_INSERT_MESSAGES, account_id, today, *columns)
         rows = await connection.fetch(_INSERTED, account_id, today, [each.entry.request_id for each in known])
         inserted = {(row["request_id"], row["position"]) for row in rows}
         for each in known:
@@ -204,35 +215,33 @@ class Ledger:
         await connection.execute(_INSERT_SLICES, account_id, today, *columns)
 
 
-class _Columns:
-    """The message rows of a group, column by column, as the insert wants them."""
+def _records(account_id: int, today: date, known: list[_Known]) -> list[tuple[object, ...]]:
+    """The message rows of a group, in the order of their keys.
 
-    def __init__(self) -> None:
-        self.request_ids: list[UUID] = []
-        self.positions: list[int] = []
-        self.message_keys: list[str] = []
-        self.contact_keys: list[str] = []
-        self.addresses: list[str] = []
-        self.attributes: list[str | None] = []
+    So two groups with the same keys in another order wait for each other, but never deadlock.
+    """
+    records: list[tuple[object, ...]] = []
+    for each in known:
+        found, duplicates = each.entry.candidates, each.entry.duplicates
+        columns = zip(
+            repeat(account_id),
+            repeat(today),
+            repeat(each.entry.request_id),
+            found.positions,
+            found.message_keys,
+            found.contact_keys,
+            found.addresses,
+            found.attributes,
+        )
+        records += [record for record in columns if record[3] not in duplicates] if duplicates else columns
+    records.sort(key=_folded_key_of)
+    return records
 
-    def append(self, entry: Entry) -> None:
-        found = entry.candidates
-        if not entry.duplicates:
-            self.request_ids.extend(repeat(entry.request_id, len(found.positions)))
-            self.positions += found.positions
-            self.message_keys += found.message_keys
-            self.contact_keys += found.contact_keys
-            self.addresses += found.addresses
-            self.attributes += found.attributes
-            return
-        for index, position in enumerate(found.positions):
-            if position not in entry.duplicates:
-                self.request_ids.append(entry.request_id)
-                self.positions.append(position)
-                self.message_keys.append(found.message_keys[index])
-                self.contact_keys.append(found.contact_keys[index])
-                self.addresses.append(found.addresses[index])
-                self.attributes.append(found.attributes[index])
+
+def _folded_key_of(record: tuple[object, ...]) -> str:
+    key = record[4]
+    assert isinstance(key, str)
+    return fold_key(key)
 
 
 def lane_of(recipients: int) -> int:
