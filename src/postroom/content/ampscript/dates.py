@@ -55,12 +55,6 @@ _MAX_LENGTH = 80
 
 def parse_date(text: str) -> datetime | None:
     """The naive system time that ``text`` says, None when it says none."""
-    found = parse_zoned(text)
-    return None if found is None else found[0]
-
-
-def parse_zoned(text: str) -> tuple[datetime, bool] | None:
-    """The system time, and whether ``text`` named a zone."""
     if len(text) > _MAX_LENGTH:
         return None
     for form in _FORMS:
@@ -70,7 +64,7 @@ def parse_zoned(text: str) -> tuple[datetime, bool] | None:
     return None
 
 
-def _read(found: Mapping[str, str | None]) -> tuple[datetime, bool] | None:
+def _read(found: Mapping[str, str | None]) -> datetime | None:
     name = found.get("name")
     month = _MONTH_NUMBERS[name.lower()] if name else int(found["month"] or 0)
     year = int(found["year"] or 0)
@@ -92,9 +86,7 @@ def _read(found: Mapping[str, str | None]) -> tuple[datetime, bool] | None:
         if weekday and moment.weekday() != _DAY_NUMBERS[weekday.lower()]:
             return None
         zone = found["zone"]
-        if zone is None:
-            return moment, False
-        return moment - _offset(zone) + SYSTEM_OFFSET, True
+        return moment if zone is None else moment - _offset(zone) + SYSTEM_OFFSET
     except (ValueError, OverflowError):
         return None
 

@@ -112,7 +112,7 @@ def _half(moment: datetime, pattern: str, style: DateStyle, *, offset: bool, clo
 def _vendor_written(moment: datetime, pattern: str, style: DateStyle, *, clock: bool) -> Iterator[str]:
     for letter, run, literal in _runs(pattern, _LETTERS, fold=True):
         if literal is not None:
-            yield literal
+            yield _mark(letter, literal, style)
         elif letter == "d" and run == 3:
             # the name is put into the pattern before it is read
             yield from _written(moment, _as_net(style.days[moment.weekday()]), style)
@@ -137,13 +137,19 @@ def _written(moment: datetime, pattern: str, style: DateStyle) -> Iterator[str]:
     day_number = any(letter == "d" and run <= 2 for letter, run, _ in _runs(pattern, _NET_LETTERS, fold=False))
     for letter, run, literal in _runs(pattern, _NET_LETTERS, fold=False):
         if literal is not None:
-            yield style.date_mark if literal == "/" else style.time_mark if literal == ":" else literal
+            yield _mark(letter, literal, style)
         else:
             yield from _field(moment, letter, run, style, beside_day=day_number)
 
 
+def _mark(letter: str, literal: str, style: DateStyle) -> str:
+    """A literal; unquoted, a slash and a colon are the culture's marks."""
+    return style.date_mark if letter == "/" else style.time_mark if letter == ":" else literal
+
+
 def _runs(pattern: str, letters: frozenset[str], *, fold: bool) -> Iterator[tuple[str, int, str | None]]:
-    """A pattern as runs of one letter and their length, or literals; ``fold``: D, S, T and Y are small letters."""
+    """A pattern as runs of one letter and their length, or literals (with their letter where they were not quoted);
+    ``fold``: D, S, T and Y are small letters."""
     at = 0
     known = letters | {"S"} if fold else letters
     while at < len(pattern):
@@ -166,7 +172,7 @@ def _runs(pattern: str, letters: frozenset[str], *, fold: bool) -> Iterator[tupl
             yield (letter.lower() if fold and letter in "DSTY" else letter), end - at, None
             at = end
         else:
-            yield "", 0, letter
+            yield letter, 0, letter
             at += 1
 
 
