@@ -92,10 +92,12 @@ class Claimer:
         """One claim of each business unit that has work; False when there was nothing to claim or no room."""
         claimed = False
         for account_id in list(self._accounts):
+            # Forgotten before the look: what is announced while it is under way must be looked at again.
+            del self._accounts[account_id]
             lanes = await self._queue.due_lanes(account_id)
             if not lanes:
-                self._accounts.pop(account_id, None)
                 continue
+            self._accounts.setdefault(account_id)
             await self._clear_deleted(lanes)
             rooms = [(each.key, room) for each in lanes if each.status == "Active" and (room := self._room(each.key))]
             if not rooms:

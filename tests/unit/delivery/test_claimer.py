@@ -1,0 +1,223 @@
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import cast
+from uuid import UUID
+
+from tests.unit.delivery.queue_rows import make_message, make_slice
+
+from postroom.delivery.claim import DueLane, Queue
+from postroom.delivery.claimer import Claimer
+from postroom.delivery.lanes import Lanes
+from postroom.delivery.loading import Loaded, Loader
+from postroom.delivery.slices import LaneKey, Slice
+from postroom.store.pool import Pool
+
+ACCOUNT = 100
+SLICE_SIZE = 10
+
+
+class FakeQueue:
+    """Slices of some messages, waiting in lanes."""
+
+    def __init__(self) -> None:
+        self.waiting: dict[LaneKey, list[Slice]] = {}
+        self.status: dict[UUID, str] = {}
+        self.claims: list[dict[int, int]] = []
+        self.looked = asyncio.Condition()
+        self.looks = 0
+        self.look_open = asyncio.Event()
+        self.look_open.set()
+        self.trouble: Exception | None = None
+
+    def put(self, slice_id: int, *, definition: int = 1, lane: int = 1, messages: int = SLICE_SIZE) -> None:
+        slice_ = make_slice(slice_id, definition=definition, lane=lane, messages=messages)
+        self.waiting.setdefault(slice_.key, []).append(slice_)
+
+    async def accounts_with_work(self) -> list[int]:
+        return []
+
+    async def due_lanes(self, _account_id: int) -> list[DueLane]:
+        found = [
+            DueLane(key, self.status.get(key.definition_id, "Active")) for key, slices in self.waiting.items() if slices
+        ]
+        async with self.looked:
+            self.looks += 1
+            self.looked.notify_all()
+        await self.look_open.wait()
+        if self.trouble is not None:
+            trouble, self.trouble = self.trouble, None
+            raise trouble
+        return found
+
+    async def looked_times(self, number: int) -> None:
+        async with self.looked:
+            await self.looked.wait_for(lambda: self.looks >= number)
+
+    async def claim(self, _account_id: int, rooms: Sequence[tuple[LaneKey, int]]) -> list[Slice]:
+        self.claims.append({key.lane: room for key, room in rooms})
+        taken = []
+        for key, room in rooms:
+            taken += self.waiting[key][:room]
+            self.waiting[key] = self.waiting[key][room:]
+        return taken
+
+
+class FakeLoader:
+    """Gives each slice its messages; raises for the ones that are poison."""
+
+    def __init__(self) -> None:
+        self.poison: set[int] = set()
+
+    async def load(self, _account_id: int, slices: Sequence[Slice]) -> Loaded:
+        if self.poison & {each.slice_id for each in slices}:
+            raise KeyError("a row that should be there is not")
+        return Loaded([make_message(each, at) for each in slices for at in range(each.outstanding)], [])
+
+
+class Stage:
+    """A claimer with everything around it."""
+
+    def __init__(self) -> None:
+        self.queue, self.loader, self.lanes = FakeQueue(), FakeLoader(), Lanes()
+        self.ready = True
+        self.came = asyncio.Event()
+        self.arrived: list[int] = []
+        self.claimer = Claimer(
+            cast(Pool, None),
+            cast(Queue, self.queue),
+            cast(Loader, self.loader),
+            self.lanes,
+            lane_messages=100,
+            slice_size=SLICE_SIZE,
+            ready=lambda: self.ready,
+            loaded=self._loaded,
+        )
+
+    def _loaded(self, slices: list[Slice], found: Loaded) -> None:
+        self.arrived += [each.slice_id for each in slices]
+        self.came.set()
+        for message in found.messages:
+            self.lanes.offer(message.slice.key, (message,))
+
+    def take(self) -> None:
+        message = self.lanes.take()
+        assert message is not None
+        self.claimer.taken(message.slice.key)
+
+    async def until(self, slices: int) -> None:
+        async with asyncio.timeout(10):
+            while len(self.arrived) < slices:
+                self.came.clear()
+                await self.came.wait()
+
+
+@asynccontextmanager
+async def stage() -> AsyncIterator[Stage]:
+    made = Stage()
+    running = asyncio.create_task(made.claimer.run())
+    await asyncio.sleep(0)
+    try:
+        yield made
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def settle() -> None:
+    """Let everything that can go on go on."""
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
+async def test_a_lane_is_filled_up_to_its_bound_and_claimed_again_at_half() -> None:
+    async with stage() as on:
+        for number in range(40):
+            on.queue.put(number)
+        on.claimer.announce(ACCOUNT)
+        await on.until(10)
+        await settle()
+        assert len(on.arrived) == 10
+        for _ in range(49):
+            on.take()
+        await settle()
+        assert len(on.arrived) == 10
+        on.take()
+        await on.until(15)
+        await settle()
+        assert len(on.arrived) == 15
+
+
+async def test_a_full_lane_of_batches_takes_no_room_of_small_requests() -> None:
+    async with stage() as on:
+        for number in range(40):
+            on.queue.put(number)
+        on.claimer.announce(ACCOUNT)
+        await on.until(10)
+        on.queue.put(1_000, lane=0, messages=1)
+        on.claimer.announce(ACCOUNT)
+        await on.until(11)
+        assert on.arrived[-1] == 1_000
+        assert on.queue.claims[-1] == {0: 25}
+
+
+async def test_what_is_announced_during_a_look_is_looked_at_again() -> None:
+    """Else it would wait for the next poll, a second later."""
+    async with stage() as on:
+        on.queue.look_open.clear()
+        on.claimer.announce(ACCOUNT)
+        await on.queue.looked_times(1)
+        on.queue.put(1)
+        on.claimer.announce(ACCOUNT)
+        on.queue.look_open.set()
+        for _ in range(200):
+            await asyncio.sleep(0)
+        assert on.arrived == [1]
+
+
+async def test_nothing_is_claimed_while_the_relay_is_away() -> None:
+    async with stage() as on:
+        on.ready = False
+        on.queue.put(1)
+        on.claimer.announce(ACCOUNT)
+        await settle()
+        assert on.queue.looks == 0
+        on.ready = True
+        on.claimer.wake()
+        await on.until(1)
+
+
+async def test_a_definition_that_is_not_active_is_not_claimed() -> None:
+    async with stage() as on:
+        on.queue.put(1, definition=1)
+        on.queue.put(2, definition=2)
+        on.queue.status[UUID(int=1)] = "Inactive"
+        on.claimer.announce(ACCOUNT)
+        await on.until(1)
+        await settle()
+        assert on.arrived == [2]
+
+
+async def test_a_slice_that_can_not_be_loaded_does_not_stop_the_others() -> None:
+    async with stage() as on:
+        on.loader.poison = {2}
+        for number in (1, 2, 3):
+            on.queue.put(number)
+        on.claimer.announce(ACCOUNT)
+        await on.until(2)
+        await settle()
+        assert on.arrived == [1, 3]
+        on.queue.put(4)
+        on.claimer.announce(ACCOUNT)
+        await on.until(3)
+
+
+async def test_a_database_that_is_away_is_waited_for() -> None:
+    async with stage() as on:
+        on.queue.trouble = ConnectionResetError("gone")
+        on.queue.put(1)
+        on.claimer.announce(ACCOUNT)
+        await settle()
+        assert on.arrived == []
+        on.claimer.announce(ACCOUNT)
+        await on.until(1)

@@ -1,0 +1,137 @@
+from datetime import datetime, timedelta
+
+import msgspec
+import pytest
+from tests.unit.delivery.queue_rows import ACCEPTED, make_message, make_slice
+
+from postroom.delivery.outcome import Deferred, Outcome, Refused, Sent, Skipped, Unknown
+from postroom.delivery.record import Recorder
+from postroom.delivery.retry import RetrySchedule
+from postroom.delivery.slices import Slice
+from postroom.events.log import Event
+
+MINUTE = timedelta(minutes=1)
+SCHEDULE = RetrySchedule(first=MINUTE, factor=2, longest=10 * MINUTE, max_age=timedelta(hours=1))
+
+
+class Book:
+    """What a settlement would write."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.over: list[tuple[Slice, datetime | None]] = []
+
+    def record(self, slice_: Slice, event: Event) -> None:
+        assert not any(each is slice_ for each, _ in self.over), "an event after the slice was over"
+        self.events.append(event)
+
+    def finish(self, slice_: Slice, due_at: datetime | None) -> None:
+        self.over.append((slice_, due_at))
+
+
+def recorder(book: Book, *, now: datetime = ACCEPTED) -> Recorder:
+    return Recorder(book, SCHEDULE, now=lambda: now, rand=lambda: 0.5)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "kind", "code", "again"),
+    [
+        (Sent(code=250), "sent", None, False),
+        (Refused(code=550), "not_sent", 101, False),
+        (Skipped(text="suppressed"), "not_sent", 101, False),
+        (Deferred(code=451), "deferred", None, True),
+        (Unknown(), "unknown", None, True),
+    ],
+)
+def test_each_outcome_is_its_event(outcome: Outcome, kind: str, code: int | None, again: bool) -> None:
+    book = Book()
+    slice_ = make_slice(messages=1)
+    recorder(book).outcome(make_message(slice_, 3), outcome)
+    (event,) = book.events
+    assert (event.kind, event.status_code, event.position, event.contact_id) == (kind, code, 3, 77)
+    assert (event.account_id, event.request_id, event.definition_id) == (100, slice_.request_id, slice_.definition_id)
+    assert (event.occurred_at, event.occurred_on) == (ACCEPTED, ACCEPTED.date())
+    assert slice_.deferred == ([3] if again else [])
+    assert book.over == [(slice_, ACCEPTED + MINUTE if again else None)]
+
+
+def test_the_evidence_is_kept() -> None:
+    book = Book()
+    outcome = Refused(
+        code=550,
+        enhanced="5.1.1",
+        text="550 5.1.1 no such user",
+        host="mx.example.com",
+        address="192.0.2.1:25",
+        tls="TLSv1.3",
+        stage="rcpt",
+        refused_recipients=(("cc@example.com", "550 no"),),
+    )
+    recorder(book).outcome(make_message(make_slice(messages=1, attempt=2), 0), outcome)
+    assert msgspec.json.decode(book.events[0].detail or "") == {
+        "code": 550,
+        "enhanced": "5.1.1",
+        "reply": "550 5.1.1 no such user",
+        "stage": "rcpt",
+        "host": "mx.example.com",
+        "address": "192.0.2.1:25",
+        "tls": "TLSv1.3",
+        "attempt": 3,
+        "refused": [["cc@example.com", "550 no"]],
+    }
+
+
+def test_a_slice_is_over_with_its_last_outcome_only() -> None:
+    book = Book()
+    slice_ = make_slice(messages=4)
+    record = recorder(book)
+    record.outcome(make_message(slice_, 0), Sent())
+    record.outcome(make_message(slice_, 1), Deferred(code=421))
+    record.unsendable(slice_, 2, 11, "unknown contact")
+    assert book.over == []
+    record.outcome(make_message(slice_, 3), Unknown())
+    assert book.over == [(slice_, ACCEPTED + MINUTE)]
+    assert slice_.deferred == [1, 3]
+    assert [event.kind for event in book.events] == ["sent", "deferred", "not_sent", "unknown"]
+
+
+def test_the_time_of_the_retry_is_found_once_for_a_slice() -> None:
+    """What was deferred together is claimed together."""
+    book = Book()
+    slice_ = make_slice(messages=2)
+    recorder(book).outcome(make_message(slice_, 0), Deferred(code=451))
+    recorder(book, now=ACCEPTED + 30 * MINUTE).outcome(make_message(slice_, 1), Deferred(code=451))
+    assert book.over == [(slice_, ACCEPTED + MINUTE)]
+
+
+def test_each_further_attempt_waits_longer() -> None:
+    book = Book()
+    slice_ = make_slice(messages=1, attempt=2)
+    recorder(book).outcome(make_message(slice_, 0), Deferred(code=451))
+    assert book.over == [(slice_, ACCEPTED + 4 * MINUTE)]
+
+
+@pytest.mark.parametrize("outcome", [Deferred(code=451), Unknown()])
+def test_a_message_too_old_for_another_attempt_is_139(outcome: Outcome) -> None:
+    book = Book()
+    slice_ = make_slice(messages=1)
+    recorder(book, now=ACCEPTED + 60 * MINUTE).outcome(make_message(slice_, 0), outcome)
+    assert [(event.kind, event.status_code) for event in book.events] == [("not_sent", 139)]
+    assert slice_.deferred == []
+    assert book.over == [(slice_, None)]
+
+
+def test_a_message_that_may_not_go_out_keeps_its_code_and_reason() -> None:
+    book = Book()
+    slice_ = make_slice(messages=1)
+    recorder(book).unsendable(slice_, 0, 2, "the contact is held", 5)
+    (event,) = book.events
+    assert (event.kind, event.status_code, event.contact_id) == ("not_sent", 2, 5)
+    assert "the contact is held" in (event.detail or "")
+
+
+def test_a_slice_with_nothing_left_to_do_is_over() -> None:
+    book = Book()
+    slice_ = make_slice()
+    recorder(book).empty(slice_)
+    assert (book.events, book.over) == ([], [(slice_, None)])
