@@ -11,16 +11,34 @@ def fold_name(name: str) -> str:
     return name.strip().casefold()
 
 
-def merge_attributes(request: Mapping[str, object] | None, recipient: Mapping[str, object] | None) -> dict[str, object]:
+class FoldedNames(dict[str, str]):
+    """Names seen before and their folded form: the same few names come with every message.
+
+    Holds at most ``LIMIT`` names, however many different ones clients think of.
+    """
+
+    LIMIT = 10_000
+
+    def __missing__(self, name: str) -> str:
+        if len(self) >= self.LIMIT:
+            self.clear()
+        folded = self[name] = fold_name(name)
+        return folded
+
+
+def merge_attributes(
+    request: Mapping[str, object] | None, recipient: Mapping[str, object] | None, names: FoldedNames | None = None
+) -> dict[str, object]:
     """Attributes of the whole request with the recipient's own laid over them, keyed by folded names.
 
-    A name the recipient carries wins even when its value is null (contract §4.1).
+    A name the recipient carries wins even when its value is null (contract §4.1). ``names`` saves folding the same
+    names again for every message.
     """
-    merged: dict[str, object] = {}
-    for attributes in (request, recipient):
-        if attributes:
-            for name, value in attributes.items():
-                merged[name.strip().casefold()] = value
+    if names is None:
+        names = FoldedNames()
+    merged = {names[name]: value for name, value in request.items()} if request else {}
+    if recipient:
+        merged.update({names[name]: value for name, value in recipient.items()})
     return merged
 
 

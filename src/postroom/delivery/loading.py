@@ -12,7 +12,7 @@ import msgspec
 
 from postroom.audience.contacts import Contact, Wanted, profile_attributes, resolve_contacts
 from postroom.catalog.versions import Version
-from postroom.content.attributes import fold_name, merge_attributes
+from postroom.content.attributes import FoldedNames, fold_name, merge_attributes
 from postroom.delivery.claim import Queue
 from postroom.delivery.slices import Message, Request, Slice
 from postroom.delivery.versions import Versions
@@ -49,6 +49,7 @@ class Loader:
         self._pool = pool
         self._queue = queue
         self._versions = versions
+        self._names = FoldedNames()
 
     async def load(self, account_id: int, slices: Sequence[Slice]) -> Loaded:
         """Sets ``outstanding`` of each slice to the number of its unfinished messages."""
@@ -63,7 +64,7 @@ class Loader:
             version_id: await self._versions.version(account_id, version_id)
             for version_id in {request.version_id for request in requests.values()}
         }
-        claim = _Claim({each.slice_id: each for each in slices}, requests, versions)
+        claim = _Claim({each.slice_id: each for each in slices}, requests, versions, self._names)
         declared = {fold_name(name): name for name in await profile_attributes(self._pool, account_id)}
         claim.read(rows, declared)
         contacts = await resolve_contacts(self._pool, account_id, claim.wanted)
@@ -78,8 +79,13 @@ class _Claim:
     """One claim while it is being put together."""
 
     def __init__(
-        self, by_slice: Mapping[int, Slice], requests: Mapping[object, Request], versions: Mapping[int, Version]
+        self,
+        by_slice: Mapping[int, Slice],
+        requests: Mapping[object, Request],
+        versions: Mapping[int, Version],
+        names: FoldedNames,
     ) -> None:
+        self._names = names
         self.by_slice = by_slice
         self._requests = requests
         self._versions = versions
@@ -100,7 +106,7 @@ class _Claim:
                     )
                 )
                 continue
-            attributes = merge_attributes(request.attributes, own)
+            attributes = merge_attributes(request.attributes, own, self._names)
             version = self._versions[request.version_id]
             folded = fold_key(row["contact_key"])
             self._rows.append((row, slice_, request, attributes, folded))

@@ -12,8 +12,9 @@ raising. The outcome carries the evidence (reply, host, TLS) so that the event l
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+import msgspec
 
 Stage: TypeAlias = Literal[
     "", "connect", "greeting", "ehlo", "starttls", "auth", "mail", "rcpt", "data", "body", "final"
@@ -22,8 +23,7 @@ Stage: TypeAlias = Literal[
 TEXT_LIMIT = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(msgspec.Struct, frozen=True, gc=False):
     """The facts every outcome has; use one of its five subclasses."""
 
     code: int | None = None
@@ -44,28 +44,23 @@ class Attempt:
     """(address, reply) of each cc or bcc recipient that the peer did not take."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sent(Attempt):
+class Sent(Attempt, frozen=True, gc=False):
     """The peer took the mail."""
 
 
-@dataclass(frozen=True, slots=True)
-class Deferred(Attempt):
+class Deferred(Attempt, frozen=True, gc=False):
     """Not sent; a later attempt may succeed. ``stage="connect"``: no fault of this message."""
 
 
-@dataclass(frozen=True, slots=True)
-class Refused(Attempt):
+class Refused(Attempt, frozen=True, gc=False):
     """Not sent and final. ``text`` begins with "not sent:" when we refused it ourselves."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown(Attempt):
+class Unknown(Attempt, frozen=True, gc=False):
     """The final dot was (perhaps partly) written and no reply came."""
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped(Attempt):
+class Skipped(Attempt, frozen=True, gc=False):
     """Not attempted; ``text`` says why."""
 
 

@@ -43,9 +43,10 @@ class Slice:
     lost: bool = False
     """The lease went to somebody else; nothing of it may begin or be settled any more."""
 
-    @property
-    def key(self) -> LaneKey:
-        return LaneKey(self.account_id, self.definition_id, self.lane)
+    key: LaneKey = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.key = LaneKey(self.account_id, self.definition_id, self.lane)
 
 
 @dataclass(frozen=True, slots=True)

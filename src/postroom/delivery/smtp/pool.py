@@ -24,8 +24,9 @@ import socket
 import ssl
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Final
+
+import msgspec
 
 from postroom.delivery.outcome import Deferred, Outcome
 from postroom.delivery.smtp.connection import Connection, Job
@@ -327,7 +328,7 @@ class SmtpPool:
             self._open()
 
     def _defer_waiting(self, outcome: Deferred) -> None:
-        deferred = replace(outcome, stage="connect")
+        deferred = msgspec.structs.replace(outcome, stage="connect")
         while self._returned or self._waiting:
             self.finish((self._returned or self._waiting).popleft(), deferred)
 
