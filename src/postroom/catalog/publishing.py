@@ -17,6 +17,7 @@ import msgspec
 
 from postroom.catalog.assets import Asset, find_asset
 from postroom.catalog.classifications import Classification, find_classification
+from postroom.catalog.data_extensions import DataExtension, find_extension
 from postroom.catalog.definitions import Definition, find_definition, lock_definition
 from postroom.catalog.lists import SubscriberList, find_list
 from postroom.catalog.versions import VersionDraft, load_version, store_version
@@ -34,13 +35,13 @@ _INSERT = """
     insert into definition (account_id, definition_id, definition_key, name, description, status,
                             classification_key, content_key, list_id, data_extension_key, auto_add_subscriber,
                             update_subscriber, track_links, cc, bcc, version_id)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, null, $10, $11, $12, $13, $14, $15)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 """
 
 _UPDATE = """
     update definition set name = $3, description = $4, status = $5, classification_key = $6, content_key = $7,
-                          list_id = $8, auto_add_subscriber = $9, update_subscriber = $10, track_links = $11,
-                          cc = $12, bcc = $13, version_id = $14, modified_at = now()
+                          list_id = $8, data_extension_key = $9, auto_add_subscriber = $10, update_subscriber = $11,
+                          track_links = $12, cc = $13, bcc = $14, version_id = $15, modified_at = now()
      where account_id = $1 and definition_id = $2
 """
 
@@ -130,6 +131,15 @@ class CopyAddressInvalid(PublishingRejected):
 class _References:
     classification: Classification
     list: SubscriberList
+    data_extension: DataExtension | None
+
+    @property
+    def data_extension_key(self) -> str | None:
+        return None if self.data_extension is None else self.data_extension.key
+
+    @property
+    def data_extension_id(self) -> int | None:
+        return None if self.data_extension is None else self.data_extension.extension_id
 
 
 class Publisher:
@@ -166,10 +176,10 @@ class Publisher:
             if await find_definition(connection, account_id, draft.definition_key) is not None:
                 raise DefinitionKeyTaken(draft.definition_key)
             _check_copies(draft.cc, draft.bcc)
-            _check_data_extension(draft.data_extension_key)
             references = _References(
                 await _classification(connection, account_id, draft.classification_key or DEFAULT_CLASSIFICATION),
                 await _list(connection, account_id, draft.list_key),
+                await _data_extension(connection, account_id, draft.data_extension_key),
             )
             asset = await _email(connection, account_id, draft.content_key)
             content = await self._copy(asset, references.classification, draft.cc, draft.bcc)
@@ -184,6 +194,7 @@ class Publisher:
                     draft.update_subscriber,
                     draft.track_links,
                     content,
+                    references.data_extension_id,
                 ),
             )
             try:
@@ -198,6 +209,7 @@ class Publisher:
                     references.classification.key,
                     asset.draft.customer_key,
                     references.list.list_id,
+                    references.data_extension_key,
                     draft.auto_add_subscriber,
                     draft.update_subscriber,
                     draft.track_links,
@@ -222,12 +234,12 @@ class Publisher:
                 raise StatusUnreachable(f"status: a definition that is {current.status} can't become New again")
             changed = _merged(current, change)
             _check_copies(change.cc or (), change.bcc or ())
-            _check_data_extension(change.data_extension_key)
             references = _References(
                 await _classification(connection, account_id, changed.classification_key),
                 SubscriberList(current.list_id, current.list_name)
                 if change.list_key is None
                 else await _list(connection, account_id, change.list_key),
+                await _data_extension(connection, account_id, changed.data_extension_key),
             )
             activated = changed.status == "Active" and current.status != "Active"
             asset = None
@@ -238,16 +250,18 @@ class Publisher:
                 classification_key=references.classification.key,
                 list_id=references.list.list_id,
                 list_name=references.list.name,
+                data_extension_key=references.data_extension_key,
                 content_key=current.content_key if asset is None else asset.draft.customer_key,
             )
             if asset is not None or _mail_differs(current, changed):
-                changed = await self._publish(connection, changed, asset, references.classification)
+                changed = await self._publish(connection, changed, asset, references)
             await _update(connection, changed)
             return await _stored(connection, account_id, definition_key)
 
     async def _publish(
-        self, connection: Connection, definition: Definition, asset: Asset | None, sender: Classification
+        self, connection: Connection, definition: Definition, asset: Asset | None, references: _References
     ) -> Definition:
+        sender = references.classification
         account_id = definition.account_id
         if asset is not None:
             content = await self._copy(asset, sender, definition.cc, definition.bcc)
@@ -270,6 +284,7 @@ class Publisher:
             definition.update_subscriber,
             definition.track_links,
             content,
+            references.data_extension_id,
         )
         return replace(definition, version_id=await store_version(connection, draft))
 
@@ -310,6 +325,7 @@ async def _update(connection: Connection, definition: Definition) -> None:
             definition.classification_key,
             definition.content_key,
             definition.list_id,
+            definition.data_extension_key,
             definition.auto_add_subscriber,
             definition.update_subscriber,
             definition.track_links,
@@ -332,6 +348,7 @@ def _merged(current: Definition, change: DefinitionChange) -> Definition:
         status=either(change.status, current.status),
         classification_key=either(change.classification_key, current.classification_key),
         content_key=either(change.content_key, current.content_key),
+        data_extension_key=either(change.data_extension_key, current.data_extension_key),
         auto_add_subscriber=either(change.auto_add_subscriber, current.auto_add_subscriber),
         update_subscriber=either(change.update_subscriber, current.update_subscriber),
         track_links=either(change.track_links, current.track_links),
@@ -345,6 +362,7 @@ def _mail_differs(old: Definition, new: Definition) -> bool:
     return (
         old.classification_key != new.classification_key
         or old.list_id != new.list_id
+        or old.data_extension_key != new.data_extension_key
         or old.auto_add_subscriber != new.auto_add_subscriber
         or old.update_subscriber != new.update_subscriber
         or old.track_links != new.track_links
@@ -362,9 +380,15 @@ def _check_copies(cc: tuple[str, ...], bcc: tuple[str, ...]) -> None:
                 raise CopyAddressInvalid(field, entry)
 
 
-def _check_data_extension(key: str | None) -> None:
-    if key is not None:
+async def _data_extension(database: Database, account_id: int, key: str | None) -> DataExtension | None:
+    if key is None:
+        return None
+    found = await find_extension(database, account_id, key)
+    if found is None:
         raise ReferenceUnknown("subscriptions.dataExtension", f"there is no data extension with key {key!r}")
+    if not found.sendable:
+        raise ReferenceUnknown("subscriptions.dataExtension", f"the data extension {key!r} is not sendable")
+    return found
 
 
 async def _classification(database: Database, account_id: int, key: str) -> Classification:

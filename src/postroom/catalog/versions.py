@@ -14,13 +14,13 @@ from postroom.tenancy.database import Connection, Database
 
 _STORE = """
     insert into definition_version (account_id, definition_id, list_id, auto_add_subscriber, update_subscriber,
-                                    track_links, content)
-    values ($1, $2, $3, $4, $5, $6, $7)
+                                    track_links, content, data_extension_id)
+    values ($1, $2, $3, $4, $5, $6, $7, $8)
     returning version_id
 """
 
 _LOAD = """
-    select definition_id, list_id, auto_add_subscriber, update_subscriber, track_links, content
+    select definition_id, list_id, auto_add_subscriber, update_subscriber, track_links, content, data_extension_id
       from definition_version
      where account_id = $1 and version_id = $2
 """
@@ -39,6 +39,8 @@ class VersionDraft:
     update_subscriber: bool
     track_links: bool
     content: Content
+    data_extension_id: int | None = None
+    """The data extension that each send writes a row of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,7 @@ class Version:
     update_subscriber: bool
     track_links: bool
     content: Content
+    data_extension_id: int | None = None
 
 
 class VersionUnknown(LookupError):
@@ -70,6 +73,7 @@ async def store_version(connection: Connection, draft: VersionDraft) -> int:
         draft.update_subscriber,
         draft.track_links,
         msgspec.json.encode(draft.content).decode(),
+        draft.data_extension_id,
     )
     return version_id
 
@@ -88,4 +92,5 @@ async def load_version(pool: Database, account_id: int, version_id: int) -> Vers
         update_subscriber=row["update_subscriber"],
         track_links=row["track_links"],
         content=_CONTENT.decode(row["content"]),
+        data_extension_id=row["data_extension_id"],
     )
