@@ -45,6 +45,14 @@ def parse_address(text: str) -> Address | None:
     return Address(local, domain, f"{local}@{domain}", False)
 
 
+def is_address(text: str) -> bool:
+    """Whether `parse_address` would find an address: the same answer, cheaper for the plain ones."""
+    match = _PLAIN.match(text)
+    if match is None or match.end(1) > _MAX_LOCAL or len(text) > _MAX_ADDRESS or "xn--" in text.lower():
+        return parse_address(text) is not None
+    return True
+
+
 def _parse_wide(text: str) -> Address | None:
     local, at, domain = text.rpartition("@")
     # isprintable refuses controls, surrogates, unassigned code points, bidi overrides and every blank but U+0020

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from postroom.content.address import parse_address
+from postroom.content.address import is_address
 from postroom.intake.keys import fold_key, generate_keys
 from postroom.intake.request import Recipient, RecipientError, RequestMalformed, SendRequest
 
@@ -74,7 +74,7 @@ def _first_error(recipient: Recipient, supplied_key: str | None) -> RecipientErr
         return RecipientError.INVALID_SUBSCRIBER_KEY
     if not recipient.to:
         return RecipientError.MISSING_TO
-    if parse_address(recipient.to) is None:
+    if not is_address(recipient.to):
         return RecipientError.INVALID_TO
     if supplied_key is not None and (
         not supplied_key or len(supplied_key) > MESSAGE_KEY_CHARACTERS or "\0" in supplied_key

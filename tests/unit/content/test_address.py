@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from postroom.content.address import parse_address
+from postroom.content.address import is_address, parse_address
 
 
 @pytest.mark.parametrize(
@@ -112,3 +112,10 @@ def test_what_is_on_the_wire_parses_to_itself(local: str, domain: str) -> None:
 @given(st.emails(domains=st.just("example.com")))
 def test_every_plain_address_is_accepted(text: str) -> None:
     assert parse_address(text) is not None
+
+
+@given(
+    st.one_of(st.text(max_size=300), st.emails(), st.from_regex(r"[a-z.\"]{1,70}@([a-zX-]{1,64}\.){1,4}[a-z0-9]{1,9}"))
+)
+def test_the_quick_question_has_the_same_answer(text: str) -> None:
+    assert is_address(text) == (parse_address(text) is not None)
