@@ -87,3 +87,28 @@ def mobile_only(name: str) -> bool:
     """Whether the folded ``name`` belongs to mobile messages. MOBILE_NUMBER and SHORT_CODE are not among them:
     both are also ordinary attribute names."""
     return name == "_carrierid"
+
+
+def names_of(
+    context: Context, derived: Callable[[str], tuple[bool, object]] | None = None
+) -> Callable[[str], tuple[bool, object]]:
+    """Finds the value of a folded name for one message, in the order of this module; ``derived`` answers for the
+    names of DERIVED."""
+    attributes, profile, system = context.attributes, context.profile, context.system
+
+    def find(name: str) -> tuple[bool, object]:
+        if name in attributes:
+            return True, attributes[name]
+        if name in profile:
+            return True, profile[name]
+        if name in system:
+            return True, system[name]
+        computed = COMPUTED.get(name)
+        if computed is not None:
+            value = computed(context)
+            return value is not None, value
+        if name in WITHOUT_SOURCE:
+            return True, ""
+        return derived(name) if derived is not None and name in DERIVED else (False, None)
+
+    return find

@@ -168,3 +168,15 @@ def choose_encoding(static_text: str) -> TransferEncoding:
     octets = len(static_text.encode("utf-8", "replace"))
     wide = sum(len(run.encode("utf-8", "replace")) for run in re.findall(r"[^\x00-\x7f]+", static_text))
     return BASE64 if 2 * wide > octets else QUOTED_PRINTABLE
+
+
+def _plain_static(text: str, *, first: bool, then: Next) -> str:
+    return text
+
+
+def _plain_value(text: str) -> str:
+    return text
+
+
+PLAIN = TransferEncoding("plain", _plain_static, _plain_value, None)
+"""No encoding: for header fields, which are encoded whole, and for showing what a template prints."""

@@ -260,15 +260,15 @@ class Run:
     absent. ``now`` and ``send_time`` are aware UTC. ``part`` is the part being rendered, ``context`` the vendor's
     word for the occasion. ``may_write``: whether data extension writes happen in this part (they happen once, in the
     HTML part, or in the text part of a message without one). ``guide`` is the stack of data a section of the Guide
-    Template Language looks into.
+    Template Language looks into. ``rendered`` holds the one-line parts that are done, by name.
 
     Randomness comes from ``seed`` alone, so that a message composed again is the same to the byte.
     """
 
     __slots__ = (
         "_attributes", "_drawn", "_open_blocks", "_render_text", "_seed", "_started", "_used", "attachments", "clock",
-        "context", "dialect", "guide", "may_write", "notes", "now", "part", "regions", "room", "send_time", "services",
-        "steps", "variables",
+        "context", "dialect", "guide", "may_write", "notes", "now", "part", "regions", "rendered", "room", "send_time",
+        "services", "steps", "variables",
     )  # fmt: skip
 
     def __init__(
@@ -303,6 +303,7 @@ class Run:
         self.notes: list[str] = []
         self.regions: list[str] = []
         self.guide: list[object] = []
+        self.rendered: dict[str, str] = {}
         self.clock = services.clock
         self.room = dialect.limits.output
         self.steps = dialect.limits.steps
@@ -322,6 +323,16 @@ class Run:
     def attribute(self, name: str) -> tuple[bool, object]:
         """Whether ``name`` (in any case) is known, and its value."""
         return self._attributes(name.strip().casefold())
+
+    def read(self, name: str, written: str) -> object:
+        """The value of ``Name``, ``[Name]`` or ``%%Name%%``; ``name`` is folded. A name nobody has a value for is
+        what the dialect says: MissingFault UnknownName, nothing, or itself as written."""
+        found, value = self._attributes(name)
+        if found:
+            return value
+        if self.dialect.missing_name == "fail":
+            raise MissingFault(f"no value for {written}", code="UnknownName")
+        return written if self.dialect.missing_name == "keep" else None
 
     def random_int(self, low: int, high: int) -> int:
         """An integer between both, ends included, whichever is the smaller."""

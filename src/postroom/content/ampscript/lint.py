@@ -1,0 +1,115 @@
+"""What a template does that is allowed and still likely to be wrong; looked at when it is saved."""
+
+from collections.abc import Iterator, Mapping
+
+from . import tree
+from .functions.registry import Function
+from .problems import Findings
+
+_EVALUATING = frozenset({"treatascontent", "treatascontentarea", "urlencode"})
+_OUTSIDE = frozenset({"attributevalue", "requestparameter", "queryparameter", "httpget"})
+
+
+def check_tree(
+    body: tree.Body,
+    findings: Findings,
+    functions: Mapping[str, Function],
+    known_names: frozenset[str] | None,
+    *,
+    unknown_is_error: bool,
+) -> None:
+    """Report to ``findings``: values from outside that TreatAsContent would evaluate, impression regions without a
+    literal name, and, when ``known_names`` (folded) are given, attributes nobody has a value for."""
+    tainted = _tainted(body, functions)
+    for node in walk(body):
+        if isinstance(node, tree.Attribute) and known_names is not None and node.name not in known_names:
+            report = findings.error if unknown_is_error else findings.warn
+            report(
+                node.at, "UnknownName", f"{node.written} is no attribute of this send", _nearest(node.name, known_names)
+            )
+        if not isinstance(node, tree.Call):
+            continue
+        name = node.name.lower()
+        if name in _EVALUATING and node.arguments:
+            argument = node.arguments[1 if name == "treatascontentarea" and len(node.arguments) > 1 else 0]
+            if name != "urlencode" and any(_from_outside(part, functions, tainted) for part in walk([argument])):
+                findings.warn(
+                    node.at,
+                    "EvaluatesData",
+                    f"{node.name} evaluates a value that comes from outside the template: whoever sets it writes code",
+                    "print the value with V instead, or give TreatAsContent only text of your own",
+                    node.name,
+                )
+        if name == "beginimpressionregion" and node.arguments and not isinstance(node.arguments[0], tree.Constant):
+            message = "the name of an impression region is literal text"
+            findings.warn(node.at, "RegionName", message, "write it in quotes", node.name)
+
+
+def _from_outside(node: object, functions: Mapping[str, Function], tainted: frozenset[str]) -> bool:
+    if isinstance(node, tree.Attribute):
+        return True
+    if isinstance(node, tree.Variable):
+        return node.name in tainted
+    if isinstance(node, tree.Call):
+        entry = functions.get(node.name.lower())
+        return node.name.lower() in _OUTSIDE or (entry is not None and entry.needs in {"data", "http"})
+    return False
+
+
+def _tainted(body: tree.Body, functions: Mapping[str, Function]) -> frozenset[str]:
+    """Variables that are set from outside somewhere in the part, directly or through each other."""
+    assigned = [(node.name, list(walk([node.value]))) for node in walk(body) if isinstance(node, tree.Assign)]
+    tainted: frozenset[str] = frozenset()
+    for _ in range(8):  # as far as chains of variables are followed
+        more = {name for name, parts in assigned if any(_from_outside(part, functions, tainted) for part in parts)}
+        if more <= tainted:
+            break
+        tainted |= more
+    return tainted
+
+
+def _nearest(name: str, known: frozenset[str]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, known, 1, 0.6) if len(name) <= 64 and len(known) <= 1_000 else []
+    return f"did you mean {near[0]}?" if near else "add it to the send's data extension, or read it with AttributeValue"
+
+
+def walk(nodes: "tree.Body | list[tree.Expression]") -> Iterator[tree.Node | tree.Expression]:
+    """Every statement and expression within ``nodes``, in order."""
+    stack: list[tree.Node | tree.Expression] = list(reversed(nodes))
+    while stack:
+        node = stack.pop()
+        yield node
+        stack.extend(reversed(list(_children(node))))
+
+
+def _children(node: tree.Node | tree.Expression) -> Iterator[tree.Node | tree.Expression]:
+    match node:
+        case tree.Show() | tree.Assign() | tree.Evaluate():
+            yield node.value
+        case tree.If():
+            for condition, body in node.branches:
+                yield condition
+                yield from body
+            yield from node.otherwise
+        case tree.For():
+            yield node.first
+            yield node.last
+            yield from node.body
+        case tree.Section():
+            yield from node.body
+            yield from node.otherwise
+        case tree.Source():
+            yield from node.body
+        case tree.Call():
+            yield from node.arguments
+        case tree.Compare():
+            yield node.left
+            yield node.right
+        case tree.Not():
+            yield node.operand
+        case tree.Logic():
+            yield from node.operands
+        case _:
+            return
