@@ -54,7 +54,7 @@ do $$ begin
     drop trigger if exists fail on queue;
     delete from queue; delete from event; delete from message; delete from send_request; delete from contact;
     delete from definition_version; delete from definition; delete from profile_attribute; delete from classification;
-    delete from list; delete from account;
+    delete from list; delete from data_job; delete from data_extension; delete from account;
     perform setval(pg_get_serial_sequence('queue', 'slice_id'), 1, false);
 end $$
 """
@@ -150,6 +150,7 @@ class House:
         auto_add: bool = True,
         update: bool = True,
         text: str = "Hello %%_subscriberkey%%",
+        data_extension_id: int | None = None,
     ) -> UUID:
         """Make a definition with one version."""
         definition_id = uuid4()
@@ -157,7 +158,8 @@ class House:
         async with self.pool.acquire() as connection, connection.transaction():
             list_id = await connection.fetchval("select list_id from list where account_id = $1", account_id)
             version_id = await store_version(
-                connection, VersionDraft(account_id, definition_id, list_id, auto_add, update, False, content)
+                connection,
+                VersionDraft(account_id, definition_id, list_id, auto_add, update, False, content, data_extension_id),
             )
             await connection.execute(
                 _DEFINE, account_id, definition_id, key, status, list_id, auto_add, update, version_id

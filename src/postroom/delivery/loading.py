@@ -14,6 +14,7 @@ from postroom.audience.contacts import Contact, Wanted, profile_attributes, reso
 from postroom.catalog.versions import Version
 from postroom.content.attributes import FoldedNames, fold_name, merge_attributes
 from postroom.delivery.claim import Queue
+from postroom.delivery.send_rows import Refusal, write_send_rows
 from postroom.delivery.slices import Message, Request, Slice
 from postroom.delivery.versions import Versions
 from postroom.events.codes import StatusCode
@@ -72,7 +73,37 @@ class Loader:
             each.outstanding = 0
         for row in rows:
             claim.by_slice[row["slice_id"]].outstanding += 1
-        return claim.ready(contacts)
+        loaded = claim.ready(contacts)
+        if any(version.data_extension_id is not None for version in versions.values()):
+            return await self._with_rows(account_id, loaded, versions)
+        return loaded
+
+    async def _with_rows(self, account_id: int, loaded: Loaded, versions: Mapping[int, Version]) -> Loaded:
+        """The claim after each message has its row in its definition's data extension, or ends for want of it."""
+        by_extension: dict[int, list[Message]] = {}
+        for message in loaded.messages:
+            extension_id = versions[message.request.version_id].data_extension_id
+            if extension_id is not None:
+                by_extension.setdefault(extension_id, []).append(message)
+        refused: dict[Message, Refusal] = {}
+        # In order, so that two workers that write into the same tables wait for each other and never deadlock.
+        for extension_id, messages in sorted(by_extension.items()):
+            refusals = await write_send_rows(self._pool, account_id, extension_id, messages)
+            refused.update(
+                (message, refusal) for message, refusal in zip(messages, refusals, strict=True) if refusal is not None
+            )
+        return Loaded(
+            [message for message in loaded.messages if message not in refused],
+            [
+                *loaded.unsendable,
+                *(
+                    Unsendable(
+                        message.slice, message.position, refusal.code, refusal.reason, message.contact.contact_id
+                    )
+                    for message, refusal in refused.items()
+                ),
+            ],
+        )
 
 
 class _Claim:
