@@ -56,6 +56,12 @@ def _used(rows: list[Row], slices: list[int]) -> tuple[object, ...]:
     return ACCOUNT, [row["message_key"] for row in rows], sorted({row["accepted_on"] for row in rows}), KEY_WINDOW
 
 
+def _used_elsewhere(rows: list[Row], slices: list[int]) -> tuple[object, ...]:
+    today = rows[0]["accepted_on"]
+    days = [today + timedelta(days=offset) for offset in (-3, -2, -1, 1)]
+    return ACCOUNT, [row["message_key"] for row in rows], days, KEY_WINDOW
+
+
 def _requests(rows: list[Row], slices: list[int]) -> tuple[object, ...]:
     return ACCOUNT, [row["accepted_on"] for row in rows], [row["request_id"] for row in rows]
 
@@ -69,6 +75,7 @@ STATEMENTS = [
     pytest.param(settle._STILL_OURS, _by_slice, id="settlement_locks_its_slices"),
     pytest.param(settle._LOGGED, _logged, id="repeated_settlement_finds_its_events"),
     pytest.param(ledger._USED_ON_OTHER_DAYS, _used, id="keys_used_before"),
+    pytest.param(ledger._USED_ON_OTHER_DAYS, _used_elsewhere, id="keys_of_days_without_rows"),
 ]
 
 

@@ -237,7 +237,8 @@ async def post_office(folder: Path, **settings: object) -> AsyncIterator[PostOff
         await office.define()
         yield office
     finally:
-        process.terminate()
+        if process.returncode is None:
+            process.terminate()
         code = await process.wait()
     assert code == 0, log.end()
 

@@ -19,17 +19,16 @@ async def test_the_other_one_finishes(house: House, tmp_path: Path) -> None:
         await house.accept_many(2_000)
     async with relay() as peer:
         async with deliver_process(house, peer, tmp_path, lease_seconds=2) as dying:
-            await peer.came(700)
-            dying.kill()
-            await dying.wait()
+            await dying.running(peer.came(700))
+            await dying.kill_nine()
             held = await house.pool.fetchval("select count(*) from queue where leased_until > now()")
             assert held > 0
-        async with deliver_process(house, peer, tmp_path, lease_seconds=2):
+        async with deliver_process(house, peer, tmp_path, lease_seconds=2) as other:
 
             async def empty() -> bool:
                 return await house.count("queue") == 0
 
-            await until(empty)
+            await other.running(until(empty))
         assert len(peer.taken) == MESSAGES
         twice = sum(1 for times in peer.taken.values() if times > 1)
         print(f"taken {peer.taken.total()}, twice {twice}")

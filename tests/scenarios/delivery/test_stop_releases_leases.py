@@ -14,9 +14,8 @@ async def test_a_stop_and_a_start_lose_nothing_and_send_nothing_twice(house: Hou
         await house.accept_many(2_000)
     async with relay() as peer:
         async with deliver_process(house, peer, tmp_path) as process:
-            await peer.came(700)
-            process.terminate()
-            assert await process.wait() == 0, (tmp_path / "deliver.log").read_text()
+            await process.running(peer.came(700))
+            await process.stop()
         sent = len(peer.taken)
         assert sent < MESSAGES
         assert len(await house.final()) == sent

@@ -4,11 +4,12 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from tests.conformance.house import ACCOUNT, House, people
 from tests.scenarios.delivery.relay import Relay
@@ -68,18 +69,51 @@ async def working(house: House, relay: Relay, *, schedule: RetrySchedule = SOON)
         await running
 
 
+class DeliverProcess:
+    """A `postroom deliver` of its own."""
+
+    def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
+        self.process = process
+        self.log = log
+
+    async def running(self, awaited: Coroutine[Any, Any, None]) -> None:
+        """Wait for something that the process brings about; fail with its log when it ends before."""
+        waiting = asyncio.create_task(awaited)
+        ended = asyncio.create_task(self.process.wait())
+        async with asyncio.timeout(PATIENCE):
+            await asyncio.wait([waiting, ended], return_when=asyncio.FIRST_COMPLETED)
+        ended.cancel()
+        if not waiting.done():
+            waiting.cancel()
+            raise AssertionError(self.log.read_text()[-3000:])
+        waiting.result()
+
+    async def stop(self) -> None:
+        """SIGTERM; it must end well."""
+        self.process.terminate()
+        async with asyncio.timeout(PATIENCE):
+            code = await self.process.wait()
+        assert code == 0, self.log.read_text()[-3000:]
+
+    async def kill_nine(self) -> None:
+        """No goodbye."""
+        self.process.kill()
+        await self.process.wait()
+
+
 @asynccontextmanager
 async def deliver_process(
     house: House, relay: Relay, folder: Path, **settings: object
-) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A `postroom deliver` of its own; ended by force when the test has not ended it."""
+) -> AsyncIterator[DeliverProcess]:
+    """A worker process; ended by force when the test has not ended it."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("POSTROOM_")}
-    with (folder / "deliver.log").open("ab") as log:
+    path = folder / "deliver.log"
+    with path.open("ab") as log:
         process = await asyncio.create_subprocess_exec(
             *COMMAND, env=inherited | environ(house, relay, **settings), stdout=log, stderr=log
         )
     try:
-        yield process
+        yield DeliverProcess(process, path)
     finally:
         if process.returncode is None:
             process.kill()
