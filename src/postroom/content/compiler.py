@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from . import markup
+from .ampscript.engine import Engine
+from .ampscript.run import Dialect
 from .attributes import fold_name
 from .model import (
     INVALID_BCC_ADDRESS,
@@ -16,29 +18,45 @@ from .model import (
     Problem,
 )
 from .names import COMPUTED, DERIVED, WITHOUT_SOURCE
-from .plan import BodyPart, Fallback, Fields, Line, Plan, Slot
+from .plan import BodyPart, CodePart, Fallback, Fields, Line, Plan, Slot
+from .script import Script, code_parts, compile_script
 from .source import Piece, check, pieces
 from .transfer import BASE64, choose_encoding
 
 MissingName = Literal["fail", "empty", "keep"]
 
 
-def compile_content(content: Content, *, missing_name: MissingName = "fail") -> Plan:
-    """The plan of ``content``.
+def compile_content(
+    content: Content,
+    *,
+    missing_name: MissingName = "fail",
+    engine: Engine | None = None,
+    known_names: frozenset[str] | None = None,
+) -> Plan:
+    """The plan of ``content``; ``engine`` compiles the parts that hold code, one of the standard dialect if None.
 
     ``missing_name`` says what a ``%%Name%%`` nobody has a value for does to its message: ``fail`` it with 103,
     print nothing, or print itself. In cc and bcc it always fails (132, 133).
 
-    Raises ContentRejected with every problem found: AMPscript and server-side script, names of mobile messages,
-    no body at all, names that would have to contain themselves.
+    ``known_names`` (folded), where they are known, are all names a send may use: others are then errors.
+
+    Raises ContentRejected with every problem found: mistakes in code, server-side JavaScript, names of mobile
+    messages, no body at all, names that would have to contain themselves.
     """
-    return _Compiler(content, missing_name).compile()
+    engine = engine or Engine(Dialect(missing_name=missing_name))
+    return _Compiler(content, missing_name, engine, known_names).compile()
 
 
 class _Compiler:
-    def __init__(self, content: Content, missing_name: MissingName) -> None:
+    def __init__(
+        self, content: Content, missing_name: MissingName, engine: Engine, known_names: frozenset[str] | None
+    ) -> None:
         self._content = content
         self._missing_name = missing_name
+        self._engine = engine
+        self._known_names = known_names
+        self._code = code_parts(content, engine)
+        self._script: Script | None = None
         self._slots: list[Slot] = []
         self._numbers: dict[tuple[int, str], int] = {}
         self._body_slots: list[int] = []
@@ -48,14 +66,19 @@ class _Compiler:
     def compile(self) -> Plan:
         content = self._content
         self._check()
+        if self._code:
+            try:
+                self._script = compile_script(content, self._code, self._engine, self._known_names)
+            except ContentRejected as rejected:
+                self._problems.extend(rejected.problems)
         if self._problems:
             raise ContentRejected(self._problems)
         subject = self._line("subject", content.subject)
         from_name = self._line("from name", content.from_name)
         from_address = self._line("from address", content.from_address)
         reply_to = self._line("reply-to", content.reply_to)
-        cc = tuple(self._line("cc", entry, INVALID_CC_ADDRESS) for entry in content.cc)
-        bcc = tuple(self._line("bcc", entry, INVALID_BCC_ADDRESS) for entry in content.bcc)
+        cc = tuple(self._line(f"cc {at}", entry, INVALID_CC_ADDRESS) for at, entry in enumerate(content.cc, 1))
+        bcc = tuple(self._line(f"bcc {at}", entry, INVALID_BCC_ADDRESS) for at, entry in enumerate(content.bcc, 1))
         bodies = self._bodies()
         if len(bodies) == 1:
             ((kind, source),) = bodies
@@ -75,7 +98,7 @@ class _Compiler:
         if self._problems:
             raise ContentRejected(self._problems)
         fields = Fields(subject, from_name, from_address, reply_to, cc, bcc, fixed)
-        return Plan(self._slots, self._body_slots, fields, parts, tail)
+        return Plan(self._slots, self._body_slots, fields, parts, tail, self._script)
 
     def _check(self) -> None:
         content = self._content
@@ -88,10 +111,11 @@ class _Compiler:
             ("from address", content.from_address),
             ("reply-to", content.reply_to),
         ]
-        named.extend(("cc", entry) for entry in content.cc)
-        named.extend(("bcc", entry) for entry in content.bcc)
+        named.extend((f"cc {number}", entry) for number, entry in enumerate(content.cc, 1))
+        named.extend((f"bcc {number}", entry) for number, entry in enumerate(content.bcc, 1))
         for part, source in named:
-            self._problems.extend(check(part, source))
+            if part not in self._code:
+                self._problems.extend(check(part, source))
         if not content.html and not content.text:
             self._problems.append(
                 Problem("html", 1, 1, "NoBody", "there is neither an HTML nor a text body; give at least one")
@@ -103,15 +127,23 @@ class _Compiler:
         if self._content.text:
             bodies.append(("text", self._content.text))
         if self._content.html:
-            html = markup.strip_editor_markup(self._content.html)
-            bodies.append(("html", markup.place_preheader(html, self._content.preheader)))
+            html = self._content.html
+            if "html" not in self._code:
+                preheader = "%%_PreHeader%%" if "preheader" in self._code else self._content.preheader
+                html = markup.place_preheader(markup.strip_editor_markup(html), preheader)
+            bodies.append(("html", html))
         return bodies
 
     def _line(self, part: str, source: str, status_code: int = MESSAGE_BUILD_ERROR) -> Line:
+        if part in self._code and self._script is not None:
+            return Line((self._script.fields.index(part),))
+        part = part.split(" ")[0] if part.startswith(("cc ", "bcc ")) else part
         return Line(tuple(self._number(part, piece, status_code) for piece in pieces(source)))
 
-    def _body_part(self, kind: str, source: str, head: str) -> BodyPart:
+    def _body_part(self, kind: str, source: str, head: str) -> BodyPart | CodePart:
         """A part always ends with a line break: one is added where the source has none."""
+        if kind in self._code and self._script is not None:
+            return CodePart(head, self._script.encoding_of(kind), kind)
         if not source.endswith(("\n", "\r")):
             source += "\n"
         found = list(pieces(source))
@@ -152,7 +184,9 @@ class _Compiler:
             elif keep:
                 default = piece.text
             self._slots.append(Slot(name, piece.text, part, status_code, fallback, default))
-            self._numbers[key] = len(self._slots) - 1
+            # the texts of code come first
+            printed = 0 if self._script is None else len(self._script.fields)
+            self._numbers[key] = printed + len(self._slots) - 1
         return self._numbers[key]
 
     def _fallback(self, part: str, name: str) -> Fallback | None:
@@ -188,7 +222,7 @@ class _Compiler:
         return render
 
 
-def _mime_header(kind: str, part: BodyPart) -> str:
+def _mime_header(kind: str, part: BodyPart | CodePart) -> str:
     subtype = "plain" if kind == "text" else "html"
     return f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: {part.encoding.name}\r\n"
 

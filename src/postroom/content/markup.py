@@ -12,39 +12,64 @@ _EDITOR_WORD = re.compile(r"data-linkto|conversion", re.IGNORECASE)
 _BODY = re.compile(r"<body(?=[\s>])(?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*+>", re.IGNORECASE)
 _PREHEADER_NAME = re.compile(r"%%_preheader\s*%%", re.IGNORECASE)
 
-_HIDDEN = (
+HIDDEN = (
     '<div style="display:none;font-size:1px;line-height:1px;max-height:0;max-width:0;opacity:0;overflow:hidden;'
-    'mso-hide:all">{}</div>'
+    'mso-hide:all">',
+    "</div>",
 )
+"""What stands around a preheader: mail programs list the text, the opened mail does not show it."""
 
 
 def strip_editor_markup(html: str) -> str:
-    """``html`` without the open counter's ``<custom>`` element and the ``data-linkto`` and ``conversion``
-    attributes, which only the vendor's editor and sender read (ampscript.md §8)."""
-    html = _CUSTOM.sub(lambda tag: "" if _TRACKING.search(tag.group()) else tag.group(), html)
-    if _EDITOR_WORD.search(html) is None:
+    """``html`` without what ``editor_cuts`` finds."""
+    cuts = editor_cuts(html)
+    if not cuts:
         return html
-    return _TAG.sub(_without_editor_attributes, html)
+    kept: list[str] = []
+    at = 0
+    for begin, end in cuts:
+        kept.append(html[at:begin])
+        at = end
+    kept.append(html[at:])
+    return "".join(kept)
+
+
+def editor_cuts(html: str) -> list[tuple[int, int]]:
+    """Where the open counter's ``<custom>`` element and the ``data-linkto`` and ``conversion`` attributes stand,
+    which only the vendor's editor and sender read (ampscript.md §8): spans in order, none touching another."""
+    cuts = [tag.span() for tag in _CUSTOM.finditer(html) if _TRACKING.search(tag.group())]
+    if _EDITOR_WORD.search(html) is None:
+        return cuts
+    for tag in _TAG.finditer(html):
+        if _EDITOR_WORD.search(tag.group()) is None:
+            continue
+        # a quoted value is matched first and kept, so that the words within one are left alone
+        found = _EDITOR_ATTRIBUTE.finditer(html, *tag.span())
+        cuts.extend(match.span() for match in found if match.group(1) is None)
+    cuts.sort()
+    apart: list[tuple[int, int]] = []
+    for begin, end in cuts:
+        if not apart or begin >= apart[-1][1]:
+            apart.append((begin, end))
+    return apart
+
+
+def asks_for_preheader(html: str) -> bool:
+    """Whether ``html`` places ``%%_PreHeader%%`` itself."""
+    return _PREHEADER_NAME.search(html) is not None
 
 
 def place_preheader(html: str, preheader: str) -> str:
     """``html`` showing ``preheader`` in the inbox list: where it asks for ``%%_PreHeader%%`` nothing is added,
     else a hidden element opens the body."""
-    if not preheader or _PREHEADER_NAME.search(html):
+    if not preheader or asks_for_preheader(html):
         return html
-    at = _body_start(html)
-    return html[:at] + _HIDDEN.format(preheader) + html[at:]
+    at = body_start(html)
+    before, after = HIDDEN
+    return f"{html[:at]}{before}{preheader}{after}{html[at:]}"
 
 
-def _without_editor_attributes(tag: re.Match[str]) -> str:
-    text = tag.group()
-    if _EDITOR_WORD.search(text) is None:
-        return text
-    # a quoted value is matched first and kept, so that the words within one are left alone
-    return _EDITOR_ATTRIBUTE.sub(lambda match: match.group(1) or "", text)
-
-
-def _body_start(html: str) -> int:
+def body_start(html: str) -> int:
     """The offset after the ``<body>`` tag that is not in a comment, or 0."""
     at = 0
     for body in _BODY.finditer(html):

@@ -8,8 +8,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+EXCLUDED = 102
 MESSAGE_BUILD_ERROR = 103
+RECURSIVE_SCRIPT = 104
 INVALID_EMAIL_ADDRESS = 110
+SCRIPT_RAISED = 111
 EMPTY_SUBJECT = 127
 INVALID_CC_ADDRESS = 132
 INVALID_BCC_ADDRESS = 133

@@ -5,12 +5,13 @@ every place that shows them. Header fields, MIME headers and body parts stay apa
 signer can prepare what is fixed in each.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from operator import itemgetter
 
 from .address import Address, parse_address
+from .ampscript.run import Services
 from .attributes import value_text
 from .header import date_text, field_text, is_message_id, mailbox, unstructured
 from .model import (
@@ -23,6 +24,7 @@ from .model import (
     Mail,
     NotComposed,
 )
+from .script import Script
 from .transfer import TransferEncoding
 
 _MISSING = object()
@@ -92,6 +94,17 @@ class BodyPart:
         return pieces if finish is None else (finish("".join(pieces)),)
 
 
+class CodePart:
+    """One body part that code prints; ``name`` is its name in the script."""
+
+    __slots__ = ("encoding", "head", "name")
+
+    def __init__(self, head: str, encoding: TransferEncoding, name: str) -> None:
+        self.head = head
+        self.encoding = encoding
+        self.name = name
+
+
 @dataclass(frozen=True, slots=True)
 class Fields:
     """The header fields a content decides; ``fixed`` holds those that never vary, the last lines of a header."""
@@ -109,30 +122,62 @@ class Plan:
     """A compiled definition version; ``compose`` is pure, so a retry sends the very same bytes."""
 
     def __init__(
-        self, slots: Sequence[Slot], body_slots: Sequence[int], fields: Fields, parts: Sequence[BodyPart], tail: str
+        self,
+        slots: Sequence[Slot],
+        body_slots: Sequence[int],
+        fields: Fields,
+        parts: Sequence[BodyPart | CodePart],
+        tail: str,
+        script: Script | None = None,
     ) -> None:
-        """``body_slots`` lists the slots the parts show, in the numbering of their values; ``tail`` ends the body."""
+        """``body_slots`` lists the slots the parts show, in the numbering of their values; ``tail`` ends the body.
+        A message's texts are those of ``script``, then those of ``slots``."""
         self.slots = tuple(slots)
         self.body_slots = tuple(body_slots)
         self.fields = fields
         self.parts = tuple(parts)
         self.tail = tail
+        self.script = script
         self._names = [(slot.name, slot) for slot in self.slots]
         self._dated = (datetime.min.replace(tzinfo=UTC), "")
         fixed_sender = fields.from_name.fixed and fields.from_address.fixed
         self._fixed_sender = self._sender([]) if fixed_sender else None
         self._fixed_reply = self._reply_to([]) if fields.reply_to.fixed else None
 
-    def compose(self, context: Context) -> Mail | NotComposed:
-        """The mail for one message, or why there is none (contract §0.3 codes 103, 110, 127, 132, 133)."""
-        to = parse_address(context.address)
-        if to is None:
-            return NotComposed(INVALID_EMAIL_ADDRESS, f"to: {_shown(context.address)} is not a mail address")
-        if not is_message_id(context.message_id):
-            return NotComposed(
-                MESSAGE_BUILD_ERROR, f"message id: {_shown(context.message_id)} is not an id of RFC 5322 §3.6.4"
-            )
-        texts = self._resolve(context)
+    @property
+    def asynchronous(self) -> bool:
+        """Whether composing has to wait for data extensions, content blocks or HTTP: then use ``compose_async``."""
+        return self.script is not None and self.script.asynchronous
+
+    def compose(self, context: Context, services: Services | None = None) -> Mail | NotComposed:
+        """The mail for one message, or why there is none (contract §0.3 codes 102, 103, 104, 110, 111, 127, 132,
+        133). ``services`` are what code reaches outside the template."""
+        to = _recipient(context)
+        if isinstance(to, NotComposed):
+            return to
+        if self.script is None:
+            return self._mail(context, to, [], {})
+        printed = self.script.run(context, services)
+        if isinstance(printed, NotComposed):
+            return printed
+        return self._mail(context, to, printed.texts, printed.bodies)
+
+    async def compose_async(self, context: Context, services: Services | None = None) -> Mail | NotComposed:
+        """As ``compose``, for any plan."""
+        if self.script is None:
+            return self.compose(context)
+        to = _recipient(context)
+        if isinstance(to, NotComposed):
+            return to
+        printed = await self.script.run_async(context, services)
+        if isinstance(printed, NotComposed):
+            return printed
+        return self._mail(context, to, printed.texts, printed.bodies)
+
+    def _mail(
+        self, context: Context, to: Address, printed: list[str], bodies: Mapping[str, Sequence[str]]
+    ) -> Mail | NotComposed:
+        texts = self._resolve(context, printed)
         if isinstance(texts, NotComposed):
             return texts
         subject = field_text(self.fields.subject.render(texts))
@@ -165,7 +210,7 @@ class Plan:
             f"Subject: {unstructured(subject, 9)}\r\nMessage-ID: <{context.message_id}>\r\n{self.fields.fixed}"
         )
         # ASCII but for addresses that need SMTPUTF8, whose header is UTF-8 by RFC 6532
-        data = f"{header}\r\n{self._body(texts)}".encode()
+        data = f"{header}\r\n{self._body(texts, bodies)}".encode()
         return Mail(from_address.wire, recipients, data, smtputf8, subject)
 
     def _date(self, moment: datetime) -> str:
@@ -174,9 +219,9 @@ class Plan:
             self._dated = (moment, date_text(moment))
         return self._dated[1]
 
-    def _resolve(self, context: Context) -> list[str] | NotComposed:
+    def _resolve(self, context: Context, texts: list[str]) -> list[str] | NotComposed:
+        """The texts of the slots after ``texts``, which it takes over."""
         attributes = context.attributes
-        texts: list[str] = []
         for name, slot in self._names:
             value = attributes.get(name, _MISSING)
             if value is _MISSING:
@@ -210,12 +255,17 @@ class Plan:
             return NotComposed(MESSAGE_BUILD_ERROR, f"reply-to: {_shown(text)} is not a mail address")
         return f"Reply-To: {address.wire}\r\n", address.smtputf8
 
-    def _body(self, texts: list[str]) -> str:
+    def _body(self, texts: list[str], bodies: Mapping[str, Sequence[str]]) -> str:
         shown = [texts[number] for number in self.body_slots]
         lines = []
         encoding: TransferEncoding | None = None
         values: list[str] = []
         for part in self.parts:
+            if isinstance(part, CodePart):
+                lines.append(part.head)
+                finish = part.encoding.finish
+                lines.extend(bodies[part.name] if finish is None else (finish("".join(bodies[part.name])),))
+                continue
             if part.encoding is not encoding:
                 encoding = part.encoding
                 values = list(map(encoding.value, shown))
@@ -223,6 +273,17 @@ class Plan:
             lines.extend(part.lines(values))
         lines.append(self.tail)
         return "".join(lines)
+
+
+def _recipient(context: Context) -> Address | NotComposed:
+    to = parse_address(context.address)
+    if to is None:
+        return NotComposed(INVALID_EMAIL_ADDRESS, f"to: {_shown(context.address)} is not a mail address")
+    if not is_message_id(context.message_id):
+        return NotComposed(
+            MESSAGE_BUILD_ERROR, f"message id: {_shown(context.message_id)} is not an id of RFC 5322 §3.6.4"
+        )
+    return to
 
 
 def _copies(part: str, status_code: int, entries: Sequence[Line], texts: Sequence[str]) -> list[Address] | NotComposed:

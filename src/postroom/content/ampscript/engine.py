@@ -12,13 +12,13 @@ from types import MappingProxyType, TracebackType
 from typing import Any, TypeVar
 
 from postroom.content.model import ContentRejected
-from postroom.content.transfer import PLAIN, TransferEncoding
+from postroom.content.transfer import PLAIN, TransferEncoding, choose_encoding
 
 from . import tree
 from .compiler import Generated, generate
 from .faults import Fault
 from .functions.registry import Function, build_functions
-from .lint import check_tree
+from .lint import check_tree, walk
 from .parser import parse
 from .problems import Diagnostic, Findings, Places, errors
 from .run import Dialect, Run
@@ -40,11 +40,12 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One part to compile: its text, the transfer encoding of what it prints, and ``prepare``, a last change to its
+    """One part to compile: its text, the transfer encoding of what it prints (None: the one that suits its static
+    text, of which a line break is then the end), and ``prepare``, a last change to its
     tree before code is made of it (places stay those of ``text``)."""
 
     text: str
-    encoding: TransferEncoding = PLAIN
+    encoding: TransferEncoding | None = PLAIN
     prepare: Prepare | None = None
 
 
@@ -215,9 +216,14 @@ class Engine:
         check_tree(body, findings, self.functions, known_names, unknown_is_error=self.dialect.missing_name == "fail")
         if source.prepare is not None:
             body = source.prepare(body)
+        encoding = source.encoding
+        if encoding is None:
+            encoding = choose_encoding("".join([node.text for node in walk(body) if isinstance(node, tree.Text)]))
+            if not source.text.endswith(("\n", "\r")):
+                body.append(tree.Text(len(source.text), "\n"))
         generated = generate(
             body,
-            encoding=source.encoding,
+            encoding=encoding,
             functions=self.functions,
             dialect=self.dialect,
             findings=findings,
@@ -225,7 +231,7 @@ class Engine:
         )
         if generated is None:
             return None, findings.sorted()
-        return CompiledPart(name, source.encoding, generated, findings.places), findings.sorted()
+        return CompiledPart(name, encoding, generated, findings.places), findings.sorted()
 
     async def render_text(self, run: Run, source: str, label: str, part: str) -> str:
         """``source`` evaluated now in ``run``'s scope: what Run.render_text calls. Raises Fault, for a text that

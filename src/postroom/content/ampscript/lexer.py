@@ -64,6 +64,17 @@ _LINE_COMMENT = re.compile(r"//(?:(?!\]%%|</script)[^\r\n])*", re.IGNORECASE)
 _REPAIRS = re.compile(r"(ELSE|ENDIF|THEN|NEXT|DO)(?=\w)(\w+)\Z", re.IGNORECASE)
 
 
+def has_code(source: str, dialect: Dialect) -> bool:
+    """Whether ``source`` holds more than text and personalization strings."""
+    for match in _DOCUMENT.finditer(source):
+        kind = match.lastgroup
+        if kind in {"block", "inline"} or (kind == "script" and _ON_SERVER.search(match.group()) is not None):
+            return True
+        if kind == "guide" and dialect.guide_language and read_tag(source, match.start()) is not None:
+            return True
+    return False
+
+
 def tokens(source: str, findings: Findings, dialect: Dialect, known: frozenset[str] = frozenset()) -> list[Token]:
     """The tokens of ``source``, the last of kind eof; problems go to ``findings``. ``known`` holds the folded names
     of functions, for Dialect.repair_keywords."""
@@ -122,6 +133,7 @@ class _Lexer:
         text = self._source[begin:end]
         if self._trim:
             text = text.lstrip()
+            begin = end - len(text)
             self._trim = False
         if text:
             self._found.append(Token("text", text, begin))
