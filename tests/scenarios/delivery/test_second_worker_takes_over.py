@@ -1,7 +1,7 @@
 """A worker dies by kill -9 with thousands of messages claimed: another one sends them when the lease runs out.
 
 Twice go those that the relay took without the settlement knowing: the outcomes of a settle interval (20 ms) and of
-the settlement under way, and one on each of four connections.
+the settlement under way, and one on each of four connections. A busy disk makes that some hundreds.
 """
 
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.scenarios.delivery.relay import relay
 from tests.scenarios.delivery.workers import deliver_process, until
 
 MESSAGES = 4_000
-MOST_TWICE = 500
+MOST_TWICE = 1_000
 
 
 async def test_the_other_one_finishes(house: House, tmp_path: Path) -> None:
