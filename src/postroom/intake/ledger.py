@@ -28,7 +28,7 @@ where account_id = $1 and lower(definition_key collate "C") = any($2::text[]) an
 _USED_ON_OTHER_DAYS = """
 with days as materialized (
     select d.day from unnest($3::date[]) as d(day)
-    where exists (select from message where account_id = $1 and accepted_on = d.day))
+    cross join lateral (select from message where account_id = $1 and accepted_on = d.day limit 1) any_message)
 select k.folded_key
 from unnest($2::text[]) as k(folded_key)
 cross join lateral (
