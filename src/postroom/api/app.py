@@ -12,12 +12,14 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import Receive, Scope, Send
 from uuid_utils.compat import uuid7
 
+from postroom.api.asset_categories import AssetCategories
 from postroom.api.assets import Assets
 from postroom.api.auth import Gate
 from postroom.api.data_extensions import DataExtensions
 from postroom.api.definitions import Definitions
 from postroom.api.endpoint import Handler, RouteFunction, endpoint
 from postroom.api.errors import ApiError, Code, error_body
+from postroom.api.files import Files
 from postroom.api.identity import Identity
 from postroom.api.legacy_token import LegacyTokenRoute
 from postroom.api.messages import Accepting, Messages
@@ -27,6 +29,7 @@ from postroom.api.platform import Platform
 from postroom.api.queues import Queues
 from postroom.api.reply import Reply, error_reply
 from postroom.api.token import TokenRoute
+from postroom.api.wire.asset_files import FILES
 from postroom.catalog.publishing import Publisher
 from postroom.settings import Settings
 from postroom.tenancy.clients import SecretHasher
@@ -39,6 +42,8 @@ Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 MESSAGES = "/messaging/v1/email/messages"
 DEFINITIONS = "/messaging/v1/email/definitions"
 ASSETS = "/asset/v1/content/assets"
+CATEGORIES = "/asset/v1/content/categories"
+PUBLIC_FILE = f"/{FILES}/{{mid}}/{{key}}/{{name}}"
 TOKEN = "/v2/token"  # noqa: S105
 USER_INFO = "/v2/userinfo"
 DISCOVERY = "/v2/discovery"
@@ -90,11 +95,17 @@ async def build_api(
         Messages(pool, accepter, status_hours=settings.status_hours, clock=clock),
         Definitions(pool, publisher),
         queues,
-        Assets(pool),
+        Assets(pool, base_url=base_url),
         Platform(base_url=base_url),
     )
     routes += [Route(*route) for route in DataExtensions(pool, clock=clock).routes()]
     rules = ClientRules(pool, clock=asyncio.get_running_loop().time)
+    categories = AssetCategories(pool)
+    routes += [
+        Route("GET", CATEGORIES, ASSET_READ, categories.page),
+        Route("POST", CATEGORIES, ASSET_WRITE, categories.create),
+        Route("GET", CATEGORIES + "/{id}", ASSET_READ, categories.get),
+    ]
     gate = Gate(tokens, rules)
     handlers = [
         _handler(
@@ -112,6 +123,7 @@ async def build_api(
             TokenRoute(pool, tokens, hasher, base_url=base_url), LegacyTokenRoute(pool, tokens, hasher), identity
         )
     ]
+    handlers.append(_handler("GET", PUBLIC_FILE, oauth_route(PUBLIC_FILE, Files(pool).answer), more=("HEAD",)))
     litestar = Litestar(
         route_handlers=[*handlers, *extra_routes],
         exception_handlers={HTTPException: _refuse, Exception: _fail},
@@ -120,7 +132,7 @@ async def build_api(
         logging_config=None,
         request_max_body_size=settings.max_request_bytes,
     )
-    return Api(litestar, RouteTable((route.template for route in routes), any_prefix=AUTH_PATHS))
+    return Api(litestar, RouteTable([*(route.template for route in routes), PUBLIC_FILE], any_prefix=AUTH_PATHS))
 
 
 def rest_routes(
@@ -141,11 +153,13 @@ def rest_routes(
         Route("GET", definition + "/queue", READ, queues.depth),
         Route("DELETE", definition + "/queue", WRITE, queues.clear),
         Route("POST", ASSETS, ASSET_WRITE, assets.create),
+        Route("POST", ASSETS + "/query", ASSET_READ, assets.query),
         Route("GET", ASSETS, ASSET_READ, assets.page),
         Route("GET", asset, ASSET_READ, assets.get),
         Route("PUT", asset, ASSET_WRITE, assets.replace),
         Route("PATCH", asset, ASSET_WRITE, assets.change),
         Route("DELETE", asset, ASSET_WRITE, assets.delete),
+        Route("GET", asset + "/channelviews/{view}", ASSET_READ, assets.channel_view),
         Route("GET", "/platform/v1/tokenContext", ANY_TOKEN, platform.token_context),
         Route("GET", "/platform/v1/endpoints", ANY_TOKEN, platform.endpoints),
         Route("GET", "/platform/v1/endpoints/{type}", ANY_TOKEN, platform.endpoint),
@@ -183,10 +197,12 @@ class Api:
         await self.litestar(scope, receive, send)
 
 
-def _handler(method: Method, template: str, function: RouteFunction) -> HTTPRouteHandler:
+def _handler(
+    method: Method, template: str, function: RouteFunction, *, more: "Sequence[Literal['HEAD']]" = ()
+) -> HTTPRouteHandler:
     # Keys reach handlers through the scope, so the path's parameters only need to be there, not to be typed.
     path = template.replace("}", ":str}")
-    return HTTPRouteHandler(path, http_method=[method], status_code=200)(function)
+    return HTTPRouteHandler(path, http_method=[method, *more], status_code=200)(function)
 
 
 def _refuse(request: Request[Any, Any, Any], refusal: HTTPException) -> Response[bytes]:

@@ -1,7 +1,6 @@
-"""The asset routes that making a definition needs (contract §7.1)."""
+"""The asset routes (contract §7.1)."""
 
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -11,72 +10,75 @@ from postroom.api.definitions import HIGHEST_PAGE, LARGEST_PAGE_SIZE, number_fie
 from postroom.api.endpoint import Call
 from postroom.api.errors import ApiError, Code
 from postroom.api.reply import Reply
+from postroom.api.wire.asset_queries import (
+    chosen,
+    filter_condition,
+    order_fields,
+    query_condition,
+    read_query,
+    sort_orders,
+)
 from postroom.api.wire.assets import full_asset, merge_asset, read_asset
+from postroom.catalog.asset_query import Condition, Order, QueryRejected, find_assets
 from postroom.catalog.assets import (
     Asset,
     AssetDraft,
     AssetKeyTaken,
     create_asset,
     delete_asset,
-    find_asset,
     get_asset,
     lock_asset,
-    page_assets,
     replace_asset,
 )
+from postroom.content.model import ContentRejected
+from postroom.content.views import flatten_view
 from postroom.tenancy.database import Pool
 
 DEFAULT_PAGE_SIZE = 50
-
-_FILTER = re.compile(r"\s*(customerKey|name|id)\s+eq\s+(?:'((?:[^']|'')*)'|(\d{1,18}))\s*", re.IGNORECASE)
+_HTML_VIEWS = frozenset({"html", "email", "web"})
 
 _encode = msgspec.json.Encoder().encode
 
 
 class Assets:
-    """The handlers."""
+    """The handlers. ``base_url`` ends with a slash."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, *, base_url: str) -> None:
         self._pool = pool
+        self._base_url = base_url
 
     async def create(self, call: Call) -> Reply:
         """POST /assets."""
         draft = read_asset(await call.json_body(), new_key=lambda: str(uuid7()))
         try:
-            asset = await create_asset(self._pool, call.account_id, uuid7(), draft)
+            async with self._pool.acquire() as connection, connection.transaction():
+                asset = await create_asset(connection, call.account_id, uuid7(), draft)
         except AssetKeyTaken as taken:
             raise _key_taken(taken) from None
-        return Reply(_encode(full_asset(asset)), 201)
+        return Reply(self._shown(asset), 201)
 
     async def get(self, call: Call) -> Reply:
         """GET /assets/{id}."""
-        asset_id = _asset_id(call)
-        asset = await get_asset(self._pool, call.account_id, asset_id)
-        if asset is None:
-            raise _unknown(asset_id)
-        return Reply(_encode(full_asset(asset)))
+        return Reply(self._shown(await self._asset(call)))
 
     async def page(self, call: Call) -> Reply:
-        """GET /assets: oldest first, or the ones a `$filter` of one condition names; `count` is the total."""
+        """GET /assets: oldest first unless ordered; `count` is the total."""
         query = call.query
         page = number_field(query, "page", default=1, highest=HIGHEST_PAGE)
         page_size = number_field(query, "pagesize", default=DEFAULT_PAGE_SIZE, highest=LARGEST_PAGE_SIZE)
-        field, value = _filter(query.get("filter"))
-        if field in ("customerkey", "id"):
-            assets = await self._one(call.account_id, field, value)
-            total = len(assets)
-            assets = assets if page == 1 else []
-        else:
-            name = value if field == "name" else None
-            assets, total = await page_assets(self._pool, call.account_id, name=name, page=page, page_size=page_size)
-        body: dict[str, Any] = {
-            "count": total,
-            "page": page,
-            "pageSize": page_size,
-            "links": {},
-            "items": [full_asset(asset) for asset in assets],
-        }
-        return Reply(_encode(body))
+        condition, orders = filter_condition(query.get("filter")), order_fields(query.get("orderby"))
+        fields = query["fields"].split(",") if query.get("fields") else None
+        return await self._found(call, condition, orders, page, page_size, fields)
+
+    async def query(self, call: Call) -> Reply:
+        """POST /assets/query."""
+        body = read_query(await call.json_body())
+        page = _number("page.page", body.page.page if body.page else None, 1, HIGHEST_PAGE)
+        page_size = _number(
+            "page.pageSize", body.page.page_size if body.page else None, DEFAULT_PAGE_SIZE, LARGEST_PAGE_SIZE
+        )
+        condition, orders = query_condition(body.query), sort_orders(body.sort)
+        return await self._found(call, condition, orders, page, page_size, body.fields)
 
     async def replace(self, call: Call) -> Reply:
         """PUT /assets/{id}: the body is the whole asset; its key stays unless another is given."""
@@ -95,6 +97,55 @@ class Assets:
             raise _unknown(asset_id)
         return Reply(b'"OK"')
 
+    async def channel_view(self, call: Call) -> Reply:
+        """GET /assets/{id}/channelviews/{view}: the view with its slots and blocks filled in."""
+        asset = await self._asset(call)
+        name = call.key("view", 1)
+        views = msgspec.json.decode(asset.draft.views, type=dict[str, Any])
+        view = views.get("html" if name.lower() in _HTML_VIEWS else name.lower())
+        if view is None and name.lower() in _HTML_VIEWS and asset.draft.content is not None:
+            view = msgspec.json.decode(asset.draft.document, type=dict[str, Any]) | {"content": asset.draft.content}
+        if not isinstance(view, dict):
+            known = ", ".join(views) or "none"
+            raise ApiError(Code.NOT_FOUND, f"asset {asset.asset_id} has no view {name[:50]!r}; it has {known}")
+        try:
+            compiled = flatten_view(view)
+        except ContentRejected as rejected:
+            raise ApiError(Code.EMAIL_INVALID, "; ".join(str(problem) for problem in rejected.problems[:5])) from None
+        return Reply(_encode({"compiled": compiled}))
+
+    async def _asset(self, call: Call) -> Asset:
+        asset_id = _asset_id(call)
+        asset = await get_asset(self._pool, call.account_id, asset_id)
+        if asset is None:
+            raise _unknown(asset_id)
+        return asset
+
+    async def _found(
+        self,
+        call: Call,
+        condition: Condition | None,
+        orders: Sequence[Order],
+        page: int,
+        page_size: int,
+        fields: list[str] | None,
+    ) -> Reply:
+        try:
+            async with self._pool.acquire() as connection:
+                found = await find_assets(
+                    connection, call.account_id, condition, orders, page=page, page_size=page_size
+                )
+        except QueryRejected as rejected:
+            raise ApiError(Code.INVALID_VALUE, str(rejected)) from None
+        body: dict[str, Any] = {
+            "count": found.total,
+            "page": page,
+            "pageSize": page_size,
+            "links": {},
+            "items": [chosen(full_asset(asset, self._base_url), fields) for asset in found.assets],
+        }
+        return Reply(_encode(body))
+
     async def _write(self, call: Call, changed: Callable[[AssetDraft], AssetDraft]) -> Reply:
         asset_id = _asset_id(call)
         try:
@@ -106,14 +157,18 @@ class Assets:
         except AssetKeyTaken as taken:
             raise _key_taken(taken) from None
         assert asset is not None
-        return Reply(_encode(full_asset(asset)))
+        return Reply(self._shown(asset))
 
-    async def _one(self, account_id: int, field: str, value: str) -> list[Asset]:
-        if field == "customerkey":
-            asset = await find_asset(self._pool, account_id, value)
-        else:
-            asset = await get_asset(self._pool, account_id, int(value)) if value.isdecimal() else None
-        return [] if asset is None else [asset]
+    def _shown(self, asset: Asset) -> bytes:
+        return _encode(full_asset(asset, self._base_url))
+
+
+def _number(name: str, given: int | None, default: int, highest: int) -> int:
+    if given is None:
+        return default
+    if given < 1:
+        raise ApiError(Code.INVALID_VALUE, f"{name} is {given}; it must be a whole number from 1")
+    return min(given, highest)
 
 
 def _asset_id(call: Call) -> int:
@@ -121,21 +176,6 @@ def _asset_id(call: Call) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 18:
         raise ApiError(Code.INVALID_VALUE, f"the asset id {text[:50]!r} in the path must be a number")
     return int(text)
-
-
-def _filter(text: str | None) -> tuple[str, str]:
-    if text is None:
-        return "", ""
-    found = _FILTER.fullmatch(text)
-    if found is None:
-        raise ApiError(
-            Code.INVALID_VALUE,
-            f"$filter is {text[:100]!r}; it must be customerKey, name or id, then eq and a quoted value",
-        )
-    value = found[3] if found[2] is None else found[2].replace("''", "'")
-    if "\0" in value:
-        raise ApiError(Code.INVALID_VALUE, "$filter must not hold a NUL character")
-    return found[1].lower(), value
 
 
 def _unknown(asset_id: int) -> ApiError:

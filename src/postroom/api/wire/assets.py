@@ -1,6 +1,6 @@
 """Content Builder assets on the wire (contract §7.1), and the way between them and the catalogue's terms.
 
-Fields the server has no use for (category, data, slots of an asset and so on) are kept and given back as sent.
+Fields the server has no use for (data, slots of an asset and so on) are kept and given back as sent.
 """
 
 from collections.abc import Callable
@@ -10,6 +10,7 @@ import msgspec
 
 from postroom.api.errors import ApiError, Code
 from postroom.api.times import zoned_time
+from postroom.api.wire.asset_files import asset_error, file_url, read_file
 from postroom.api.wire.decoding import decode, refuse_token_in, shorter, storable
 from postroom.catalog.assets import ASSET_TYPES, Asset, AssetDraft
 
@@ -27,6 +28,11 @@ _DISPLAY_NAMES = {
     209: "Text Only Email",
     214: "Default Template",
     220: "Code Snippet Block",
+    230: "JSON Message",
+    20: "GIF",
+    22: "JPEG",
+    23: "JPG",
+    28: "PNG",
 }
 
 _TYPES_BY_NAME = {name: number for number, name in ASSET_TYPES.items()}
@@ -43,14 +49,21 @@ _READ_ONLY = frozenset(
         "enterpriseId",
         "memberId",
         "thumbnail",
+        "status",
+        "fileProperties",
+        "file",
     }
 )
-_STRUCTURED = frozenset({"customerKey", "assetType", "name", "description", "content", "views"})
+_STRUCTURED = frozenset({"customerKey", "assetType", "name", "description", "content", "views", "category"})
 
 
 class WireAssetType(msgspec.Struct):
     id: int | None = None
     name: str | None = None
+
+
+class WireCategory(msgspec.Struct):
+    id: int | str | None = None
 
 
 class AssetBody(msgspec.Struct, rename="camel"):
@@ -61,6 +74,8 @@ class AssetBody(msgspec.Struct, rename="camel"):
     asset_type: WireAssetType | None = None
     description: str | None = None
     content: str | None = None
+    category: WireCategory | None = None
+    file: str | None = None
     views: dict[str, Any] | None = None
 
 
@@ -73,17 +88,20 @@ def read_asset(body: bytes, new_key: Callable[[], str]) -> AssetDraft:
     """The asset a POST or PUT describes; ``new_key`` makes a customerKey where none is given."""
     wire, document = _read(body)
     if not wire.name or not wire.name.strip():
-        raise _failed(Code.REQUIRED, "name is required")
+        raise asset_error(Code.REQUIRED, "name is required")
     if wire.asset_type is None:
-        raise _failed(Code.REQUIRED, "assetType.id is required")
+        raise asset_error(Code.REQUIRED, "assetType.id is required")
+    asset_type = _asset_type(wire.asset_type)
     return AssetDraft(
         customer_key=wire.customer_key or new_key(),
-        asset_type=_asset_type(wire.asset_type),
+        asset_type=asset_type,
         name=wire.name,
         description=wire.description or "",
         content=wire.content,
         views=_encode(wire.views or {}).decode(),
         document=_encode(document).decode(),
+        category_id=_category(wire.category),
+        file=read_file(wire.file, wire.name, asset_type),
     )
 
 
@@ -91,24 +109,28 @@ def merge_asset(body: bytes, stored: AssetDraft) -> AssetDraft:
     """The asset after a PATCH: fields that are given replace the stored ones, views one by one."""
     wire, document = _read(body)
     if wire.name is not None and not wire.name.strip():
-        raise _failed(Code.REQUIRED, "name must not be empty")
+        raise asset_error(Code.REQUIRED, "name must not be empty")
     views = msgspec.json.decode(stored.views, type=dict[str, Any]) | (wire.views or {})
     merged = msgspec.json.decode(stored.document, type=dict[str, msgspec.Raw]) | document
+    asset_type = stored.asset_type if wire.asset_type is None else _asset_type(wire.asset_type)
+    name = wire.name or stored.name
     return AssetDraft(
         customer_key=wire.customer_key or stored.customer_key,
-        asset_type=stored.asset_type if wire.asset_type is None else _asset_type(wire.asset_type),
-        name=wire.name or stored.name,
+        asset_type=asset_type,
+        name=name,
         description=stored.description if wire.description is None else wire.description,
         content=stored.content if wire.content is None else wire.content,
         views=_encode(views).decode(),
         document=_encode(merged).decode(),
+        category_id=stored.category_id if wire.category is None else _category(wire.category),
+        file=read_file(wire.file, name, asset_type),
     )
 
 
-def full_asset(asset: Asset, client_name: str = "Postroom") -> dict[str, Any]:
-    """The full representation."""
+def full_asset(asset: Asset, base_url: str) -> dict[str, Any]:
+    """The full representation; ``base_url`` ends with a slash and begins the URLs of images."""
     draft = asset.draft
-    author = {"id": asset.account_id, "email": "", "name": client_name, "userId": str(asset.account_id)}
+    author = {"id": asset.account_id, "email": "", "name": "Postroom", "userId": str(asset.account_id)}
     full: dict[str, Any] = {
         "id": asset.asset_id,
         "customerKey": draft.customer_key,
@@ -132,6 +154,18 @@ def full_asset(asset: Asset, client_name: str = "Postroom") -> dict[str, Any]:
     }
     if draft.content is not None:
         full["content"] = draft.content
+    if asset.folder is not None:
+        folder = asset.folder
+        full["category"] = {"id": folder.category_id}
+        if folder.name is not None:
+            full["category"] |= {"name": folder.name, "parentId": folder.parent_id}
+    if asset.file is not None:
+        full["fileProperties"] = {
+            "fileName": asset.file.name,
+            "extension": ASSET_TYPES[draft.asset_type],
+            "fileSize": asset.file.size,
+            "publishedURL": file_url(base_url, asset.account_id, asset.file),
+        }
     return full | msgspec.json.decode(draft.document, type=dict[str, msgspec.Raw])
 
 
@@ -168,7 +202,7 @@ def _check_depth(value: object, field: str, levels: int) -> None:
     if not isinstance(value, dict | list):
         return
     if levels == 0:
-        raise _failed(Code.INVALID_VALUE, f"{field} is nested more than {_DEEPEST_VIEWS} levels deep")
+        raise asset_error(Code.INVALID_VALUE, f"{field} is nested more than {_DEEPEST_VIEWS} levels deep")
     for inner in value.values() if isinstance(value, dict) else value:
         _check_depth(inner, field, levels - 1)
 
@@ -180,11 +214,14 @@ def _asset_type(wire: WireAssetType) -> int:
     if number not in ASSET_TYPES:
         known = ", ".join(f"{number} ({name})" for number, name in ASSET_TYPES.items())
         given = wire.name if wire.id is None else wire.id
-        raise _failed(Code.INVALID_VALUE, f"assetType.id is {given!r}; it must be one of {known}")
+        raise asset_error(Code.INVALID_VALUE, f"assetType.id is {given!r}; it must be one of {known}")
     return number
 
 
-def _failed(code: Code, text: str) -> ApiError:
-    """An asset error also lists itself in ``validationErrors``, as the vendor's asset routes do."""
-    detail = {"message": code.message(text), "errorcode": code.row.errorcode, "documentation": ""}
-    return ApiError(code, text, extra={"validationErrors": [detail]})
+def _category(wire: WireCategory | None) -> int | None:
+    if wire is None or wire.id is None or wire.id == "":
+        return None
+    text = str(wire.id).strip()
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise asset_error(Code.INVALID_VALUE, f"category.id is {text[:50]!r}; it must be a number")
+    return int(text)
