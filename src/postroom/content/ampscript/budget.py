@@ -30,6 +30,6 @@ class Budget:
         self._until_look = _LOOK_EVERY
         if self._left < 0 or (self._clock is not None and self._clock() - self._started > self._seconds):
             raise LimitFault(
-                f"the query looks at more than {_NODES:,} nodes or runs longer than {self._seconds:g} s; make it simpler",
+                f"the query looks at more than {_NODES:,} nodes or takes over {self._seconds:g} s; make it simpler",
                 code="QueryLimit",
             )

@@ -1,7 +1,8 @@
 """JSONPath as the vendor's JSON library reads it, within a budget of time.
 
 ``$``, ``.name``, ``['name']``, ``[0]``, ``[-1]``, ``[0,2]``, ``[1:3]``, ``[*]``, ``.*``, ``..name``, ``..*`` and
-filters ``[?(@.price < 10 && @.kind == 'a')]`` with ``== != < <= > >= && || !``, where a path alone asks whether it is there.
+filters ``[?(@.price < 10 && @.kind == 'a')]`` with ``== != < <= > >= && || !``, where a path alone asks whether it is
+there.
 """
 
 import re

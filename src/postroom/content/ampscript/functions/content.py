@@ -16,7 +16,8 @@ _MAX_REGIONS = 10_000
 
 
 async def _stored(run: Run, kind: BlockKind, name: object, options: tuple[object, ...]) -> str:
-    region, must, default, status = (*options, *("", True, "", None)[len(options) :])
+    given: list[object] = [*options, *("", True, "", None)[len(options) :]]
+    region, must, default, status = given
     wanted = to_text(name).strip()
     run.check_time()
     block = await run.blocks.find(kind, wanted) if wanted else None

@@ -95,7 +95,7 @@ def is_null_value(run: Run, value: object) -> bool:
     maximum=2,
     params="x, default",
     doc="x; an empty text when x is missing.",
-    differences="The vendor gives the default in Smart Capture forms only, which there are none of; setting null_default.",
+    differences="The vendor gives the default in its forms only, of which there are none; setting null_default.",
     kind="Any",
     category="Utility",
 )
@@ -127,7 +127,7 @@ def attribute_value(run: Run, name: object) -> object:
     minimum=1,
     maximum=5,
     params="message[, skipSubscriber[, apiCode[, apiNumber[, keepWrites]]]]",
-    doc="Ends the rendering: with skipSubscriber this recipient gets nothing, on purpose; without it the message fails.",
+    doc="Ends the rendering: with skipSubscriber this recipient gets nothing, on purpose; else the message fails.",
     differences="Without the flag the vendor stops a whole bulk job; here every message stands for itself.",
     kind="None",
     category="Utility",
