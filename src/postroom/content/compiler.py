@@ -1,7 +1,7 @@
 """From content to plan: read every part once, number its values, put its static text into wire form."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from . import markup
@@ -43,19 +43,28 @@ def compile_content(
     Raises ContentRejected with every problem found: mistakes in code, server-side JavaScript, names of mobile
     messages, no body at all, names that would have to contain themselves.
     """
-    engine = engine or Engine(Dialect(missing_name=missing_name))
-    return _Compiler(content, missing_name, engine, known_names).compile()
+    dialect = Dialect(missing_name=missing_name) if engine is None else engine.dialect
+    code = code_parts(content, dialect)
+    if code and engine is None:
+        engine = Engine(dialect)
+    return _Compiler(content, missing_name, code, engine, known_names).compile()
 
 
 class _Compiler:
     def __init__(
-        self, content: Content, missing_name: MissingName, engine: Engine, known_names: frozenset[str] | None
+        self,
+        content: Content,
+        missing_name: MissingName,
+        code: Mapping[str, str],
+        engine: Engine | None,
+        known_names: frozenset[str] | None,
     ) -> None:
+        """``code`` holds the parts with code, which need the ``engine``."""
         self._content = content
         self._missing_name = missing_name
         self._engine = engine
         self._known_names = known_names
-        self._code = code_parts(content, engine)
+        self._code = code
         self._script: Script | None = None
         self._slots: list[Slot] = []
         self._numbers: dict[tuple[int, str], int] = {}
@@ -66,7 +75,7 @@ class _Compiler:
     def compile(self) -> Plan:
         content = self._content
         self._check()
-        if self._code:
+        if self._code and self._engine is not None:
             try:
                 self._script = compile_script(content, self._code, self._engine, self._known_names)
             except ContentRejected as rejected:

@@ -4,6 +4,7 @@ Only parts with code go through the engine; the others stay what ``plan`` makes 
 variables, in the order preheader, HTML, text, subject, then the other fields.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from .ampscript import tree
 from .ampscript.engine import Engine, Program, Source
 from .ampscript.faults import Fault, Raised
 from .ampscript.lexer import has_code
-from .ampscript.run import Attachment, Run, Services
+from .ampscript.run import Attachment, Dialect, Run, Services
 from .ampscript.values import to_text
 from .attributes import fold_name
 from .model import EXCLUDED, MESSAGE_BUILD_ERROR, RECURSIVE_SCRIPT, SCRIPT_RAISED, Content, Context, NotComposed
@@ -104,7 +105,7 @@ class Script:
         return True, "".join(texts)
 
 
-def code_parts(content: Content, engine: Engine) -> dict[str, str]:
+def code_parts(content: Content, dialect: Dialect) -> dict[str, str]:
     """The parts of ``content`` that hold code, by name."""
     named = {
         "preheader": content.preheader,
@@ -119,13 +120,13 @@ def code_parts(content: Content, engine: Engine) -> dict[str, str]:
         named[f"cc {number}"] = entry
     for number, entry in enumerate(content.bcc, 1):
         named[f"bcc {number}"] = entry
-    return {name: source for name, source in named.items() if source and has_code(source, engine.dialect)}
+    return {name: source for name, source in named.items() if source and has_code(source, dialect)}
 
 
 def compile_script(
     content: Content, parts: Mapping[str, str], engine: Engine, known_names: frozenset[str] | None
 ) -> Script:
-    """The script of ``parts``, which are ``code_parts(content)``. Raises ContentRejected."""
+    """The script of ``parts``, which are those of ``code_parts``. Raises ContentRejected."""
     sources: dict[str, Source] = {}
     if "html" in parts and content.preheader:
         sources["preheader"] = Source(content.preheader)
@@ -147,6 +148,8 @@ def _preparing(html: str, preheader: str) -> Callable[[tree.Body], tree.Body]:
 class _Preparation:
     def __init__(self, cuts: Sequence[tuple[int, int]], preheader_at: int) -> None:
         self._cuts = cuts
+        self._begins = [begin for begin, _ in cuts]
+        self._ends = [end for _, end in cuts]
         self._preheader_at = preheader_at
         self._placed = preheader_at < 0
 
@@ -181,9 +184,7 @@ class _Preparation:
             return [*self._text(first), *self._preheader(), *self._text(last)]
         kept: list[str] = []
         at = begin
-        for cut, cut_end in self._cuts:
-            if cut_end <= at or cut >= end:
-                continue
+        for cut, cut_end in self._cuts[bisect_right(self._ends, begin) : bisect_left(self._begins, end)]:
             kept.append(node.text[at - begin : max(cut - begin, 0)])
             at = min(cut_end, end)
         kept.append(node.text[at - begin :])

@@ -18,7 +18,7 @@ from . import tree
 from .compiler import Generated, generate
 from .faults import Fault
 from .functions.registry import Function, build_functions
-from .lint import check_tree, walk
+from .lint import check_nodes, walk
 from .parser import parse
 from .problems import Diagnostic, Findings, Places, errors
 from .run import Dialect, Run
@@ -213,12 +213,13 @@ class Engine:
     ) -> tuple[CompiledPart | None, list[Diagnostic]]:
         findings = Findings(name, source.text)
         body = parse(source.text, findings, self.dialect, self.functions)
-        check_tree(body, findings, self.functions, known_names, unknown_is_error=self.dialect.missing_name == "fail")
+        nodes = walk(body)
+        check_nodes(nodes, findings, self.functions, known_names, unknown_is_error=self.dialect.missing_name == "fail")
         if source.prepare is not None:
             body = source.prepare(body)
         encoding = source.encoding
         if encoding is None:
-            encoding = choose_encoding("".join([node.text for node in walk(body) if isinstance(node, tree.Text)]))
+            encoding = choose_encoding("".join([node.text for node in nodes if isinstance(node, tree.Text)]))
             if not source.text.endswith(("\n", "\r")):
                 body.append(tree.Text(len(source.text), "\n"))
         generated = generate(

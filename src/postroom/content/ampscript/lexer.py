@@ -30,12 +30,14 @@ class Token(NamedTuple):
     value: GuideTag | None = None
 
 
-# The first character class lets the search skip ordinary text quickly.
+_PERCENT = (
+    r"%%(?:(?P<block>\[)|(?P<inline>=)|(?P<name>[^\W\d][\w .:-]{0,127})%%|(?P<mobile>[mM][sS][gG]\([^%]{0,100}%%))"
+)
+_PERCENT_ONLY = re.compile(_PERCENT)  # a literal to begin with lets the search skip text quickly
 _DOCUMENT = re.compile(
-    r"[%<{](?:(?<=%)%(?:(?P<block>\[)|(?P<inline>=)|(?P<name>[^\W\d][\w .:-]{0,127})%%|(?P<mobile>msg\([^%]{0,100}%%))"
-    r"|(?<=<)(?P<script>script\b(?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*+>)"
-    r"|(?<=\{)(?P<guide>\{))",
-    re.IGNORECASE,
+    rf"{_PERCENT}"
+    r"|<(?P<script>[sS][cC][rR][iI][pP][tT]\b(?:[^<>\"']++|\"[^\"]*+\"|'[^']*+')*+>)"
+    r"|\{(?P<guide>\{)",
 )
 _CODE = re.compile(
     r"(?P<space>[\s\ufeff\u200b]+)"
@@ -64,9 +66,14 @@ _LINE_COMMENT = re.compile(r"//(?:(?!\]%%|</script)[^\r\n])*", re.IGNORECASE)
 _REPAIRS = re.compile(r"(ELSE|ENDIF|THEN|NEXT|DO)(?=\w)(\w+)\Z", re.IGNORECASE)
 
 
+def _document(source: str) -> re.Pattern[str]:
+    """What finds the ends of text in ``source``."""
+    return _DOCUMENT if "{{" in source or "<script" in source.lower() else _PERCENT_ONLY
+
+
 def has_code(source: str, dialect: Dialect) -> bool:
     """Whether ``source`` holds more than text and personalization strings."""
-    for match in _DOCUMENT.finditer(source):
+    for match in _document(source).finditer(source):
         kind = match.lastgroup
         if kind in {"block", "inline"} or (kind == "script" and _ON_SERVER.search(match.group()) is not None):
             return True
@@ -98,7 +105,7 @@ class _Lexer:
             return [Token("eof", "", 0)]
         at = 0
         begin = 0  # of the text not yet written
-        search = _DOCUMENT.search
+        search = _document(source).search
         while (match := search(source, at)) is not None:
             kind = match.lastgroup
             at = match.start()

@@ -1,27 +1,29 @@
 """What a template does that is allowed and still likely to be wrong; looked at when it is saved."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 
 from . import tree
 from .functions.registry import Function
 from .problems import Findings
 
-_EVALUATING = frozenset({"treatascontent", "treatascontentarea", "urlencode"})
+_EVALUATING = frozenset({"treatascontent", "treatascontentarea"})
 _OUTSIDE = frozenset({"attributevalue", "requestparameter", "queryparameter", "httpget"})
 
 
-def check_tree(
-    body: tree.Body,
+def check_nodes(
+    nodes: Sequence[tree.Node | tree.Expression],
     findings: Findings,
     functions: Mapping[str, Function],
     known_names: frozenset[str] | None,
     *,
     unknown_is_error: bool,
 ) -> None:
-    """Report to ``findings``: values from outside that TreatAsContent would evaluate, impression regions without a
-    literal name, and, when ``known_names`` (folded) are given, attributes nobody has a value for."""
-    tainted = _tainted(body, functions)
-    for node in walk(body):
+    """Report to ``findings`` about ``nodes``, which ``walk`` gave: values from outside that TreatAsContent would
+    evaluate, impression regions without a literal name, and, when ``known_names`` (folded) are given, attributes
+    nobody has a value for."""
+    tainted: frozenset[str] | None = None
+    for node in nodes:
         if isinstance(node, tree.Attribute) and known_names is not None and node.name not in known_names:
             report = findings.error if unknown_is_error else findings.warn
             report(
@@ -32,7 +34,9 @@ def check_tree(
         name = node.name.lower()
         if name in _EVALUATING and node.arguments:
             argument = node.arguments[1 if name == "treatascontentarea" and len(node.arguments) > 1 else 0]
-            if name != "urlencode" and any(_from_outside(part, functions, tainted) for part in walk([argument])):
+            if tainted is None:
+                tainted = _tainted(nodes, functions)
+            if any(_from_outside(part, functions, tainted) for part in walk([argument])):
                 findings.warn(
                     node.at,
                     "EvaluatesData",
@@ -56,9 +60,9 @@ def _from_outside(node: object, functions: Mapping[str, Function], tainted: froz
     return False
 
 
-def _tainted(body: tree.Body, functions: Mapping[str, Function]) -> frozenset[str]:
+def _tainted(nodes: Sequence[tree.Node | tree.Expression], functions: Mapping[str, Function]) -> frozenset[str]:
     """Variables that are set from outside somewhere in the part, directly or through each other."""
-    assigned = [(node.name, list(walk([node.value]))) for node in walk(body) if isinstance(node, tree.Assign)]
+    assigned = [(node.name, walk([node.value])) for node in nodes if isinstance(node, tree.Assign)]
     tainted: frozenset[str] = frozenset()
     for _ in range(8):  # as far as chains of variables are followed
         more = {name for name, parts in assigned if any(_from_outside(part, functions, tainted) for part in parts)}
@@ -69,47 +73,48 @@ def _tainted(body: tree.Body, functions: Mapping[str, Function]) -> frozenset[st
 
 
 def _nearest(name: str, known: frozenset[str]) -> str:
-    from difflib import get_close_matches
-
     near = get_close_matches(name, known, 1, 0.6) if len(name) <= 64 and len(known) <= 1_000 else []
     return f"did you mean {near[0]}?" if near else "add it to the send's data extension, or read it with AttributeValue"
 
 
-def walk(nodes: "tree.Body | list[tree.Expression]") -> Iterator[tree.Node | tree.Expression]:
+def walk(nodes: "tree.Body | list[tree.Expression]") -> list[tree.Node | tree.Expression]:
     """Every statement and expression within ``nodes``, in order."""
+    found: list[tree.Node | tree.Expression] = []
     stack: list[tree.Node | tree.Expression] = list(reversed(nodes))
     while stack:
         node = stack.pop()
-        yield node
-        stack.extend(reversed(list(_children(node))))
+        found.append(node)
+        if type(node) not in _LEAVES:
+            stack.extend(reversed(_children(node)))
+    return found
 
 
-def _children(node: tree.Node | tree.Expression) -> Iterator[tree.Node | tree.Expression]:
+_LEAVES = frozenset({tree.Text, tree.Constant, tree.Variable, tree.Attribute, tree.Declare, tree.Guide, tree.Partial})
+
+
+def _children(node: tree.Node | tree.Expression) -> Sequence[tree.Node | tree.Expression]:
     match node:
         case tree.Show() | tree.Assign() | tree.Evaluate():
-            yield node.value
-        case tree.If():
-            for condition, body in node.branches:
-                yield condition
-                yield from body
-            yield from node.otherwise
-        case tree.For():
-            yield node.first
-            yield node.last
-            yield from node.body
-        case tree.Section():
-            yield from node.body
-            yield from node.otherwise
-        case tree.Source():
-            yield from node.body
+            return (node.value,)
         case tree.Call():
-            yield from node.arguments
+            return node.arguments
+        case tree.If():
+            inner: list[tree.Node | tree.Expression] = []
+            for condition, body in node.branches:
+                inner.append(condition)
+                inner.extend(body)
+            return [*inner, *node.otherwise]
+        case tree.For():
+            return [node.first, node.last, *node.body]
+        case tree.Section():
+            return [*node.body, *node.otherwise]
+        case tree.Source():
+            return node.body
         case tree.Compare():
-            yield node.left
-            yield node.right
+            return (node.left, node.right)
         case tree.Not():
-            yield node.operand
+            return (node.operand,)
         case tree.Logic():
-            yield from node.operands
+            return node.operands
         case _:
-            return
+            return ()
