@@ -104,6 +104,11 @@ where account_id = $1 and slice_id = any(array(select slice_id from ours))
 returning slice_id, fence
 """
 
+_RELEASE = """
+update queue set leased_until = '-infinity', lease_owner = null
+where account_id = $1 and slice_id = any($2::bigint[]) and lease_owner = $3
+"""
+
 _RELEASE_OWNER = "update queue set leased_until = '-infinity', lease_owner = null where lease_owner = $1"
 
 
@@ -192,6 +197,10 @@ class Queue:
                 each.valid_until = valid_until
             else:
                 each.lost = True
+
+    async def release(self, held: Sequence[Slice]) -> None:
+        """Give back one business unit's slices; what of them is unfinished is due at once for any worker."""
+        await self._pool.execute(_RELEASE, held[0].account_id, [each.slice_id for each in held], self._owner)
 
     async def release_owner(self, owner: str) -> None:
         """Give back whatever a worker holds that has stopped or is known to be dead; due at once for any other."""

@@ -20,6 +20,7 @@ from postroom.store.pool import Pool
 
 _POLL_SECONDS = 1.0
 _TROUBLE_SECONDS = 0.5
+_LOAD_TRIES = 10
 _SMALL_SHARE = 4  # the lane of small requests may hold a quarter of what a lane of batches may
 
 
@@ -110,7 +111,7 @@ class Claimer:
 
     async def _load(self, account_id: int, slices: list[Slice]) -> None:
         try:
-            loaded = await self._loader.load(account_id, slices)
+            loaded = await self._load_patiently(account_id, slices)
         except DATABASE_AWAY:
             raise
         except Exception:
@@ -122,6 +123,16 @@ class Claimer:
                 await self._load(account_id, [each])
         else:
             self._loaded(slices, loaded)
+
+    async def _load_patiently(self, account_id: int, slices: list[Slice]) -> Loaded:
+        """Load, and again after a moment when the database goes away: the slices are ours, nobody else sends them."""
+        for _ in range(_LOAD_TRIES - 1):
+            try:
+                return await self._loader.load(account_id, slices)
+            except DATABASE_AWAY as error:
+                self._log.warning("load_waits_for_database", slices=len(slices), error=repr(error))
+                await asyncio.sleep(_TROUBLE_SECONDS)
+        return await self._loader.load(account_id, slices)
 
     async def _clear_deleted(self, lanes: list[DueLane]) -> None:
         # A send may have been accepted at the moment its definition was deleted.

@@ -71,6 +71,7 @@ class Settler:
         self._settled = settled
         self._batches: dict[int, _Batch] = {}
         self._pending = 0
+        self._waiters: list[asyncio.Future[None]] = []
         self._filled = asyncio.Event()
         self._full = asyncio.Event()
         self._closing = False
@@ -87,6 +88,14 @@ class Settler:
         self._full.set()
         if self._task is not None:
             await self._task
+
+    async def flush(self) -> None:
+        """Return when everything recorded so far is written; does not wait for the interval."""
+        written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append(written)
+        self._filled.set()
+        self._full.set()
+        await written
 
     def record(self, slice_: Slice, event: Event) -> None:
         """Add one event of a slice."""
@@ -111,6 +120,7 @@ class Settler:
         while True:
             await self._filled.wait()
             if not self._batches:
+                self._tell_waiters()
                 if self._closing:
                     return
                 self._filled.clear()
@@ -124,10 +134,14 @@ class Settler:
             batches, self._batches = self._batches, {}
             self._pending = 0
             self._full.clear()
-            if not self._closing:
-                self._filled.clear()
             for account_id, batch in batches.items():
                 await self._settle_for_sure(account_id, batch)
+
+    def _tell_waiters(self) -> None:
+        waiters, self._waiters = self._waiters, []
+        for written in waiters:
+            if not written.done():
+                written.set_result(None)
 
     async def _settle_for_sure(self, account_id: int, batch: _Batch) -> None:
         tries = 0

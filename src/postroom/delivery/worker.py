@@ -37,7 +37,7 @@ from postroom.store.pool import Pool
 # Before the end of a lease nothing begins any more: two seconds, or a quarter of a short lease.
 _LEASE_MARGIN_SECONDS = 2.0
 _LEASE_MARGIN_SHARE = 0.25
-_EXPIRY_SECONDS = 15.0
+_EXPIRY_SECONDS = 60.0
 _STOP_GRACE_SECONDS = 10.0
 _TROUBLE_SECONDS = 0.5
 
@@ -222,6 +222,8 @@ class Worker:
         while True:
             await asyncio.sleep(interval)
             try:
+                if not self._smtp.available:
+                    await self._give_back()
                 held = [slice_ for slice_ in self._held if not slice_.lost]
                 for _, group in groupby(sorted(held, key=_by_account), key=_by_account):
                     await self._queue.renew(list(group))
@@ -231,6 +233,28 @@ class Worker:
             for slice_ in [slice_ for slice_ in self._held if slice_.lost]:
                 del self._held[slice_]
             self._smtp.wake()
+
+    async def _give_back(self) -> None:
+        """While the relay is away, release what only waits here: it can then be cleared, paused or left to expire.
+
+        A slice with a message on the wire is kept: its outcome may still come.
+        """
+        waiting: dict[Slice, list[Message]] = {}
+        for message in self._lanes.drain():
+            waiting.setdefault(message.slice, []).append(message)
+        idle = [slice_ for slice_, messages in waiting.items() if slice_.outstanding == len(messages)]
+        for slice_, messages in waiting.items():
+            if slice_.outstanding != len(messages):
+                self._lanes.offer(slice_.key, messages)
+        for slice_ in idle:
+            slice_.lost = True
+            self._held.pop(slice_, None)
+        if not idle:
+            return
+        # Settled before released: whoever claims the rest must see what is done.
+        await self._settler.flush()
+        for _, group in groupby(sorted(idle, key=_by_account), key=_by_account):
+            await self._queue.release(list(group))
 
     async def _expire(self) -> None:
         while True:
@@ -247,19 +271,7 @@ class Worker:
                         self._log.warning("expired_in_queue", account_id=account_id, messages=expired)
             except DATABASE_AWAY as error:
                 self._log.warning("expiry_waits_for_database", error=repr(error))
-            if not self._smtp.available:
-                self._expire_waiting(datetime.now(UTC) - self._options.schedule.max_age)
             await asyncio.sleep(_EXPIRY_SECONDS)
-
-    def _expire_waiting(self, accepted_before: datetime) -> None:
-        """End what became too old here while the relay is away."""
-        for message in self._lanes.drain():
-            if message.slice.accepted_at < accepted_before:
-                self._recorder.unsendable(
-                    message.slice, message.position, StatusCode.TIMED_OUT_IN_QUEUE, "the relay can't be reached"
-                )
-            else:
-                self._lanes.offer(message.slice.key, (message,))
 
     def _start(self, coroutine: Coroutine[object, None, None]) -> None:
         task = asyncio.ensure_future(coroutine)

@@ -56,9 +56,11 @@ class Office:
 
 
 @asynccontextmanager
-async def working(house: House, relay: Relay, *, schedule: RetrySchedule = SOON) -> AsyncIterator[Office]:
+async def working(
+    house: House, relay: Relay, *, schedule: RetrySchedule = SOON, **settings: object
+) -> AsyncIterator[Office]:
     """A worker that runs, and stops cleanly in the end."""
-    options = worker_options(load_settings(environ(house, relay)), owner="here", replaces=None)
+    options = worker_options(load_settings(environ(house, relay, **settings)), owner="here", replaces=None)
     worker = Worker(house.pool, replace(options, schedule=schedule), rand=lambda: 0.5)
     stop = asyncio.Event()
     running = asyncio.create_task(worker.run(stop))
