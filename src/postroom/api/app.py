@@ -14,6 +14,7 @@ from uuid_utils.compat import uuid7
 
 from postroom.api.asset_categories import AssetCategories
 from postroom.api.assets import Assets
+from postroom.api.audience import Audience
 from postroom.api.auth import Gate
 from postroom.api.data_extensions import DataExtensions
 from postroom.api.definitions import Definitions
@@ -99,6 +100,7 @@ async def build_api(
         Platform(base_url=base_url),
     )
     routes += [Route(*route) for route in DataExtensions(pool, clock=clock).routes()]
+    routes += [Route(*route) for route in Audience(pool, clock=clock).routes()]
     rules = ClientRules(pool, clock=asyncio.get_running_loop().time)
     categories = AssetCategories(pool)
     routes += [

@@ -195,6 +195,7 @@ class Publisher:
                     draft.track_links,
                     content,
                     references.data_extension_id,
+                    references.classification.block_unsubscribed,
                 ),
             )
             try:
@@ -285,6 +286,7 @@ class Publisher:
             definition.track_links,
             content,
             references.data_extension_id,
+            references.classification.block_unsubscribed,
         )
         return replace(definition, version_id=await store_version(connection, draft))
 

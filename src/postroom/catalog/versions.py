@@ -14,13 +14,14 @@ from postroom.tenancy.database import Connection, Database
 
 _STORE = """
     insert into definition_version (account_id, definition_id, list_id, auto_add_subscriber, update_subscriber,
-                                    track_links, content, data_extension_id)
-    values ($1, $2, $3, $4, $5, $6, $7, $8)
+                                    track_links, content, data_extension_id, block_unsubscribed)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
     returning version_id
 """
 
 _LOAD = """
-    select definition_id, list_id, auto_add_subscriber, update_subscriber, track_links, content, data_extension_id
+    select definition_id, list_id, auto_add_subscriber, update_subscriber, track_links, content, data_extension_id,
+           block_unsubscribed
       from definition_version
      where account_id = $1 and version_id = $2
 """
@@ -41,6 +42,8 @@ class VersionDraft:
     content: Content
     data_extension_id: int | None = None
     """The data extension that each send writes a row of."""
+    block_unsubscribed: bool = False
+    """Whether contacts that are unsubscribed from everything get nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,7 @@ class Version:
     track_links: bool
     content: Content
     data_extension_id: int | None = None
+    block_unsubscribed: bool = False
 
 
 class VersionUnknown(LookupError):
@@ -74,6 +78,7 @@ async def store_version(connection: Connection, draft: VersionDraft) -> int:
         draft.track_links,
         msgspec.json.encode(draft.content).decode(),
         draft.data_extension_id,
+        draft.block_unsubscribed,
     )
     return version_id
 
@@ -93,4 +98,5 @@ async def load_version(pool: Database, account_id: int, version_id: int) -> Vers
         track_links=row["track_links"],
         content=_CONTENT.decode(row["content"]),
         data_extension_id=row["data_extension_id"],
+        block_unsubscribed=row["block_unsubscribed"],
     )

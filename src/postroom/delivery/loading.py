@@ -5,12 +5,13 @@ can't be read, which the accept checks by grammar only (a number of 400 digits i
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import asyncpg
 import msgspec
 
-from postroom.audience.contacts import Contact, Wanted, profile_attributes, resolve_contacts
+from postroom.audience.contacts import Contact, ContactStatus, Wanted, profile_attributes, resolve_contacts
+from postroom.audience.memberships import add_members, is_everyone, member_statuses
 from postroom.catalog.versions import Version
 from postroom.content.attributes import FoldedNames, fold_name, merge_attributes
 from postroom.delivery.claim import Queue
@@ -43,6 +44,14 @@ class Loaded:
     unsendable: list[Unsendable]
 
 
+@dataclass(slots=True)
+class Membership:
+    """One list as a claim sees it; ``joining`` are contacts that its messages put on it."""
+
+    statuses: Mapping[int, ContactStatus]
+    joining: set[int] = field(default_factory=set)
+
+
 class Loader:
     """Loads the messages of one business unit's claimed slices."""
 
@@ -69,14 +78,35 @@ class Loader:
         declared = {fold_name(name): name for name in await profile_attributes(self._pool, account_id)}
         claim.read(rows, declared)
         contacts = await resolve_contacts(self._pool, account_id, claim.wanted)
+        lists = await self._memberships(account_id, versions, contacts)
         for each in slices:
             each.outstanding = 0
         for row in rows:
             claim.by_slice[row["slice_id"]].outstanding += 1
-        loaded = claim.ready(contacts)
+        loaded = claim.ready(contacts, lists)
+        await self._join(account_id, lists)
         if any(version.data_extension_id is not None for version in versions.values()):
             return await self._with_rows(account_id, loaded, versions)
         return loaded
+
+    async def _memberships(
+        self, account_id: int, versions: Mapping[int, Version], contacts: Mapping[str, Contact]
+    ) -> dict[int, Membership]:
+        """Who of the claim is on its lists. Everyone is on All Subscribers, which asks for nothing."""
+        lists: dict[int, Membership] = {}
+        ids = [contact.contact_id for contact in contacts.values()]
+        for version_id, version in versions.items():
+            prepared = self._versions.prepared(account_id, version_id)
+            name = "" if prepared is None else prepared.system.get("list_", "")
+            if name and not is_everyone(name) and ids and version.list_id not in lists:
+                statuses = await member_statuses(self._pool, account_id, version.list_id, ids)
+                lists[version.list_id] = Membership(statuses)
+        return lists
+
+    async def _join(self, account_id: int, lists: Mapping[int, Membership]) -> None:
+        for list_id, membership in lists.items():
+            if membership.joining:
+                await add_members(self._pool, account_id, list_id, membership.joining)
 
     async def _with_rows(self, account_id: int, loaded: Loaded, versions: Mapping[int, Version]) -> Loaded:
         """The claim after each message has its row in its definition's data extension, or ends for want of it."""
@@ -152,12 +182,16 @@ class _Claim:
                 )
             )
 
-    def ready(self, contacts: Mapping[str, Contact]) -> Loaded:
+    def ready(self, contacts: Mapping[str, Contact], lists: Mapping[int, Membership]) -> Loaded:
         """Every row as a message to compose or as one that ends here."""
         messages = []
         for row, slice_, request, attributes, folded in self._rows:
             contact = contacts.get(folded)
-            refusal = _refusal(contact, row["address"], self._versions[request.version_id])
+            version = self._versions[request.version_id]
+            refusal = _refusal(contact, row["address"], version)
+            membership = lists.get(version.list_id)
+            if refusal is None and contact is not None and membership is not None:
+                refusal = _list_refusal(contact, membership, version)
             if refusal is not None:
                 code, reason = refusal
                 contact_id = None if contact is None else contact.contact_id
@@ -186,8 +220,26 @@ def _refusal(contact: Contact | None, address: str, version: Version) -> tuple[S
         return StatusCode.HELD, "the contact is held"
     if contact.status == "Deleted":
         return StatusCode.SUBSCRIBER_DELETED, "the contact is deleted"
+    if contact.status == "Unsubscribed" and version.block_unsubscribed:
+        return StatusCode.UNSUBSCRIBED, "the contact is unsubscribed from all mail"
     if not version.update_subscriber and contact.address != address:
         return StatusCode.EMAIL_ADDRESS_MISMATCH, "the contact has another address and updateSubscriber is false"
+    return None
+
+
+def _list_refusal(contact: Contact, membership: Membership, version: Version) -> tuple[StatusCode, str] | None:
+    status = membership.statuses.get(contact.contact_id)
+    if status is None:
+        if not version.auto_add_subscriber:
+            return (
+                StatusCode.NO_ALL_SUBSCRIBERS_LIST_ENTRY,
+                "the contact is not on the definition's list and autoAddSubscriber is false",
+            )
+        membership.joining.add(contact.contact_id)
+    elif status == "Unsubscribed":
+        return StatusCode.UNSUBSCRIBED, "the contact is unsubscribed from the definition's list"
+    elif status == "Held":
+        return StatusCode.HELD, "the contact is held on the definition's list"
     return None
 
 
