@@ -195,7 +195,7 @@ def _around(prefix: str, suffix: str) -> str:
 def _date_style(locale: Locale) -> DateStyle:
     months, days, periods = locale.months, locale.days, locale.day_periods
     alone, beside = months["stand-alone"], months["format"]
-    halves = periods["format"]["abbreviated"]
+    halves = periods["format"]["abbreviated"] if locale.language != "en" else {"am": "AM", "pm": "PM"}
     patterns = _WINDOWS.get(f"{locale.language}_{locale.territory}") or _cldr_patterns(locale)
     short_date, long_date, short_time, long_time, month_day, year_month, mark = patterns
     return DateStyle(

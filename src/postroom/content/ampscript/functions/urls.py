@@ -37,24 +37,21 @@ def redirect_to(run: Run, url: object) -> str:
     minimum=1,
     maximum=3,
     params="text[, allCharacters[, allText]]",
-    doc="Encodes blanks behind the first ?; allCharacters all that is not safe, allText the whole text.",
-    differences="The vendor also evaluates AMPscript in the text; here a value stays a value.",
+    doc="Encodes blanks behind the first ?; allCharacters all that is unsafe in values there, allText the whole text.",
+    differences="AMPscript within the text is never evaluated.",
     category="URL",
 )
 def url_encode(run: Run, text: object, all_characters: object = False, all_text: object = False) -> str:
     whole = to_text(text)
     every_letter = to_flag(all_characters)
+    run.check_text(3 * len(whole))
     if to_flag(all_text):
-        before, behind = "", whole
-    else:
-        head, mark, behind = whole.partition("?")
-        if not mark:
-            return whole
-        before = f"{head}?"
+        return form_encoded(whole) if every_letter else whole.replace(" ", "%20")
+    head, mark, query = whole.partition("?")
     if not every_letter:
-        return before + behind.replace(" ", "%20")
-    run.check_text(3 * len(behind))
-    return before + form_encoded(behind)
+        return f"{head}{mark}{query.replace(' ', '%20')}"
+    encoded = "&".join(["=".join(map(form_encoded, part.split("=", 1))) for part in query.split("&")])
+    return f"{head}{mark}{encoded}"
 
 
 def _page(run: Run, page: str, address: str, parameters: tuple[object, ...]) -> str:
