@@ -8,10 +8,12 @@ import uuid_utils
 
 from postroom.api.endpoint import Call
 from postroom.api.errors import ApiError, Code
+from postroom.api.extras import version_header
 from postroom.api.reply import Reply
 from postroom.api.wire.definitions import LONGEST_KEY, full_definition, read_change, read_draft, summary
 from postroom.catalog import publishing
 from postroom.catalog.definitions import (
+    Definition,
     DefinitionOrder,
     delete_definition,
     find_definition,
@@ -46,7 +48,7 @@ class Definitions:
             definition = await self._publisher.create(call.account_id, draft)
         except (publishing.PublishingRejected, ContentRejected) as rejection:
             raise _rejected(rejection) from None
-        return Reply(_encode(full_definition(definition, _request_id())), 201)
+        return _full(definition, 201)
 
     async def get(self, call: Call) -> Reply:
         """GET /definitions/{definitionKey}."""
@@ -54,7 +56,7 @@ class Definitions:
         definition = await find_definition(self._pool, call.account_id, key)
         if definition is None:
             raise unknown_definition(key)
-        return Reply(_encode(full_definition(definition, _request_id())))
+        return _full(definition)
 
     async def page(self, call: Call) -> Reply:
         """GET /definitions: the vendor's `count` is that of the page, not the total (contract §3.2)."""
@@ -92,7 +94,7 @@ class Definitions:
             raise _rejected(rejection) from None
         if definition is None:
             raise unknown_definition(key)
-        return Reply(_encode(full_definition(definition, _request_id())))
+        return _full(definition)
 
     async def delete(self, call: Call) -> Reply:
         """DELETE /definitions/{definitionKey}: archived under a new key, for good."""
@@ -126,6 +128,11 @@ def number_field(query: dict[str, str], name: str, *, default: int, highest: int
 
 def _request_id() -> str:
     return str(uuid_utils.uuid7())
+
+
+def _full(definition: Definition, status: int = 200) -> Reply:
+    body = _encode(full_definition(definition, _request_id()))
+    return Reply(body, status, (version_header(definition.version_id),))
 
 
 def _filter(text: str | None) -> tuple[str | None, str | None]:

@@ -51,6 +51,11 @@ class Call:
             self._query = query_fields(self._scope["query_string"])
         return self._query
 
+    @property
+    def head(self) -> Head:
+        """The headers."""
+        return self._head
+
     def key(self, name: str, place: int = 0) -> str:
         """A key of the path, by its place among them; ``name`` is for the error."""
         return key_text(scope_keys(self._scope)[place], name)

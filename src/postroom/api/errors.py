@@ -58,6 +58,18 @@ class Code(Enum):
     MEDIA_TYPE = _gateway(
         415, 415, "Unsupported Media Type", "the request's Content-Type is not application/json in UTF-8"
     )
+    ONCE_KEY_REUSED = _gateway(
+        409,
+        409,
+        "The Idempotency-Key belongs to a request with other contents; give each request a key of its own.",
+        "an Idempotency-Key was used before with another body (ours, not the vendor's)",
+    )
+    ONCE_IN_FLIGHT = _gateway(
+        409,
+        409,
+        "A request with this Idempotency-Key is being accepted; ask again after Retry-After for its reply.",
+        "the first request of an Idempotency-Key is not finished (ours, not the vendor's)",
+    )
     RATE_LIMIT = _gateway(429, 50100, "Rate limit exceeded", "the client's calls a minute are used up; see Retry-After")
     INTERNAL = _gateway(500, 500, "Internal Server Error", "the server failed; nothing was half-stored")
 

@@ -10,6 +10,7 @@ import uuid_utils
 from postroom.api.definitions import LARGEST_PAGE_SIZE, number_field
 from postroom.api.endpoint import Call
 from postroom.api.errors import ApiError, Code
+from postroom.api.extras import REPLAYED, once_of, pinned_version
 from postroom.api.reply import Reply
 from postroom.api.times import fine_time
 from postroom.api.wire.decoding import decode
@@ -33,6 +34,7 @@ from postroom.tenancy.database import Pool
 
 MOST_RECIPIENTS = 2000  # contract §4.1
 NOT_SENT_PAGE_SIZE = 20  # contract §5.2
+IN_FLIGHT_SECONDS = 1
 LONGEST_WAIT_HOURS = 24 * 14  # between a message's accept and its end, at the most
 
 _KINDS = {
@@ -72,7 +74,8 @@ class Messages:
 
     async def send_many(self, call: Call) -> Reply:
         """POST /messages: up to 2,000 recipients."""
-        body = decode(many_decoder, await call.json_body())
+        raw = await call.json_body()
+        body = decode(many_decoder, raw)
         definition_key = _definition_key(body.definition_key)
         recipients = body.recipients
         if not recipients:
@@ -82,7 +85,14 @@ class Messages:
                 Code.TOO_MANY_SUBSCRIBERS,
                 f"recipients holds {len(recipients)}; at most {MOST_RECIPIENTS} are allowed",
             )
-        request = intake.SendRequest(call.account_id, definition_key, recipients, body.attributes)
+        request = intake.SendRequest(
+            call.account_id,
+            definition_key,
+            recipients,
+            body.attributes,
+            version_id=pinned_version(call.head),
+            once=once_of(call.head, "messages", raw, _accepted),
+        )
         try:
             accepted = await self._accept(request)
         except intake.RequestMalformed as problem:
@@ -90,18 +100,25 @@ class Messages:
         except intake.NoValidRecipients as none:
             text = f"{len(none.results)} subscribers failed to queue out of {len(none.results)}"
             raise ApiError(Code.NO_VALID_SUBSCRIBERS, text, extra=_failures(none)) from None
-        return Reply(_accepted(accepted), 202)
+        return _accepted_reply(accepted)
 
     async def send_one(self, call: Call) -> Reply:
         """POST /messages/{messageKey}: one recipient, the message's key in the path."""
         message_key = call.key("messageKey")
-        body = decode(one_decoder, await call.json_body())
+        raw = await call.json_body()
+        body = decode(one_decoder, raw)
         definition_key = _definition_key(body.definition_key)
         recipient = body.recipient
         if recipient is None:
             raise ApiError(Code.NO_SUBSCRIBERS, "recipient is required")
         request = intake.SendRequest(
-            call.account_id, definition_key, (recipient,), msgspec.Raw(), message_key=message_key
+            call.account_id,
+            definition_key,
+            (recipient,),
+            msgspec.Raw(),
+            message_key=message_key,
+            version_id=pinned_version(call.head),
+            once=once_of(call.head, f"messages/{message_key}", raw, _accepted),
         )
         try:
             accepted = await self._accept(request)
@@ -110,7 +127,7 @@ class Messages:
             raise ApiError(Code.WRONG_TYPE, f"{field} {problem.problem}") from None
         except intake.NoValidRecipients as none:
             raise _single_failure(none) from None
-        return Reply(_accepted(accepted), 202)
+        return _accepted_reply(accepted)
 
     async def status(self, call: Call) -> Reply:
         """GET /messages/{messageKey}."""
@@ -158,6 +175,16 @@ class Messages:
             raise ApiError(
                 Code.INVALID_DEFINITION_KEY, f"there is no definition with key {request.definition_key[:100]!r}"
             ) from None
+        except intake.VersionUnknown:
+            raise ApiError(
+                Code.INVALID_VALUE,
+                f"Postroom-Definition-Version is {request.version_id}; the definition "
+                f"{request.definition_key[:100]!r} has no such version",
+            ) from None
+        except intake.OnceKeyReused:
+            raise ApiError(Code.ONCE_KEY_REUSED) from None
+        except intake.OnceInFlight:
+            raise ApiError(Code.ONCE_IN_FLIGHT, retry_after=IN_FLIGHT_SECONDS) from None
 
 
 def _definition_key(key: str | None) -> str:
@@ -184,6 +211,12 @@ def _accepted(accepted: intake.Accepted) -> bytes:
     code = Code.RESPONSES_HAVE_ERRORS
     message = code.message(f"{failed} subscribers failed to queue out of {len(responses)}")
     return _encode(PartlyAccepted(request_id, code.row.errorcode, message, responses))
+
+
+def _accepted_reply(accepted: intake.Accepted) -> Reply:
+    if accepted.replayed:
+        return Reply(accepted.reply, 202, (REPLAYED,))
+    return Reply(accepted.reply or _accepted(accepted), 202)
 
 
 def _failures(none: intake.NoValidRecipients) -> dict[str, object]:

@@ -14,14 +14,16 @@ class ClientGone(Exception):
 
 
 class Head:
-    """The headers the API looks at; empty or -1 when absent."""
+    """The headers the API looks at; empty, -1 or None when absent."""
 
-    __slots__ = ("authorization", "content_length", "content_type")
+    __slots__ = ("authorization", "content_length", "content_type", "definition_version", "idempotency_key")
 
     def __init__(self) -> None:
         self.authorization = b""
         self.content_type = b""
         self.content_length = -1
+        self.idempotency_key: bytes | None = None
+        self.definition_version: bytes | None = None
 
     @property
     def is_json(self) -> bool:
@@ -55,6 +57,10 @@ def read_head(headers: Iterable[tuple[bytes, bytes]]) -> Head:
         elif name == b"content-length":
             # The server has checked that it is a number.
             head.content_length = int(value) if value.isdigit() else -1
+        elif name == b"idempotency-key":
+            head.idempotency_key = value
+        elif name == b"postroom-definition-version":
+            head.definition_version = value
     return head
 
 

@@ -15,13 +15,17 @@ import asyncpg
 import structlog
 
 from postroom.intake.ledger import Entry, Ledger
+from postroom.intake.once import OnceState
 from postroom.intake.request import (
     Accepted,
     DefinitionUnknown,
     NoValidRecipients,
+    OnceInFlight,
+    OnceKeyReused,
     RecipientError,
     RecipientResult,
     SendRequest,
+    VersionUnknown,
 )
 from postroom.intake.validation import Candidates, attributes_text, examine
 
@@ -75,25 +79,38 @@ class Accepter:
     async def accept(self, request: SendRequest) -> Accepted:
         """Commit the good recipients of a request, and say what was wrong with the others.
 
-        Raises DefinitionUnknown, NoValidRecipients or RequestMalformed, with nothing stored; a database error
-        passes through, and then the request is committed wholly or not at all.
+        Raises DefinitionUnknown, VersionUnknown, NoValidRecipients, OnceKeyReused, OnceInFlight or RequestMalformed,
+        with nothing stored; a database error passes through, and then the request is committed wholly or not at all.
         """
         candidates = examine(request, self._random_bytes)
         if not candidates.positions:
-            raise NoValidRecipients(_results(candidates))
+            raise NoValidRecipients(_results(candidates, candidates.errors))
         attributes = attributes_text(request.attributes, "attributes")
-        entry = Entry(self._new_request_id(), request.definition_key, attributes, candidates)
+        entry = Entry(
+            self._new_request_id(), request.definition_key, attributes, candidates, request.version_id, request.once
+        )
+        if request.once is not None:
+            render = request.once.render
+            entry.render = lambda entry: render(_accepted(entry))
         done: asyncio.Future[Entry] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(request.account_id, deque()).append(_Waiting(entry, candidates, done))
         self._arrived.set()
         await done
+        match entry.once_state:
+            case OnceState.REPLAYED:
+                return Accepted(entry.request_id, [], entry.reply, replayed=True)
+            case OnceState.REUSED:
+                raise OnceKeyReused
+            case OnceState.IN_FLIGHT:
+                raise OnceInFlight
         if not entry.definition_known:
             raise DefinitionUnknown(request.definition_key)
-        for position in entry.duplicates:
-            candidates.errors[position] = RecipientError.DUPLICATE_MESSAGE_KEY
-        if len(candidates.errors) == len(candidates.keys):
-            raise NoValidRecipients(_results(candidates))
-        return Accepted(entry.request_id, _results(candidates))
+        if not entry.version_known:
+            raise VersionUnknown(request.version_id)
+        accepted = _accepted(entry)
+        if not entry.stored_positions:
+            raise NoValidRecipients(accepted.results)
+        return accepted
 
     async def _commit_groups(self) -> None:
         while True:
@@ -148,8 +165,13 @@ class Accepter:
         task.add_done_callback(self._announcements.discard)
 
 
-def _results(candidates: Candidates) -> list[RecipientResult]:
-    errors = candidates.errors
+def _accepted(entry: Entry) -> Accepted:
+    # A group that is tried again finds its duplicates anew: what the request itself got wrong is left as it is.
+    errors = entry.candidates.errors | dict.fromkeys(entry.duplicates, RecipientError.DUPLICATE_MESSAGE_KEY)
+    return Accepted(entry.request_id, _results(entry.candidates, errors), entry.reply)
+
+
+def _results(candidates: Candidates, errors: dict[int, RecipientError]) -> list[RecipientResult]:
     if not errors:
         return [RecipientResult(key) for key in candidates.keys]
     return [RecipientResult(key, errors.get(position)) for position, key in enumerate(candidates.keys)]

@@ -5,6 +5,7 @@ A message key is used once per business unit within the key window. Three looks 
 around midnight being closed by ``accept_day``; docs/promises.md).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import repeat
@@ -13,6 +14,8 @@ from uuid import UUID
 import asyncpg
 
 from postroom.intake.keys import fold_key
+from postroom.intake.once import OnceRow, OnceState, hold, keep
+from postroom.intake.request import Once
 from postroom.intake.validation import Candidates
 from postroom.store.pool import Pool, PooledConnection
 
@@ -23,6 +26,10 @@ _DEFINITIONS = """
 select lower(definition_key collate "C") as folded_key, definition_id, version_id
 from definition
 where account_id = $1 and lower(definition_key collate "C") = any($2::text[]) and status <> 'Deleted'
+"""
+
+_VERSIONS = """
+select version_id, definition_id from definition_version where account_id = $1 and version_id = any($2::bigint[])
 """
 
 _USED_ON_OTHER_DAYS = """
@@ -94,7 +101,15 @@ class Entry:
     definition_key: str
     attributes: str | None
     candidates: Candidates
+    version_id: int | None = None
+    """The version it is pinned to; None is the definition's current one."""
+    once: Once | None = None
+    render: "Callable[[Entry], bytes] | None" = None
+    """The reply of an entry with ``once``, from what ``commit`` has found."""
     definition_known: bool = True
+    version_known: bool = True
+    once_state: OnceState = OnceState.FRESH
+    reply: bytes = b""
     duplicates: set[int] = field(default_factory=set)
     """Positions whose key was already used within the window."""
 
@@ -131,6 +146,7 @@ class Ledger:
     async def commit(self, account_id: int, entries: list[Entry]) -> None:
         """Commit a group of one business unit. Any error leaves all of the group unwritten; it may be tried again."""
         async with self._pool.acquire() as connection, connection.transaction():
+            entries = await self._hold_keys(connection, account_id, entries)
             today: date = await connection.fetchval("select accept_day($1)", account_id)
             known = await self._look_up_definitions(connection, account_id, entries)
             await self._find_keys_of_other_days(connection, account_id, today, known)
@@ -138,6 +154,27 @@ class Ledger:
             stored = [each for each in known if each.stored]
             if stored:
                 await self._insert_requests(connection, account_id, today, stored)
+                await self._keep_replies(connection, account_id, [each.entry for each in stored])
+
+    async def _hold_keys(self, connection: PooledConnection, account_id: int, entries: list[Entry]) -> list[Entry]:
+        """The entries that are to be accepted now; the state of the others says why they are not."""
+        asked = [(entry, entry.once) for entry in entries if entry.once is not None]
+        if not asked:
+            return entries
+        states = await hold(connection, account_id, [(once.key, once.fingerprint) for _, once in asked])
+        for (entry, _), (state, reply) in zip(asked, states, strict=True):
+            entry.once_state, entry.reply = state, reply
+        return [entry for entry in entries if entry.once_state is OnceState.FRESH]
+
+    async def _keep_replies(self, connection: PooledConnection, account_id: int, stored: list[Entry]) -> None:
+        rows = []
+        for entry in stored:
+            if entry.once is not None:
+                assert entry.render is not None
+                entry.reply = entry.render(entry)
+                rows.append(OnceRow(entry.once.key, entry.once.fingerprint, entry.reply))
+        if rows:
+            await keep(connection, account_id, rows)
 
     async def _look_up_definitions(
         self, connection: PooledConnection, account_id: int, entries: list[Entry]
@@ -145,12 +182,22 @@ class Ledger:
         folded = [fold_key(entry.definition_key) for entry in entries]
         rows = await connection.fetch(_DEFINITIONS, account_id, list(set(folded)))
         definitions = {row["folded_key"]: row for row in rows}
+        pinned = [entry.version_id for entry in entries if entry.version_id is not None]
+        owners = {}
+        if pinned:
+            versions = await connection.fetch(_VERSIONS, account_id, pinned)
+            owners = {row["version_id"]: row["definition_id"] for row in versions}
         known = []
         for entry, key in zip(entries, folded, strict=True):
             entry.duplicates.clear()
             entry.definition_known = key in definitions
-            if entry.definition_known:
-                known.append(_Known(entry, definitions[key]["definition_id"], definitions[key]["version_id"]))
+            if not entry.definition_known:
+                continue
+            definition_id, version_id = definitions[key]["definition_id"], entry.version_id
+            entry.version_known = version_id is None or owners.get(version_id) == definition_id
+            if entry.version_known:
+                current = definitions[key]["version_id"]
+                known.append(_Known(entry, definition_id, current if version_id is None else version_id))
         return known
 
     async def _find_keys_of_other_days(

@@ -3,7 +3,7 @@
 The recipients are passed on as they were decoded: 2,000 of them are read by attribute, never copied.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -30,11 +30,25 @@ class Recipient(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Once:
+    """A send that is made once however often it is asked for.
+
+    ``fingerprint`` is the same for the same request; ``render`` makes the reply that repetitions get byte for byte.
+    It is called inside the accept transaction: it must be quick and must not wait.
+    """
+
+    key: str
+    fingerprint: bytes
+    render: "Callable[[Accepted], bytes]"
+
+
+@dataclass(frozen=True, slots=True)
 class SendRequest:
     """One call of either send route.
 
     ``attributes`` is the request-wide JSON object as it was sent, empty when absent. ``message_key`` is the key
-    of the single-send route, which stands in the path instead of the recipient.
+    of the single-send route, which stands in the path instead of the recipient. ``version_id`` pins a version of the
+    definition; None is the current one.
     """
 
     account_id: int
@@ -42,6 +56,8 @@ class SendRequest:
     recipients: Sequence[Recipient]
     attributes: msgspec.Raw
     message_key: str | None = None
+    version_id: int | None = None
+    once: Once | None = None
 
 
 class RecipientError(Enum):
@@ -71,14 +87,32 @@ class RecipientResult(msgspec.Struct, frozen=True, gc=False):
 
 
 class Accepted(msgspec.Struct, frozen=True):
-    """The request is on disk. ``results`` stands in request order; at least one of them is without error."""
+    """The request is on disk. ``results`` stands in request order; at least one of them is without error.
+
+    Of a request with `Once`, ``reply`` is the reply; ``replayed`` says that it was made before, and then there are
+    no results.
+    """
 
     request_id: UUID
     results: list[RecipientResult]
+    reply: bytes = b""
+    replayed: bool = False
 
 
 class DefinitionUnknown(Exception):
     """No definition of this key in the business unit; nothing was stored."""
+
+
+class VersionUnknown(Exception):
+    """The definition has no version of the number it was pinned to; nothing was stored."""
+
+
+class OnceKeyReused(Exception):
+    """The key belongs to a request with other contents; nothing was stored."""
+
+
+class OnceInFlight(Exception):
+    """A request with this key is being accepted at this moment; nothing more was stored."""
 
 
 class NoValidRecipients(Exception):
