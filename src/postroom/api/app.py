@@ -22,6 +22,7 @@ from postroom.api.endpoint import Handler, RouteFunction, endpoint
 from postroom.api.errors import ApiError, Code, error_body
 from postroom.api.files import Files
 from postroom.api.identity import Identity
+from postroom.api.legacy_sends import LegacySends
 from postroom.api.legacy_token import LegacyTokenRoute
 from postroom.api.messages import Accepting, Messages
 from postroom.api.oauth import AnyRequest, oauth_route
@@ -101,6 +102,8 @@ async def build_api(
     )
     routes += [Route(*route) for route in DataExtensions(pool, clock=clock).routes()]
     routes += [Route(*route) for route in Audience(pool, clock=clock).routes()]
+    legacy = LegacySends(pool, accepter, status_hours=settings.status_hours, clock=clock)
+    routes += [Route(*route) for route in legacy.routes()]
     rules = ClientRules(pool, clock=asyncio.get_running_loop().time)
     categories = AssetCategories(pool)
     routes += [

@@ -27,6 +27,8 @@ _FIND = f"""
 
 _FIND_FOR_CHANGE = _FIND + " for update of definition"
 
+_KEY = "select definition_key from definition where account_id = $1 and definition_id = $2 and status <> 'Deleted'"
+
 _PAGE = """
     select definition_key, name, status, created_at, modified_at from definition
      where account_id = $1 and ($2::text is null or status = $2) and ($3::text is null or status <> $3)
@@ -96,6 +98,12 @@ async def find_definition(database: Database, account_id: int, definition_key: s
     """The definition with this key, unless it was deleted; letter case does not matter."""
     row = await database.fetchrow(_FIND, account_id, definition_key)
     return None if row is None else _definition(account_id, row)
+
+
+async def find_definition_key(database: Database, account_id: int, definition_id: UUID) -> str | None:
+    """The key of the definition with this id, unless it was deleted."""
+    key: str | None = await database.fetchval(_KEY, account_id, definition_id)
+    return key
 
 
 async def lock_definition(connection: Connection, account_id: int, definition_key: str) -> Definition | None:
