@@ -9,12 +9,15 @@ import typer
 
 from postroom import __version__, assembly
 from postroom.cli.account import account_app
+from postroom.cli.ampscript import app as ampscript
 from postroom.cli.child import run_until_stopped
 from postroom.cli.client import client_app
 from postroom.cli.demo import demo
 from postroom.cli.failures import report_failures
+from postroom.cli.lint import lint
 from postroom.cli.logs import configure_logs
 from postroom.cli.options import with_settings
+from postroom.cli.render import render
 from postroom.cli.serve import Program, instance_name, reach_database, serve
 from postroom.cli.sockets import listen
 from postroom.settings import Settings, SettingsRejected
@@ -114,6 +117,9 @@ def mailbox_command(settings: Settings, lifeline_fd: LifelineOption = None, star
 
 
 app.command("demo")(demo)
+app.command("render")(render)
+app.command("lint")(lint)
+app.add_typer(ampscript, name="ampscript")
 app.add_typer(account_app, name="account")
 app.add_typer(client_app, name="client")
 

@@ -92,7 +92,7 @@ class _Compiler:
         if len(bodies) == 1:
             ((kind, source),) = bodies
             part = self._body_part(kind, source, "")
-            fixed = f"MIME-Version: 1.0\r\n{_mime_header(kind, part)}"
+            fixed = _mime_header(kind, part)
             parts, tail = [part], "\r\n" if part.encoding is BASE64 else ""
         else:
             boundary = _boundary(content)
@@ -102,7 +102,7 @@ class _Compiler:
                 lead = "\r\n" if parts else ""
                 part.head = f"{lead}--{boundary}\r\n{_mime_header(kind, part)}\r\n"
                 parts.append(part)
-            fixed = f'MIME-Version: 1.0\r\nContent-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n'
+            fixed = f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n'
             tail = f"\r\n--{boundary}--\r\n"
         if self._problems:
             raise ContentRejected(self._problems)

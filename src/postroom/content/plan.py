@@ -12,6 +12,7 @@ from operator import itemgetter
 
 from .address import Address, parse_address
 from .ampscript.run import Services
+from .attachment import File, mixed
 from .attributes import value_text
 from .header import date_text, field_text, is_message_id, mailbox, unstructured
 from .model import (
@@ -107,7 +108,8 @@ class CodePart:
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """The header fields a content decides; ``fixed`` holds those that never vary, the last lines of a header."""
+    """The header fields a content decides; ``fixed`` holds those about the body, which never vary:
+    its last lines."""
 
     subject: Line
     from_name: Line
@@ -156,11 +158,11 @@ class Plan:
         if isinstance(to, NotComposed):
             return to
         if self.script is None:
-            return self._mail(context, to, [], {})
+            return self._mail(context, to, [], {}, ())
         printed = self.script.run(context, services)
         if isinstance(printed, NotComposed):
             return printed
-        return self._mail(context, to, printed.texts, printed.bodies)
+        return self._mail(context, to, printed.texts, printed.bodies, printed.files)
 
     async def compose_async(self, context: Context, services: Services | None = None) -> Mail | NotComposed:
         """As ``compose``, for any plan."""
@@ -172,10 +174,15 @@ class Plan:
         printed = await self.script.run_async(context, services)
         if isinstance(printed, NotComposed):
             return printed
-        return self._mail(context, to, printed.texts, printed.bodies)
+        return self._mail(context, to, printed.texts, printed.bodies, printed.files)
 
     def _mail(
-        self, context: Context, to: Address, printed: list[str], bodies: Mapping[str, Sequence[str]]
+        self,
+        context: Context,
+        to: Address,
+        printed: list[str],
+        bodies: Mapping[str, Sequence[str]],
+        files: Sequence[File],
     ) -> Mail | NotComposed:
         texts = self._resolve(context, printed)
         if isinstance(texts, NotComposed):
@@ -207,10 +214,13 @@ class Plan:
             smtputf8 = smtputf8 or any(copy.smtputf8 for copy in (*cc, *bcc))
         header = (
             f"Date: {self._date(context.accepted_at)}\r\n{from_line}To: {to.wire}\r\n{copy_line}{reply_line}"
-            f"Subject: {unstructured(subject, 9)}\r\nMessage-ID: <{context.message_id}>\r\n{self.fields.fixed}"
+            f"Subject: {unstructured(subject, 9)}\r\nMessage-ID: <{context.message_id}>\r\nMIME-Version: 1.0\r\n"
         )
+        fixed, body = self.fields.fixed, self._body(texts, bodies)
+        if files:
+            fixed, body = mixed(fixed, body, files)
         # ASCII but for addresses that need SMTPUTF8, whose header is UTF-8 by RFC 6532
-        data = f"{header}\r\n{self._body(texts, bodies)}".encode()
+        data = f"{header}{fixed}\r\n{body}".encode()
         return Mail(from_address.wire, recipients, data, smtputf8, subject)
 
     def _date(self, moment: datetime) -> str:

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 
 from . import markup
 from .ampscript import tree
-from .ampscript.engine import Engine, Program, Source
+from .ampscript.engine import Engine, Program, Source, finished
 from .ampscript.faults import Fault, Raised
 from .ampscript.lexer import has_code
-from .ampscript.run import Attachment, Dialect, Run, Services
+from .ampscript.run import Dialect, Run, Services
 from .ampscript.values import to_text
+from .attachment import File, fetch_files
 from .attributes import fold_name
 from .model import EXCLUDED, MESSAGE_BUILD_ERROR, RECURSIVE_SCRIPT, SCRIPT_RAISED, Content, Context, NotComposed
 from .names import names_of
@@ -29,11 +30,11 @@ _STATUS = {"RecursiveContent": RECURSIVE_SCRIPT}
 @dataclass(slots=True)
 class Printed:
     """What the code of one message printed: ``texts`` of the fields in ``Script.fields``, ``bodies`` in pieces, and
-    the files it asked to attach."""
+    the files it attached."""
 
     texts: list[str]
     bodies: Mapping[str, Sequence[str]]
-    attachments: Sequence[Attachment]
+    files: Sequence[File]
 
 
 class Script:
@@ -59,14 +60,16 @@ class Script:
         """Raises nothing for what the template does; what it has to wait for makes the message NotComposed."""
         run = self._new_run(context, services)
         try:
-            return self._printed(run, self.program.pieces(run))
+            found = self.program.pieces(run)
+            return self._printed(run, found, finished(fetch_files(run)) if run.attachments else ())
         except Fault as fault:
             return _not_composed(fault)
 
     async def run_async(self, context: Context, services: Services | None) -> Printed | NotComposed:
         run = self._new_run(context, services)
         try:
-            return self._printed(run, await self.program.pieces_async(run))
+            found = await self.program.pieces_async(run)
+            return self._printed(run, found, await fetch_files(run) if run.attachments else ())
         except Fault as fault:
             return _not_composed(fault)
 
@@ -81,8 +84,8 @@ class Script:
         )
         return run
 
-    def _printed(self, run: Run, found: Mapping[str, list[str]]) -> Printed:
-        return Printed([run.rendered[name] for name in self.fields], found, run.attachments)
+    def _printed(self, run: Run, found: Mapping[str, list[str]], files: Sequence[File]) -> Printed:
+        return Printed([run.rendered[name] for name in self.fields], found, files)
 
     def _derived(self, run: Run, name: str) -> tuple[bool, object]:
         if name == "_messagetypepreference":

@@ -143,7 +143,12 @@ def _base64_static(text: str, *, first: bool, then: Next) -> str:
 
 def base64_lines(joined: str) -> str:
     """The joined pieces of a base64 part as lines of 76."""
-    encoded = b2a_base64(joined.replace("\n", "\r\n").encode(), newline=False).decode("ascii")
+    return encoded_lines(joined.replace("\n", "\r\n").encode())
+
+
+def encoded_lines(data: bytes) -> str:
+    """``data`` in base64, in lines of 76."""
+    encoded = b2a_base64(data, newline=False).decode("ascii")
     return "\r\n".join([encoded[at : at + 76] for at in range(0, len(encoded), 76)])
 
 

@@ -32,6 +32,7 @@ class Limits:
     writes: int = 100  # writes to data extensions
     http: int = 5  # HTTP requests
     attachments: int = 10
+    attached_bytes: int = 10_000_000  # all attachments of a message together
     rows: int = 2_000  # rows of one rowset (ampscript.md §14 LookupRows)
     text: int = 5_000_000  # characters of one value
     seconds: float = 5.0  # wall time, looked at in every loop step and before every block, lookup and request

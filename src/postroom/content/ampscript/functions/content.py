@@ -265,6 +265,7 @@ def build_option_list(run: Run, selected: object, *pairs: object) -> str:
     "mail is built, within limits on size and time.",
     kind="None",
     category="Content",
+    needs="http",
 )
 def attach_file(run: Run, kind: object, location: object, file_name: object, *rest: object) -> str:
     source, address, name = to_text(kind).strip().upper(), to_text(location).strip(), to_text(file_name).strip()

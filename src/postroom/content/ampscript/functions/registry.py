@@ -121,7 +121,8 @@ def arity_fault(entry: Function, count: int) -> str:
         elif entry.minimum == entry.maximum:
             wanted = str(entry.minimum)
         else:
-            wanted = f"{entry.minimum} to {entry.maximum}"
+            joint = "or" if entry.maximum == entry.minimum + 1 else "to"
+            wanted = f"{entry.minimum} {joint} {entry.maximum}"
         noun = "argument" if wanted in {"1", "at least 1"} else "arguments"
         return f"{entry.name} takes {wanted} {noun} ({entry.name}({entry.params})), not {count}"
     if entry.pairs is not None and count > entry.pairs and (count - entry.pairs) % 2:

@@ -1,0 +1,41 @@
+"""`postroom ampscript`: golden cases of the language, the user's own or ours."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from postroom.cli.files import read_text, unusable
+from postroom.content.ampscript.cases import CasesRejected, check_case, read_cases
+from postroom.content.ampscript.engine import Engine
+
+app = typer.Typer(help="Templates and their golden cases.", no_args_is_help=True)
+
+
+@app.callback()
+def ampscript() -> None:
+    """Templates and their golden cases."""
+
+
+@app.command("test")
+def test(
+    cases: Annotated[
+        Path, typer.Argument(metavar="CASES.jsonl", help="One JSON object a line; - reads standard input.")
+    ],
+) -> None:
+    """Run golden cases: each failure with expected and got, then how many passed. Exit code 1 on a failure."""
+    engine = Engine()
+    passed = failed = 0
+    try:
+        for case in read_cases(read_text(cases)):
+            failure = check_case(case, engine)
+            if failure is None:
+                passed += 1
+                continue
+            failed += 1
+            typer.echo(f"{failure.case}\n  expected {failure.expected}\n  got      {failure.got}")
+    except CasesRejected as rejected:
+        unusable(f"{cases}: {rejected}")
+    typer.echo(f"{passed} passed, {failed} failed")
+    if failed:
+        raise typer.Exit(1)
