@@ -166,7 +166,10 @@ class GuardedFetcher:
             location = next((value for name, value in response.headers if name.lower() == "location"), "")
             if not location:
                 return response
-            url = urljoin(request.url, location)
+            try:
+                url = urljoin(request.url, location)
+            except ValueError:
+                raise _Refused("the address of a redirect cannot be read") from None
             following = self._target(url)
             if target.secure and not following.secure:
                 raise _Refused(f"{target.host} redirects from https to http")
