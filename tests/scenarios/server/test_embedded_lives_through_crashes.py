@@ -125,7 +125,11 @@ async def test_an_orphan_is_shut_down_cleanly_and_replaced(reachable_tmp_path: P
     assert "not properly shut down" not in heir.log_file.read_text()
 
 
-@pytest.mark.parametrize("content", [f"{os.getpid()}\n", "not a number\n", "", "4194304\n"])
+@pytest.mark.parametrize(
+    "content",
+    [f"{os.getpid()}\n", "not a number\n", "", "4194304\n"],
+    ids=["somebody_elses", "garbage", "empty", "nobodys"],
+)
 async def test_a_stale_pid_file_is_no_obstacle(reachable_tmp_path: Path, content: str) -> None:
     server = embedded(reachable_tmp_path)
     await server.start()
