@@ -6,13 +6,14 @@ BIN := .venv/bin
 RUNTIME := $(if $(wildcard .venv/.installed-dev),.venv/.installed-dev,.venv/.installed)
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test check bench docs format system clean
+.PHONY: help demo test node-clients check bench docs format system clean
 
 help:
 	@echo "make demo     2,000 personal mails through a real server, in under a minute"
 	@echo "make test     all tests"
 	@echo "make check    lint, types, imports"
 	@echo "make bench    measure, beside Postfix"
+	@echo "make node-clients  install the public Node clients that tests drive"
 	@echo "make docs     write the generated pages"
 	@echo "make format   put the code into its form"
 	@echo "make system   install the Debian programs that tests use"
@@ -32,6 +33,9 @@ check: .venv/.installed-dev
 
 bench: .venv/.installed-dev system
 	$(BIN)/python -m benchmarks.run
+
+node-clients:
+	@cd tests/wire/node && npm install --no-package-lock --no-audit --no-fund --silent
 
 docs: $(RUNTIME)
 	$(BIN)/python -m postroom.cli.reference docs/settings.md

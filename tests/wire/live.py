@@ -152,11 +152,12 @@ def definition_body(key: str = "order") -> dict[str, Any]:
 @contextmanager
 def running_api(dsn: str, loop: LoopThread, **settings: str) -> Iterator[LiveApi]:
     """An API process on a port of its own until the block ends."""
-    overrides = {"database_url": dsn, "log_level": "error", **settings}
-    configured = load_settings({}, overrides=overrides)
-    loop.run(prepare_database(configured, dsn))
     with socket.create_server(("127.0.0.1", 0), backlog=256) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        # Clients go where the token reply sends them.
+        overrides = {"database_url": dsn, "log_level": "error", "public_url": url, **settings}
+        configured = load_settings({}, overrides=overrides)
+        loop.run(prepare_database(configured, dsn))
         descriptor = listener.fileno()
         process = subprocess.Popen(
             [sys.executable, "-P", "-m", "postroom.cli.main", "api", "--listen-fd", str(descriptor)],

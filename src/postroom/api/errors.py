@@ -60,13 +60,13 @@ class Code(Enum):
     )
     ONCE_KEY_REUSED = _gateway(
         409,
-        409,
+        40901,
         "The Idempotency-Key belongs to a request with other contents; give each request a key of its own.",
         "an Idempotency-Key was used before with another body (ours, not the vendor's)",
     )
     ONCE_IN_FLIGHT = _gateway(
         409,
-        409,
+        40902,
         "A request with this Idempotency-Key is being accepted; ask again after Retry-After for its reply.",
         "the first request of an Idempotency-Key is not finished (ours, not the vendor's)",
     )

@@ -1,0 +1,132 @@
+"""Clients that other people wrote, from their registries, unchanged: token, assets, definitions, sends, status, errors.
+
+Each runs as a program of its own (`tests/wire/clients`, `tests/wire/node`) and prints what it got.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.wire.live import HTML, Unit, definition_body
+
+HERE = Path(__file__).parent
+NODE = HERE / "node"
+NEEDS_NPM = pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not installed")
+
+
+@pytest.fixture(scope="session")
+def node_modules() -> None:
+    """The Node clients: installed by `make node-clients`, or now."""
+    if not (NODE / "node_modules" / "sfmc-sdk").is_dir():
+        words = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--silent"]
+        subprocess.run(words, cwd=NODE, check=True, timeout=170)
+
+
+def story(unit: Unit, words: list[str], *more: str, legacy: bool = False) -> dict[str, Any]:
+    """What the client's program prints."""
+    given = {
+        "url": unit.api.url,
+        "client_id": unit.client_id,
+        "client_secret": unit.client_secret,
+        "account_id": unit.account_id,
+        "legacy": legacy,
+        "messageKey": "Key-1",
+        "asset": {
+            "name": "order-email",
+            "customerKey": "order-email",
+            "assetType": {"id": 208, "name": "htmlemail"},
+            "views": {"html": {"content": HTML}, "subjectline": {"content": "Your order"}},
+        },
+        "definition": definition_body(),
+        "send": {
+            "definitionKey": "order",
+            "recipients": [
+                {"contactKey": "ann", "to": "ann@example.org", "messageKey": "Key-1"},
+                {"contactKey": "bob"},
+            ],
+        },
+    }
+    done = subprocess.run([*words, json.dumps(given), *more], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    seen: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return seen
+
+
+def check_send(body: dict[str, Any]) -> None:
+    assert body["errorcode"] == 109001
+    first, second = body["responses"]
+    assert first == {"messageKey": "Key-1"}
+    assert second["errorcode"] == 109106
+
+
+def check_replies(seen: dict[str, Any]) -> None:
+    """Status and body of each call, as clients see them that show both."""
+    assert {name: status for name, (status, _) in seen.items() if name != "refreshed"} == {
+        "asset": 201,
+        "definition": 201,
+        "list": 200,
+        "send": 202,
+        "status": 200,
+        "patch": 200,
+        "unknown": 404,
+        "deleted": 200,
+    }
+    assert [entry["definitionKey"] for entry in seen["list"][1]["definitions"]] == ["order"]
+    check_send(seen["send"][1])
+    assert seen["status"][1]["eventCategoryType"] == "TransactionalSendEvents.EmailQueued"
+    assert seen["patch"][1]["description"] == "x"
+    assert seen["unknown"][1]["errorcode"] == 30003
+    assert seen["deleted"][1]["message"] == "Success"
+
+
+@pytest.mark.parametrize("legacy", [False, True])
+def test_fuelsdk_for_python(unit: Unit, tmp_path: Path, legacy: bool) -> None:
+    words = [sys.executable, "-W", "ignore", str(HERE / "clients" / "fuelsdk.py")]
+    check_replies(story(unit, words, str(tmp_path), legacy=legacy))
+
+
+def test_pysfmc(unit: Unit) -> None:
+    seen = story(unit, [sys.executable, str(HERE / "clients" / "pysfmc_story.py")])
+    assert seen["asset"][1:] == ["order-email", "htmlemail"]
+    assert seen["read"] == "order-email"
+    assert seen["found"] == [1, ["order-email"]]
+    assert seen["categories"] == ["Content Builder"]
+    assert seen["definition"]["definitionKey"] == "order"
+    check_send(seen["send"])
+    assert seen["status"]["eventCategoryType"] == "TransactionalSendEvents.EmailQueued"
+    assert seen["unknown"][0] == "SFMCNotFoundError"
+    assert seen["invalid"][1].startswith("MCMS_UTM_Validation_MissingRequiredField_definitionKey: ")
+    assert seen["removed"] == "OK"
+    assert seen["refused"] == "SFMCAuthenticationError"
+
+
+@NEEDS_NPM
+@pytest.mark.parametrize("legacy", [False, True])
+@pytest.mark.usefixtures("node_modules")
+def test_fuel_rest_for_node(unit: Unit, legacy: bool) -> None:
+    seen = story(unit, ["node", "--no-deprecation", str(NODE / "fuel_rest.cjs")], legacy=legacy)
+    check_replies(seen)
+    # In its OAuth2 mode a repeated request finds its path behind `.com/`, which only the vendor's hosts have.
+    assert seen["refreshed"][0] == (200 if legacy else 404)
+    if legacy:
+        assert seen["refreshed"][1]["organization"] == {"id": unit.account_id}
+
+
+@NEEDS_NPM
+@pytest.mark.usefixtures("node_modules")
+def test_sfmc_sdk_for_node(unit: Unit) -> None:
+    seen = story(unit, ["node", str(NODE / "sfmc_sdk.mjs")])
+    assert seen["asset"]["customerKey"] == "order-email"
+    assert [entry["definitionKey"] for entry in seen["bulk"]["definitions"]] == ["order"]
+    assert [item["id"] for item in seen["assets"]["items"]] == [seen["asset"]["id"]]
+    check_send(seen["send"])
+    assert seen["status"]["eventCategoryType"] == "TransactionalSendEvents.EmailQueued"
+    assert seen["patch"]["description"] == "x"
+    assert seen["unknown"]["status"] == 404
+    assert seen["unknown"]["body"]["errorcode"] == 30003
+    assert seen["refreshed"]["organization"] == {"id": unit.account_id}
+    assert seen["deleted"]["message"] == "Success"
