@@ -48,6 +48,9 @@ _FLAGS = {"true": "True", "1": "True", "yes": "True", "y": "True"}
 _FLAGS |= {"false": "False", "0": "False", "no": "False", "n": "False"}
 _NOW = frozenset({"getdate()", "now()", "current date"})
 _LONGEST_TERM = 200
+
+TERM_SEPARATOR = "\x1e"
+"""A character that no term holds."""
 _EXACT = Context(prec=130)
 
 
@@ -171,7 +174,7 @@ def row_key(columns: Sequence[Column], cells: Mapping[str, str]) -> str | None:
 def term(extension_id: int, folded_name: str, text: str) -> str:
     """What a row is found by when this column has this value, whatever its case."""
     folded = text.casefold()
-    if len(folded) > _LONGEST_TERM:
+    if len(folded) > _LONGEST_TERM or TERM_SEPARATOR in folded:
         folded = "sha256:" + sha256(folded.encode()).hexdigest()
     return f"{extension_id}\x1f{folded_name}\x1f{folded}"
 

@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias, cast
 import asyncpg
 import msgspec
 
-from postroom.catalog.data_columns import CellRejected, Column, cell_text, row_key, term
+from postroom.catalog.data_columns import TERM_SEPARATOR, CellRejected, Column, cell_text, row_key, term
 from postroom.catalog.data_extensions import DataExtension
 from postroom.content.attributes import fold_name
 from postroom.tenancy.database import Database
@@ -219,6 +219,49 @@ async def find_records(
         f" order by {order}row_id limit ${len(parameters)}{' for update' if lock else ''}",
         *parameters,
     )
+
+
+_FIND_MANY = """
+select wanted.place, r.row_id, r.cells
+  from unnest($3::text[], $4::text[]) with ordinality as wanted(row_key, terms, place)
+ cross join lateral (
+    select row_id, cells from data_row
+     where account_id = $1 and extension_id = $2 and {by_key}terms @> string_to_array(wanted.terms, e'\\x1e')
+     order by row_id limit $5) r
+ order by wanted.place, r.row_id
+"""
+
+
+async def find_many(
+    database: Database, extension: DataExtension, looked_for: Sequence[Sequence[Condition]], *, limit: int
+) -> list[list[Row]]:
+    """What `find_rows` gives for each of several look-ups by equal values that are not null, in one statement."""
+    found: list[list[Row]] = [[] for _ in looked_for]
+    keys = {column.folded for column in extension.columns if column.primary_key}
+    keyed: list[int] = []
+    others: list[int] = []
+    for place, conditions in enumerate(looked_for):
+        named = {each.column.folded for each in conditions}
+        (keyed if keys and keys <= named else others).append(place)
+    for places, by_key in ((keyed, "row_key = wanted.row_key and "), (others, "")):
+        if not places:
+            continue
+        cells = [{each.column.folded: each.text or "" for each in looked_for[place]} for place in places]
+        terms = [
+            [term(extension.extension_id, each.column.folded, each.text or "") for each in looked_for[place]]
+            for place in places
+        ]
+        rows = await database.fetch(
+            _FIND_MANY.format(by_key=by_key),
+            extension.account_id,
+            extension.extension_id,
+            [row_key(extension.columns, each) for each in cells],
+            [TERM_SEPARATOR.join(each) for each in terms],
+            limit,
+        )
+        for row in rows:
+            found[places[row["place"] - 1]].append(_row(row))
+    return found
 
 
 def _where(extension: DataExtension, query: Query, parameters: list[object]) -> str:
