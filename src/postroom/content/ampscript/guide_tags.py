@@ -29,7 +29,7 @@ _NAME = r"\[[^\]{}\r\n]{1,128}\]"
 _PATH = rf"(?:(?:\.\./)*(?:@?[^\W\d][\w-]*|{_NAME})(?:[./](?:[\w-]+|{_NAME}))*|\.|(?:\.\./)+\.?)"
 _TAG = re.compile(
     r"\{\{(?:"
-    r"(?P<comment>~?!(?:--.*?--|[^{}]{0,5000}?)~?\}\})"
+    r"(?P<long>~?!--)|(?P<comment>~?![^{}]{0,5000}?\}\})"
     rf"|\{{\s*(?P<raw>{_PATH})\s*\}}\}}\}}"
     rf"|(?P<before>~?)(?:\s*(?:(?P<condition>\#=\s*if\b)|(?P<show>=)(?!=)"
     rf"|\.(?P<dot>slot|block|data|datasource|else)\b(?P<options>[^{{}}]{{0,1000}}?)(?P<dot_after>~?)\}}\}}"
@@ -43,7 +43,26 @@ _TAG = re.compile(
 )
 
 
-def read_tag(source: str, at: int) -> GuideTag | None:
+_DELIMITERS = re.compile(r"\S{1,4}\s+\S{1,4}=\}\}")
+_LONG_END = re.compile(r"--~?\}\}")
+_DATA_END = re.compile(r"\{\{\s?/\s?data\s?\}\}")
+
+
+class Ends:
+    """Finds what closes something, from offsets that only grow; each part of the source is searched once."""
+
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._found: dict[re.Pattern[str], re.Match[str] | None] = {}
+
+    def after(self, pattern: re.Pattern[str], at: int) -> re.Match[str] | None:
+        """The first match of ``pattern`` that starts at or after ``at``."""
+        if pattern not in self._found or ((found := self._found[pattern]) is not None and found.start() < at):
+            self._found[pattern] = pattern.search(self._source, at)
+        return self._found[pattern]
+
+
+def read_tag(source: str, at: int, ends: Ends) -> GuideTag | None:
     """The tag whose ``{{`` is at ``at``, or None when it is text. A show or condition tag ends before its
     expression."""
     match = _TAG.match(source, at)
@@ -52,6 +71,11 @@ def read_tag(source: str, at: int) -> GuideTag | None:
     found = match.groupdict()
     end = match.end()
     before = bool(found["before"])
+    if found["long"] is not None:
+        closed = ends.after(_LONG_END, end)
+        if closed is None:
+            return None
+        return GuideTag("comment", "", "", at, closed.end(), "~" in found["long"], "~" in closed.group())
     if found["comment"] is not None:
         text = match.group()
         return GuideTag("comment", "", "", at, end, text.startswith("{{~"), text.endswith("~}}"))
@@ -60,11 +84,11 @@ def read_tag(source: str, at: int) -> GuideTag | None:
     if found["condition"] is not None:
         return GuideTag("condition", "if", "", at, end, before)
     if found["show"] is not None:
-        if re.compile(r"\S{1,4}\s+\S{1,4}=\}\}").match(source, end):
+        if _DELIMITERS.match(source, end):
             return GuideTag("comment", "", "", at, end, problem="tags with other delimiters than {{ }} are not read")
         return GuideTag("show", "", "", at, end, before)
     if found["dot"] is not None:
-        return _dotted(source, found["dot"], found["options"].strip(), at, end, before, bool(found["dot_after"]))
+        return _dotted(source, ends, found["dot"], found["options"].strip(), at, end, before, bool(found["dot_after"]))
     if found["close"] is not None:
         return GuideTag("close", found["close"], "", at, end, before, bool(found["close_after"]))
     if found["sign"] is not None:
@@ -87,11 +111,11 @@ def _opening(found: dict[str, str | None], at: int, end: int, before: bool) -> G
     return GuideTag("open", helper, about, at, end, before, bool(found["open_after"]))
 
 
-def _dotted(source: str, name: str, options: str, at: int, end: int, before: bool, after: bool) -> GuideTag:
+def _dotted(source: str, ends: Ends, name: str, options: str, at: int, end: int, before: bool, after: bool) -> GuideTag:
     if name == "else":
         return GuideTag("else", "else", "", at, end, before, after)
     if name == "data":
-        closed = re.compile(r"\{\{\s*/\s*data\s*\}\}").search(source, end)
+        closed = ends.after(_DATA_END, end)
         if closed is None:
             return GuideTag("comment", "", "", at, end, problem="{{.data}} opens here and never closes with {{/data}}")
         return GuideTag("data", "data", "", at, closed.end(), before, after, source[end : closed.start()])

@@ -12,7 +12,7 @@ from postroom.content.attributes import fold_name
 from postroom.content.names import mobile_only
 
 from . import markup_tags
-from .guide_tags import GuideTag, read_tag
+from .guide_tags import Ends, GuideTag, read_tag
 from .problems import Findings
 from .run import Dialect
 
@@ -61,7 +61,7 @@ _SHOWN = {"block": "a block", "inline": "an expression", "script": "a script tag
 _ARITHMETIC = {"+": "Add", "-": "Subtract", "*": "Multiply", "/": "Divide", "%": "Mod", "&": "Concat"}
 _ON_SERVER = re.compile(r"\brunat\s*=\s*[\"']?\s*server\b", re.IGNORECASE)
 _LANGUAGE = re.compile(r"\blanguage\s*=\s*[\"']?\s*(\w+)", re.IGNORECASE)
-_HTML_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_HTML_COMMENT_END = re.compile(r"-->")
 _LINE_COMMENT = re.compile(r"//(?:(?!\]%%|</script)[^\r\n])*", re.IGNORECASE)
 _REPAIRS = re.compile(r"(ELSE|ENDIF|THEN|NEXT|DO)(?=\w)(\w+)\Z", re.IGNORECASE)
 
@@ -73,11 +73,12 @@ def _document(source: str) -> re.Pattern[str]:
 
 def has_code(source: str, dialect: Dialect) -> bool:
     """Whether ``source`` holds more than text and personalization strings."""
+    ends = Ends(source)
     for match in _document(source).finditer(source):
         kind = match.lastgroup
         if kind in {"block", "inline"} or (kind == "script" and _ON_SERVER.search(match.group()) is not None):
             return True
-        if kind == "guide" and dialect.guide_language and read_tag(source, match.start()) is not None:
+        if kind == "guide" and dialect.guide_language and read_tag(source, match.start(), ends) is not None:
             return True
     return False
 
@@ -90,7 +91,10 @@ def tokens(source: str, findings: Findings, dialect: Dialect, known: frozenset[s
 
 class _Lexer:
     def __init__(self, source: str, findings: Findings, dialect: Dialect, known: frozenset[str]) -> None:
+        if dialect.lenient_markup:
+            source = markup_tags.blanked(source)
         self._source = source
+        self._ends = Ends(source)
         self._findings = findings
         self._dialect = dialect
         self._known = known
@@ -171,7 +175,7 @@ class _Lexer:
         return len(self._source) if closed is None else closed.end()
 
     def _guide(self, at: int) -> GuideTag | None:
-        return read_tag(self._source, at) if self._dialect.guide_language else None
+        return read_tag(self._source, at, self._ends) if self._dialect.guide_language else None
 
     def _guide_tag(self, tag: GuideTag) -> int:
         if tag.trim_before and self._found and self._found[-1].kind == "text":
@@ -191,8 +195,6 @@ class _Lexer:
     def _code(self, at: int, opened: int, mode: str, *, wrap: bool = True) -> int:
         """Read code from ``at`` to the end that belongs to ``mode``; the offset after it."""
         source = self._source
-        if self._dialect.lenient_markup and mode in {"block", "script"}:
-            source = markup_tags.blanked(source, at, _ENDS[mode])
         found = self._found
         shown = mode in {"inline", "guide"}
         if wrap:
@@ -263,7 +265,7 @@ class _Lexer:
         """Operators and what begins like one; the offset to go on at."""
         source = self._source
         if text == "<" and mode in {"block", "script"}:
-            comment = _HTML_COMMENT.match(source, at)
+            comment = self._ends.after(_HTML_COMMENT_END, at) if source.startswith("<!--", at) else None
             if comment is not None:
                 self._findings.warn(at, "HtmlComment", "an HTML comment in code is skipped", "write /* … */")
                 return comment.end()

@@ -15,13 +15,16 @@ _LEFT = re.compile(
 )
 
 
-def blanked(source: str, begin: int, end: str) -> str:
-    """``source`` with the code from ``begin`` to ``end`` free of tags and entities outside strings; everything
-    keeps its offset."""
-    closed = source.lower().find(end, begin)
-    if closed < 0:
-        return source
-    return source[:begin] + _LEFT.sub(_blank, source[begin:closed]) + source[closed:]
+def blanked(source: str) -> str:
+    """``source`` with its blocks free of tags and entities outside strings; everything keeps its offset."""
+    done: list[str] = []
+    at = 0
+    while (begin := source.find("%%[", at)) >= 0 and (end := source.find("]%%", begin)) >= 0:
+        done.append(source[at:begin])
+        done.append(_LEFT.sub(_blank, source[begin:end]))
+        at = end
+    done.append(source[at:])
+    return "".join(done)
 
 
 def _blank(match: re.Match[str]) -> str:
