@@ -123,7 +123,7 @@ async def lookup_rows_cs(run: Run, table: object, *pairs: object) -> RowSet:
 @function(
     "LookupOrderedRows",
     minimum=5,
-    params='dataExtension, count, "column asc|desc[, …]", column1, value1[, …]',
+    params='dataExtension, count, "column asc or desc[, …]", column1, value1[, …]',
     doc="The first count matching rows in that order; 0 for all (at most 2,000).",
     kind="Rowset",
     category="Data extension",
@@ -137,7 +137,7 @@ async def lookup_ordered_rows(run: Run, table: object, count: object, order: obj
 @function(
     "LookupOrderedRowsCS",
     minimum=5,
-    params='dataExtension, count, "column asc|desc[, …]", column1, value1[, …]',
+    params='dataExtension, count, "column asc or desc[, …]", column1, value1[, …]',
     doc="As LookupOrderedRows, but case matters.",
     kind="Rowset",
     category="Data extension",
