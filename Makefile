@@ -6,7 +6,7 @@ BIN := .venv/bin
 RUNTIME := $(if $(wildcard .venv/.installed-dev),.venv/.installed-dev,.venv/.installed)
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test node-clients check bench docs format system clean
+.PHONY: help demo test node-clients schemathesis check bench docs format system clean
 
 help:
 	@echo "make demo     2,000 personal mails through a real server, in under a minute"
@@ -14,6 +14,7 @@ help:
 	@echo "make check    lint, types, imports"
 	@echo "make bench    measure, beside Postfix"
 	@echo "make node-clients  install the public Node clients that tests drive"
+	@echo "make schemathesis  20,000 generated requests against the OpenAPI document"
 	@echo "make docs     write the generated pages"
 	@echo "make format   put the code into its form"
 	@echo "make system   install the Debian programs that tests use"
@@ -37,8 +38,13 @@ bench: .venv/.installed-dev system
 node-clients:
 	@cd tests/wire/node && npm install --no-package-lock --no-audit --no-fund --silent
 
+schemathesis: .venv/.installed-dev system
+	POSTROOM_SCHEMATHESIS_EXAMPLES=400 POSTROOM_SCHEMATHESIS_REQUESTS=20000 \
+		$(BIN)/python -m pytest -n 0 --timeout 7200 tests/wire/test_schema.py
+
 docs: $(RUNTIME)
 	$(BIN)/python -m postroom.cli.reference docs/settings.md
+	$(BIN)/python -m postroom.cli.statuses docs/statuses.md
 
 format: .venv/.installed-dev
 	$(BIN)/ruff check --fix .

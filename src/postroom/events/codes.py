@@ -4,7 +4,7 @@ from enum import IntEnum
 
 
 class StatusCode(IntEnum):
-    """The codes this server gives. Each names the event that produces it."""
+    """The codes this server gives; `events.causes` has the sentence of each and when it is given."""
 
     UNSUBSCRIBED = 1
     HELD = 2
@@ -18,8 +18,11 @@ class StatusCode(IntEnum):
     SUBSCRIBER_QUEUE_CLEARED = 39
     SUBSCRIBER_DELETED = 40
     FAILURE = 101
+    EXCLUDED = 102
     MESSAGE_BUILD_ERROR = 103
+    RECURSIVE_SCRIPT_ERROR = 104
     INVALID_EMAIL_ADDRESS_ERROR = 110
+    SCRIPT_RAISE_ERROR = 111
     EMPTY_SUBJECT = 127
     INVALID_CC_EMAIL_ADDRESS_ERROR = 132
     INVALID_BCC_EMAIL_ADDRESS_ERROR = 133
