@@ -26,7 +26,7 @@ def node_modules() -> None:
         subprocess.run(words, cwd=NODE, check=True, timeout=170)
 
 
-def story(unit: Unit, words: list[str], *more: str, legacy: bool = False) -> dict[str, Any]:
+def story(unit: Unit, words: list[str], *more: str, legacy: bool = False, cwd: Path | None = None) -> dict[str, Any]:
     """What the client's program prints."""
     given = {
         "url": unit.api.url,
@@ -86,7 +86,7 @@ def check_replies(seen: dict[str, Any]) -> None:
 @pytest.mark.parametrize("legacy", [False, True])
 def test_fuelsdk_for_python(unit: Unit, tmp_path: Path, legacy: bool) -> None:
     words = [sys.executable, "-W", "ignore", str(HERE / "clients" / "fuelsdk.py")]
-    check_replies(story(unit, words, str(tmp_path), legacy=legacy))
+    check_replies(story(unit, words, str(tmp_path), legacy=legacy, cwd=tmp_path))
 
 
 def test_pysfmc(unit: Unit) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
 import structlog
 from litestar import Litestar, Request, Response, Router
@@ -30,6 +30,8 @@ from postroom.api.paths import RouteTable, keep_match, raw_path_of
 from postroom.api.platform import Platform
 from postroom.api.queues import Queues
 from postroom.api.reply import Reply, error_reply
+from postroom.api.schema import build_document
+from postroom.api.schema_page import SCHEMA, SCHEMA_PAGE, Schema
 from postroom.api.token import TokenRoute
 from postroom.api.wire.asset_files import FILES
 from postroom.catalog.publishing import Publisher
@@ -50,6 +52,8 @@ TOKEN = "/v2/token"  # noqa: S105
 USER_INFO = "/v2/userinfo"
 DISCOVERY = "/v2/discovery"
 REQUEST_TOKEN = "/v1/requestToken"  # noqa: S105
+OpenRoute: TypeAlias = "tuple[Method, str, Callable[[AnyRequest], Awaitable[Reply]]]"
+
 AUTH_PATHS = (TOKEN, USER_INFO, DISCOVERY, REQUEST_TOKEN)
 
 SEND = frozenset({"email_send"})
@@ -122,12 +126,12 @@ async def build_api(
     ]
     hasher = SecretHasher()
     identity = Identity(pool, tokens, base_url=base_url)
-    handlers += [
-        _handler(method, path, oauth_route(path, answer))
-        for method, path, answer in auth_routes(
-            TokenRoute(pool, tokens, hasher, base_url=base_url), LegacyTokenRoute(pool, tokens, hasher), identity
-        )
-    ]
+    auth = auth_routes(
+        TokenRoute(pool, tokens, hasher, base_url=base_url), LegacyTokenRoute(pool, tokens, hasher), identity
+    )
+    schema = Schema(build_document(routes, auth, base_url))
+    open_routes: list[OpenRoute] = [*auth, ("GET", SCHEMA, schema.document), ("GET", SCHEMA_PAGE, schema.page)]
+    handlers += [_handler(method, path, oauth_route(path, answer)) for method, path, answer in open_routes]
     handlers.append(_handler("GET", PUBLIC_FILE, oauth_route(PUBLIC_FILE, Files(pool).answer), more=("HEAD",)))
     litestar = Litestar(
         route_handlers=[*handlers, *extra_routes],
@@ -137,7 +141,10 @@ async def build_api(
         logging_config=None,
         request_max_body_size=settings.max_request_bytes,
     )
-    return Api(litestar, RouteTable([*(route.template for route in routes), PUBLIC_FILE], any_prefix=AUTH_PATHS))
+    return Api(
+        litestar,
+        RouteTable([*(route.template for route in routes), PUBLIC_FILE, SCHEMA, SCHEMA_PAGE], any_prefix=AUTH_PATHS),
+    )
 
 
 def rest_routes(
@@ -171,9 +178,7 @@ def rest_routes(
     ]
 
 
-def auth_routes(
-    token: TokenRoute, legacy: LegacyTokenRoute, identity: Identity
-) -> "list[tuple[Method, str, Callable[[AnyRequest], Awaitable[Reply]]]]":
+def auth_routes(token: TokenRoute, legacy: LegacyTokenRoute, identity: Identity) -> list[OpenRoute]:
     """The routes of the authentication host, which look after tokens themselves (contract §2)."""
     return [
         ("POST", TOKEN, token.answer),

@@ -6,7 +6,7 @@ from litestar.types import HTTPScope, Receive, Scope, Send
 
 from postroom.api.errors import ApiError, Code
 
-_JSON = (b"content-type", b"application/json; charset=utf-8")
+JSON = b"application/json; charset=utf-8"
 
 Header = tuple[bytes, bytes]
 
@@ -16,17 +16,20 @@ _REFRESH: Header = (b"www-authenticate", b'Bearer error="invalid_token"')
 
 
 class Reply:
-    """A JSON reply as an ASGI application."""
+    """A reply, JSON unless it says otherwise, as an ASGI application."""
 
-    __slots__ = ("body", "headers", "status")
+    __slots__ = ("body", "headers", "media_type", "status")
 
-    def __init__(self, body: bytes, status: int = 200, headers: Sequence[Header] = ()) -> None:
+    def __init__(
+        self, body: bytes, status: int = 200, headers: Sequence[Header] = (), *, media_type: bytes = JSON
+    ) -> None:
         self.body = body
+        self.media_type = media_type
         self.status = status
         self.headers = headers
 
     async def __call__(self, scope: "Scope | HTTPScope", receive: Receive, send: Send) -> None:
-        headers = [_JSON, (b"content-length", b"%d" % len(self.body)), *self.headers]
+        headers = [(b"content-type", self.media_type), (b"content-length", b"%d" % len(self.body)), *self.headers]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": self.body, "more_body": False})
 

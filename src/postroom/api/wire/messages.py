@@ -9,7 +9,7 @@ class WireRecipient(msgspec.Struct, rename="camel", gc=False):
     contact_key: str | None = None
     to: str | None = None
     message_key: str | None = None
-    attributes: msgspec.Raw = msgspec.Raw()
+    attributes: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)
 
 
 class ManyBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
@@ -17,7 +17,7 @@ class ManyBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
 
     definition_key: str | None = None
     recipients: list[WireRecipient] | None = None
-    attributes: msgspec.Raw = msgspec.Raw()
+    attributes: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)
 
 
 class OneBody(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
