@@ -1,0 +1,101 @@
+"""Asking the DNS, on the event loop, with dnspython.
+
+Whatever an answer holds, what leaves here is bounded and printable: at most ``MOST_RECORDS`` records, host names
+in lower case. Answers that chase aliases in circles, don't parse or don't come are ``Trouble``.
+"""
+
+import dns.asyncbackend
+import dns.asyncresolver
+import dns.exception
+import dns.name
+import dns.nameserver
+import dns.rdtypes.ANY.MX
+import dns.resolver
+
+from postroom.delivery.routing.records import (
+    AddressAnswer,
+    AddressesFound,
+    MxAnswer,
+    MxFound,
+    MxRecord,
+    Nothing,
+    Trouble,
+)
+
+MOST_RECORDS = 100
+QUESTION_SECONDS = 15.0
+"""For one question, all servers and repeats included."""
+NEGATIVE_SECONDS = 300.0
+_SERVER_SECONDS = 3.0
+
+
+class Resolver:
+    """Asks ``servers`` (address and port each), or those of this machine when there are none given.
+
+    Raises ValueError when neither names one.
+    """
+
+    def __init__(self, servers: tuple[tuple[str, int], ...] = (), *, seconds: float = QUESTION_SECONDS) -> None:
+        try:
+            self._resolver = dns.asyncresolver.Resolver(configure=not servers)
+        except dns.resolver.NoResolverConfiguration:
+            raise ValueError("this machine names no DNS server (/etc/resolv.conf); name one") from None
+        if servers:
+            self._resolver.nameservers = [dns.nameserver.Do53Nameserver(address, port) for address, port in servers]
+        self._resolver.timeout = min(_SERVER_SECONDS, seconds)
+        self._resolver.lifetime = seconds
+        self._resolver.use_edns(0, 0, 1232)
+        self._backend = dns.asyncbackend.get_backend("asyncio")
+
+    async def mx(self, name: str) -> MxAnswer:
+        """See ``Dns``."""
+        answer = await self._ask(name, "MX")
+        if not isinstance(answer, dns.resolver.Answer):
+            return answer
+        records = [
+            MxRecord(each.preference, _host(each.exchange))
+            for each in answer
+            if isinstance(each, dns.rdtypes.ANY.MX.MX)
+        ]
+        # The most preferred are kept; the order among equals is the sender's business (RFC 5321 §5.1).
+        records.sort(key=lambda record: record.preference)
+        return MxFound(tuple(records[:MOST_RECORDS]), _ttl(answer))
+
+    async def ipv4(self, name: str) -> AddressAnswer:
+        """See ``Dns``."""
+        return await self._addresses(name, "A")
+
+    async def ipv6(self, name: str) -> AddressAnswer:
+        """See ``Dns``."""
+        return await self._addresses(name, "AAAA")
+
+    async def _addresses(self, name: str, kind: str) -> AddressAnswer:
+        answer = await self._ask(name, kind)
+        if not isinstance(answer, dns.resolver.Answer):
+            return answer
+        return AddressesFound(tuple(each.to_text() for each in answer)[:MOST_RECORDS], _ttl(answer))
+
+    async def _ask(self, name: str, kind: str) -> dns.resolver.Answer | Nothing | Trouble:
+        try:
+            answer = await self._resolver.resolve(
+                dns.name.from_text(name), kind, raise_on_no_answer=False, search=False, backend=self._backend
+            )
+        except dns.resolver.NXDOMAIN:
+            return Nothing(exists=False, ttl=NEGATIVE_SECONDS)
+        except dns.exception.Timeout:
+            return Trouble(f"no answer from the DNS for {kind} of {name}")
+        except dns.resolver.NoNameservers:
+            return Trouble(f"the DNS servers fail for {kind} of {name}")
+        except (dns.exception.DNSException, OSError, ValueError) as problem:
+            return Trouble(f"the DNS answer for {kind} of {name} is unusable ({type(problem).__name__})")
+        if answer.rrset is None:
+            return Nothing(exists=True, ttl=NEGATIVE_SECONDS)
+        return answer
+
+
+def _host(name: dns.name.Name) -> str:
+    return name.to_text(omit_final_dot=True).lower() if len(name) > 1 else ""
+
+
+def _ttl(answer: dns.resolver.Answer) -> float:
+    return float(answer.chaining_result.minimum_ttl)
