@@ -12,7 +12,7 @@ from datetime import date
 from functools import lru_cache
 from types import MappingProxyType
 
-from babel import Locale, UnknownLocaleError
+from babel import Locale, UnknownLocaleError, localedata
 from babel.core import get_global
 from babel.numbers import get_currency_precision, get_currency_symbol, get_territory_currencies
 
@@ -144,7 +144,11 @@ def _culture(name: str) -> Culture:
             locale = full if locale.script is None else locale
     except (UnknownLocaleError, ValueError):
         return _unknown()
-    return Culture(str(locale), True, _number_style(locale), _date_style(locale))
+    culture = Culture(str(locale), True, _number_style(locale), _date_style(locale))
+    # Babel keeps every locale it ever read, 190 MB for a template that asks for all of them
+    with localedata._cache_lock:
+        localedata._cache.clear()
+    return culture
 
 
 def _home(locale: Locale) -> str:

@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape, quoteattr
 from .faults import LimitFault, ValueFault
 
 MAX_DEPTH: Final = 200
-MAX_NODES: Final = 200_000
+MAX_NODES: Final = 50_000
 
 NodeKind = Literal["root", "element", "attribute", "text", "comment", "instruction"]
 

@@ -11,6 +11,7 @@ from .faults import ValueFault
 
 _MAX_LENGTH: Final = 2_000
 _MAX_NESTING: Final = 40
+_MAX_OPERATIONS: Final = 100
 
 AXES: Final = frozenset(
     {
@@ -82,6 +83,7 @@ class _Parser:
         self._tokens: list[tuple[str, str]] = []
         self._at = 0
         self._depth = 0
+        self._operations = 0
 
     def parse(self) -> Expression:
         if len(self._source) > _MAX_LENGTH:
@@ -136,15 +138,21 @@ class _Parser:
 
     def _binary(self, level: int) -> Expression:
         if level == len(_LEVELS) - 1 and self._accept("-"):
-            return Operation("-", Literal(0.0), self._binary(level))
+            return self._operation("-", Literal(0.0), level)
         if level == len(_LEVELS):
             return self._path()
         left = self._binary(level + 1)
         while self._peek() in _LEVELS[level] and self._kind() in {"sign", "operator"}:
             operator = self._peek()
             self._at += 1
-            left = Operation(operator, left, self._binary(level + 1))
+            left = self._operation(operator, left, level + 1)
         return left
+
+    def _operation(self, operator: str, left: Expression, level: int) -> Operation:
+        self._operations += 1
+        if self._operations > _MAX_OPERATIONS:
+            raise self._refuse(f"it has more than {_MAX_OPERATIONS} operators")
+        return Operation(operator, left, self._binary(level))
 
     def _inner(self) -> Expression:
         self._depth += 1
