@@ -1,5 +1,7 @@
 """XML and XPath 1.0: what is selected, what is refused, what a hostile document or query may cost."""
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -87,8 +89,10 @@ def test_nodes_are_written_as_they_would_be_read() -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "", "//", "//t[", "//t]", "//t[]", "count(//t)", "1+1", "'text'", "foo()", "//t[foo()]", "//t[$x]", "a::b", "//t[1",
-        "count(1)/a", "'a'|//t", "//t[substring(.)]", "//t[contains('a')]", "!", "//t[.='", "sum('x')", "@", "x" * 3_000,
+        "", "//", "//t[", "//t]", "//t[]", "count(//t)", "1+1", "'text'", "foo()", "//t[foo()]", "//t[$x]", "a::b",
+        "//t[1",
+        "count(1)/a", "'a'|//t", "//t[substring(.)]", "//t[contains('a')]", "!", "//t[.='", "sum('x')", "@",
+        "x" * 3_000, "1" + "+1" * 900,
         "(" * 100 + "//t" + ")" * 100, "-" * 1_000 + "1", "child::", "//t[name(1)='a']",
     ],
 )  # fmt: skip
@@ -105,7 +109,10 @@ def test_xml_that_is_not_well_formed_is_an_error(xml: str) -> None:
         parse_xml(xml)
 
 
-BILLION_LAUGHS = '<!DOCTYPE l [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;"><!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;">]><l>&c;</l>'
+BILLION_LAUGHS = (
+    '<!DOCTYPE l [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">'
+    '<!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;">]><l>&c;</l>'
+)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +130,7 @@ def test_xxe_a_document_type_is_refused_whatever_it_holds(xml: str) -> None:
         parse_xml(xml)
 
 
-@pytest.mark.parametrize("xml", ["<a>" * 100_000, "<r>" + "<a/>" * 250_000 + "</r>"], ids=["deep", "wide"])
+@pytest.mark.parametrize("xml", ["<a>" * 100_000, "<r>" + "<a/>" * 60_000 + "</r>"], ids=["deep", "wide"])
 def test_exhaustion_a_document_too_deep_or_wide_is_left(xml: str) -> None:
     with pytest.raises(LimitFault):
         parse_xml(xml)
@@ -148,15 +155,11 @@ def test_exhaustion_a_query_that_looks_at_too_much_is_left(path: str) -> None:
 
 @given(st.text(alphabet="/@.[]()*|=<>!+-'\"$,:1 tbookcountlastandorpid", max_size=24))
 def test_any_query_selects_or_is_refused(path: str) -> None:
-    try:
+    with suppress(Fault):
         assert all(isinstance(text, str) for text in texts(path))
-    except Fault:
-        pass
 
 
 @given(st.text(alphabet="<>/ab=\"' &;!-[]?", max_size=30))
 def test_any_text_is_xml_or_refused(xml: str) -> None:
-    try:
+    with suppress(Fault):
         assert parse_xml(xml).children
-    except Fault:
-        pass
