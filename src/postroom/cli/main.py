@@ -10,6 +10,7 @@ import typer
 from postroom import __version__, assembly
 from postroom.cli.account import account_app
 from postroom.cli.ampscript import app as ampscript
+from postroom.cli.apply import apply
 from postroom.cli.child import run_until_stopped
 from postroom.cli.client import client_app
 from postroom.cli.demo import demo
@@ -117,6 +118,7 @@ def mailbox_command(settings: Settings, lifeline_fd: LifelineOption = None, star
 
 
 app.command("demo")(demo)
+app.command("apply")(apply)
 app.command("render")(render)
 app.command("lint")(lint)
 app.add_typer(ampscript, name="ampscript")

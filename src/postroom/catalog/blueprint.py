@@ -1,0 +1,187 @@
+"""The stated shape of a business unit: what `postroom apply` reads from a TOML file kept in git.
+
+What the file names is made so; what it does not name is left alone. Fields that are not written have the default
+given here.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from postroom.catalog.classifications import Classification
+from postroom.catalog.data_columns import COLUMN_TYPES, Column
+from postroom.catalog.data_extensions import ExtensionDraft, ExtensionRejected, checked
+
+
+class BlueprintRejected(ValueError):
+    """The file can't be understood; the text says where and what to write."""
+
+
+class _Part(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Unknown names are mistakes, never ignored."""
+
+
+class AccountPart(_Part, frozen=True):
+    mid: int
+    name: str | None = None
+
+
+class ClassificationPart(_Part, frozen=True):
+    key: str
+    name: str | None = None
+    type: Literal["transactional", "commercial"] = "transactional"
+    from_name: str = ""
+    from_address: str = ""
+    reply_to: str = ""
+    block_unsubscribed: bool = False
+
+
+class FieldPart(_Part, frozen=True):
+    name: str
+    type: str = "Text"
+    length: int | None = None
+    scale: int = 0
+    primary_key: bool = False
+    nullable: bool = True
+    default: str | None = None
+
+
+class ExtensionPart(_Part, frozen=True):
+    key: str
+    field: list[FieldPart]
+    name: str | None = None
+    description: str = ""
+    subscriber_column: str | None = None
+
+
+class AssetPart(_Part, frozen=True):
+    """An email; ``html`` and ``text`` are given or read from files beside the blueprint."""
+
+    key: str
+    subject: str
+    name: str | None = None
+    preheader: str = ""
+    html: str | None = None
+    html_file: str | None = None
+    text: str | None = None
+    text_file: str | None = None
+
+
+class DefinitionPart(_Part, frozen=True):
+    key: str
+    asset: str
+    name: str | None = None
+    description: str | None = None
+    status: Literal["Active", "Inactive"] = "Active"
+    classification: str = "Default Transactional"
+    list: str = "All Subscribers"
+    data_extension: str | None = None
+    auto_add_subscriber: bool = True
+    update_subscriber: bool = True
+    track_links: bool = True
+    cc: tuple[str, ...] = ()
+    bcc: tuple[str, ...] = ()
+
+
+class Blueprint(_Part, frozen=True):
+    """The whole file."""
+
+    account: AccountPart
+    profile_attributes: tuple[str, ...] = ()
+    lists: tuple[str, ...] = ()
+    classification: tuple[ClassificationPart, ...] = ()
+    data_extension: tuple[ExtensionPart, ...] = ()
+    asset: tuple[AssetPart, ...] = ()
+    definition: tuple[DefinitionPart, ...] = ()
+
+
+def read_blueprint(text: str, read_file: Callable[[str], str]) -> Blueprint:
+    """The blueprint of a TOML text, its emails whole. ``read_file`` gives the text of a file the blueprint names.
+
+    Raises BlueprintRejected.
+    """
+    try:
+        blueprint = msgspec.toml.decode(text, type=Blueprint)
+    except msgspec.ValidationError as wrong:
+        raise BlueprintRejected(str(wrong).replace("`$.", "`").replace("Object", "the table")) from None
+    except msgspec.DecodeError as wrong:
+        raise BlueprintRejected(f"it is not TOML: {wrong}") from None
+    for kind in ("classification", "data_extension", "asset", "definition"):
+        keys = [part.key.casefold() for part in getattr(blueprint, kind)]
+        for key in keys:
+            if not key.strip() or "\0" in key:
+                raise BlueprintRejected(f"{kind}: a key is empty or holds a NUL character")
+            if keys.count(key) > 1:
+                raise BlueprintRejected(f"{kind} {key!r} is there twice")
+    for extension in blueprint.data_extension:
+        extension_draft(extension)
+    return msgspec.structs.replace(blueprint, asset=tuple(_with_files(part, read_file) for part in blueprint.asset))
+
+
+def file_reader(folder: Path) -> Callable[[str], str]:
+    """Reads files below a folder, and no others."""
+
+    def read(name: str) -> str:
+        path = (folder / name).resolve()
+        if not path.is_relative_to(folder.resolve()):
+            raise BlueprintRejected(f"file {name!r} lies outside {folder}")
+        try:
+            return path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as problem:
+            raise BlueprintRejected(f"file {name!r} can't be read: {problem}") from None
+
+    return read
+
+
+def extension_draft(part: ExtensionPart) -> ExtensionDraft:
+    """The data extension in the catalogue's terms. Raises BlueprintRejected."""
+    columns = []
+    for field in part.field:
+        known = COLUMN_TYPES.get(field.type.lower())
+        if known is None:
+            raise BlueprintRejected(
+                f"data_extension {part.key!r}: field {field.name!r} has type {field.type!r}; "
+                f"it must be one of {', '.join(COLUMN_TYPES.values())}"
+            )
+        columns.append(
+            Column(
+                name=field.name,
+                type=known,
+                length=field.length,
+                scale=field.scale,
+                primary_key=field.primary_key,
+                nullable=field.nullable,
+                default=field.default,
+            )
+        )
+    draft = ExtensionDraft(part.key, part.name or part.key, part.description, tuple(columns), part.subscriber_column)
+    try:
+        return checked(draft)
+    except ExtensionRejected as rejected:
+        raise BlueprintRejected(f"data_extension {part.key!r}: {rejected}") from None
+
+
+def classification(part: ClassificationPart) -> Classification:
+    """The classification in the catalogue's terms."""
+    return Classification(
+        key=part.key,
+        transactional=part.type == "transactional",
+        from_name=part.from_name,
+        from_address=part.from_address,
+        reply_to=part.reply_to,
+        name=part.name or part.key,
+        block_unsubscribed=part.block_unsubscribed,
+    )
+
+
+def _with_files(part: AssetPart, read_file: Callable[[str], str]) -> AssetPart:
+    for inline, file, name in ((part.html, part.html_file, "html"), (part.text, part.text_file, "text")):
+        if inline is not None and file is not None:
+            raise BlueprintRejected(f"asset {part.key!r}: give {name} or {name}_file, not both")
+    html = read_file(part.html_file) if part.html_file is not None else part.html
+    text = read_file(part.text_file) if part.text_file is not None else part.text
+    if html is None and text is None:
+        raise BlueprintRejected(f"asset {part.key!r}: give html, html_file, text or text_file")
+    return msgspec.structs.replace(part, html=html, html_file=None, text=text, text_file=None)

@@ -1,0 +1,66 @@
+"""`postroom apply`: bring a business unit to the shape that a file states."""
+
+import asyncio
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from uuid_utils.compat import uuid7
+
+from postroom.catalog.blueprint import Blueprint, BlueprintRejected, file_reader, read_blueprint
+from postroom.catalog.data_extensions import ExtensionRejected
+from postroom.catalog.publishing import Publisher, PublishingRejected
+from postroom.catalog.shaping import carry_out, plan
+from postroom.cli.database import database_of
+from postroom.cli.options import with_settings
+from postroom.content.model import ContentRejected
+from postroom.settings import Settings
+from postroom.store.pool import open_pool
+from postroom.tenancy.accounts import AccountIdInvalid
+
+
+@with_settings
+def apply(
+    settings: Settings,
+    file: Annotated[Path, typer.Option("--file", "-f", help="The TOML file that states the shape.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and change nothing.")] = False,
+) -> None:
+    """Bring a business unit to the shape a TOML file states, and print what that takes: + is new, ~ changes.
+
+    Applying the same file again changes nothing. What the file does not name is left alone.
+    """
+    try:
+        blueprint = read_blueprint(file.read_text(encoding="utf-8"), file_reader(file.parent))
+    except OSError as problem:
+        raise typer.BadParameter(f"{file} can't be read: {problem.strerror}", param_hint="--file") from None
+    except (BlueprintRejected, UnicodeDecodeError) as rejected:
+        raise typer.BadParameter(f"{file}: {rejected}", param_hint="--file") from None
+    try:
+        lines = asyncio.run(_apply(settings, blueprint, dry_run=dry_run))
+    except (PublishingRejected, ContentRejected, ExtensionRejected, AccountIdInvalid) as rejected:
+        raise typer.BadParameter(f"{file}: {rejected}", param_hint="--file") from None
+    for line in lines:
+        typer.echo(line)
+    if not lines:
+        typer.echo(f"business unit {blueprint.account.mid} is as {file} states; nothing to do")
+
+
+async def _apply(settings: Settings, blueprint: Blueprint, *, dry_run: bool) -> list[str]:
+    async with database_of(settings) as dsn:
+        pool = await open_pool(dsn, max_size=2, application_name="postroom apply")
+        try:
+            publisher = Publisher(
+                pool,
+                from_name=settings.from_name,
+                from_address=settings.from_address,
+                new_status=settings.new_definition_status,
+                missing_name=settings.missing_name,
+                new_id=uuid7,
+            )
+            async with pool.acquire() as connection:
+                steps = await plan(connection, publisher, blueprint)
+            if not dry_run:
+                await carry_out(pool, steps)
+            return [step.text for step in steps]
+        finally:
+            await pool.close()

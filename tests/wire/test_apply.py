@@ -1,0 +1,183 @@
+"""`postroom apply`: a business unit brought to the shape of a file, seen through the API."""
+
+from pathlib import Path
+
+import pytest
+from tests.wire.live import Unit
+from typer.testing import CliRunner
+
+from postroom.cli.main import app
+
+BLUEPRINT = """
+profile_attributes = ["FirstName", "Shoe Size"]
+lists = ["All Subscribers", "News"]
+
+[account]
+mid = {mid}
+name = "The shop"
+
+[[classification]]
+key = "Shop"
+from_name = "The shop"
+from_address = "shop@example.org"
+
+[[data_extension]]
+key = "orders"
+subscriber_column = "SubscriberKey"
+field = [
+    {{ name = "SubscriberKey", length = 100 }},
+    {{ name = "OrderId", length = 20, primary_key = true }},
+    {{ name = "Total", type = "Decimal", length = 10, scale = 2, default = "0" }},
+    {{ name = "Made", type = "Date", default = "GetDate()" }},
+]
+
+[[asset]]
+key = "order-email"
+subject = "Your order %%OrderId%%"
+html_file = "order.html"
+
+[[definition]]
+key = "order"
+name = "Order"
+asset = "order-email"
+list = "News"
+classification = "Shop"
+data_extension = "orders"
+bcc = ["archive@example.org"]
+"""
+
+PLAN = [
+    "+ profile attribute 'Shoe Size'",
+    "+ list 'News'",
+    "+ classification 'Shop'",
+    "+ data extension 'orders'",
+    "+ asset 'order-email'",
+    "+ definition 'order'",
+]
+
+
+class Shop:
+    """A business unit and the folder with its blueprint."""
+
+    def __init__(self, unit: Unit, folder: Path) -> None:
+        self.unit = unit
+        self.file = folder / "account.toml"
+        self.page = folder / "order.html"
+        self.page.write_text("<p>Order %%OrderId%%</p>")
+        self.text = BLUEPRINT.format(mid=unit.account_id)
+
+    def apply(self, *words: str) -> list[str]:
+        """The lines that `postroom apply` prints."""
+        result = self.run(*words)
+        assert result[0] == 0, result[1]
+        return result[1].splitlines()
+
+    def run(self, *words: str) -> tuple[int, str]:
+        """Exit code and everything printed."""
+        self.file.write_text(self.text)
+        arguments = ["apply", "-f", str(self.file), *words, "--database-url", self.unit.api.dsn]
+        result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+        return result.exit_code, result.output
+
+
+@pytest.fixture
+def shop(unit: Unit, tmp_path: Path) -> Shop:
+    """A business unit that its blueprint was never applied to."""
+    return Shop(unit, tmp_path)
+
+
+def name_line(shop: Shop) -> str:
+    mid = shop.unit.account_id
+    return f"~ business unit {mid}: name 'Unit {mid}' becomes 'The shop'"
+
+
+def test_a_file_makes_everything_and_a_second_time_nothing(shop: Shop) -> None:
+    assert shop.apply() == [name_line(shop), *PLAN]
+    made = shop.unit.call("GET", "/messaging/v1/email/definitions/order").json()
+    assert (made["status"], made["classification"], made["content"]) == (
+        "Active",
+        "Shop",
+        {"customerKey": "order-email"},
+    )
+    assert made["subscriptions"]["dataExtension"] == "orders"
+    assert made["subscriptions"]["list"].startswith("News - ")
+    assert made["options"]["bcc"] == ["archive@example.org"]
+    assert shop.apply() == [f"business unit {shop.unit.account_id} is as {shop.file} states; nothing to do"]
+
+
+def test_a_dry_run_prints_the_plan_and_changes_nothing(shop: Shop) -> None:
+    before = shop.unit.stored()
+    assert shop.apply("--dry-run") == [name_line(shop), *PLAN]
+    assert shop.unit.stored() == before
+    assert shop.apply() == [name_line(shop), *PLAN]
+
+
+def test_what_changed_in_the_file_changes_and_what_was_made_from_it_is_published_anew(shop: Shop) -> None:
+    shop.apply()
+    shop.page.write_text("<p>Thank you for %%OrderId%%</p>")
+    shop.text = shop.text.replace('"shop@example.org"', '"hello@example.org"').replace("length = 20", "length = 30")
+    shop.text = shop.text.replace('bcc = ["archive@example.org"]', "track_links = false")
+    assert shop.apply() == [
+        "~ classification 'Shop': from_address",
+        "~ data extension 'orders': columns",
+        "~ asset 'order-email'",
+        "~ definition 'order': track_links, bcc, content, sender",
+    ]
+    (version,) = shop.unit.api.rows(
+        "select content::jsonb ->> 'from_address' as sender, content::jsonb ->> 'html' as html "
+        "from definition_version where account_id = $1 order by version_id desc limit 1",
+        shop.unit.account_id,
+    )
+    assert dict(version) == {"sender": "hello@example.org", "html": "<p>Thank you for %%OrderId%%</p>"}
+    assert "nothing to do" in shop.apply()[0]
+
+
+def test_a_new_business_unit_is_made_whole(shop: Shop) -> None:
+    shop.text = shop.text.replace(str(shop.unit.account_id), str(shop.unit.account_id + 5_000_000))
+    first, *others = shop.apply()
+    assert first == f"+ business unit {shop.unit.account_id + 5_000_000} 'The shop'"
+    assert others == PLAN
+    assert "nothing to do" in shop.apply()[0]
+    assert shop.unit.stored()["definition"] == 0
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("[account]", "[account", "not TOML"),
+        ("mid = ", "mid = -", "MID -"),
+        ("subject =", "subjekt =", "subjekt"),
+        ('"order.html"', '"../order.html"', "outside"),
+        ('"order.html"', '"missing.html"', "can't be read"),
+        ('html_file = "order.html"', "", "html_file"),
+        ('type = "Decimal"', 'type = "Money"', "'Money'"),
+        ("scale = 2", "scale = 20", "scale"),
+        ('key = "Shop"', 'key = ""', "key is empty"),
+        ("[[definition]]", '[[asset]]\nkey = "ORDER-email"\nsubject = "x"\ntext = "x"\n[[definition]]', "twice"),
+    ],
+)
+def test_a_file_that_can_not_be_understood_changes_nothing(shop: Shop, old: str, new: str, words: str) -> None:
+    before = shop.unit.stored()
+    shop.text = shop.text.replace(old, new, 1)
+    code, output = shop.run()
+    assert code == 2
+    assert words in " ".join(output.replace("│", " ").split())
+    assert shop.unit.stored() == before
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('asset = "order-email"', 'asset = "nothing"', "content.customerKey"),
+        ('list = "News"', 'list = "Olds"', "subscriptions.list"),
+        ('data_extension = "orders"', 'data_extension = "nothing"', "subscriptions.dataExtension"),
+        ("<p>Order", "<p>%%[ IF", "html line 1"),
+    ],
+)
+def test_a_definition_that_can_not_be_published_is_told(shop: Shop, old: str, new: str, words: str) -> None:
+    shop.text = shop.text.replace(old, new, 1)
+    shop.page.write_text(shop.page.read_text().replace(old, new))
+    code, output = shop.run()
+    assert code == 2
+    assert words in " ".join(output.replace("│", " ").split())
+    assert shop.unit.stored()["definition"] == 0
