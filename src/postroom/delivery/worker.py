@@ -83,7 +83,7 @@ class Worker:
         self._smtp = SmtpPool(
             options.target,
             size=options.connections,
-            take=self._take,
+            take=lambda: self._take(self._lanes),
             helo=options.helo,
             on_unavailable=self._relay_away,
             on_available=self._relay_back,
@@ -157,18 +157,19 @@ class Worker:
 
     # -- from the SMTP pool
 
-    def _take(self) -> Job | None:
-        while (message := self._lanes.take()) is not None:
+    def _take(self, lanes: Lanes) -> Job | None:
+        """The next job of some lanes: all there are for a relay, those of one site otherwise."""
+        while (message := lanes.take()) is not None:
             slice_ = message.slice
             if slice_.lost:
                 continue
             if self._clock() > slice_.valid_until - self._lease_margin:
                 # The database was away for as long as the lease. The renewal tells whether it is still ours.
-                self._lanes.put_back(slice_.key, message)
+                lanes.put_back(slice_.key, message)
                 return None
             mail = self._compose(message)
             if mail is None:
-                self._start(self._reload(message))
+                self._start(self._reload(message, lanes))
                 continue
             self._claimer.taken(slice_.key)
             if isinstance(mail, NotComposed):
@@ -176,6 +177,7 @@ class Worker:
                     slice_, message.position, mail.status_code, mail.reason, message.contact.contact_id
                 )
                 continue
+            message.subject = mail.subject
             return Job(message, mail, self._finished)
         return None
 
@@ -206,13 +208,13 @@ class Worker:
         self._claimer.wake()
         self._smtp.wake()
 
-    async def _reload(self, message: Message) -> None:
+    async def _reload(self, message: Message, lanes: Lanes) -> None:
         try:
             await self._versions.version(message.slice.account_id, message.request.version_id)
         except DATABASE_AWAY as error:
             self._log.warning("version_waits_for_database", error=repr(error))
             await asyncio.sleep(_TROUBLE_SECONDS)
-        self._lanes.put_back(message.slice.key, message)
+        lanes.put_back(message.slice.key, message)
         self._smtp.wake()
 
     # -- leases

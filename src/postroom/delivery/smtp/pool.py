@@ -23,7 +23,7 @@ import re
 import socket
 import ssl
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
@@ -50,7 +50,8 @@ class SmtpPool:
     ``take`` gives the next job or None. ``on_unavailable(outcome, retry_in)`` is called with the failure
     and the seconds until the next probe each time the target is found unavailable, ``on_available()``
     when it is back. ``helo`` is our own name for EHLO. ``context`` replaces the TLS context made from
-    ``target.tls``. ``rand`` gives numbers in [0, 1).
+    ``target.tls``. ``rand`` gives numbers in [0, 1). ``addresses`` gives the IP addresses to connect to, in
+    place of those that the system finds for ``target.host``.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class SmtpPool:
         timeouts: Timeouts | None = None,
         context: ssl.SSLContext | None = None,
         rand: Callable[[], float] = random.random,
+        addresses: Callable[[], Sequence[str]] | None = None,
         loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         if size < 1 or max_messages_per_connection < 1 or idle_seconds <= 0:
@@ -87,6 +89,7 @@ class SmtpPool:
         self._timeouts = timeouts or Timeouts()
         self._context = context or _context(target)
         self._rand = rand
+        self._addresses = addresses
         self._loop = loop or asyncio.get_running_loop()
         self._connections: dict[Connection, asyncio.Task[None] | None] = {}
         self._working: set[Connection] = set()
@@ -267,10 +270,8 @@ class SmtpPool:
         target, seconds = self.target, self._timeouts.connect
         reason = f"no connection to {target.host} port {target.port}"
         try:
-            async with asyncio.timeout(seconds):
-                found = await self._loop.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
             # Each address has its own time: a dead IPv6 route must not use up that of IPv4.
-            for address in dict.fromkeys(str(entry[4][0]) for entry in found[:MOST_ADDRESSES]):
+            for address in await self._find_addresses():
                 try:
                     async with asyncio.timeout(seconds):
                         await self._loop.create_connection(
@@ -296,6 +297,14 @@ class SmtpPool:
         if connection in self._connections:
             self.failed(connection, self._local_failure(reason))
             self._drop(connection, reason)
+
+    async def _find_addresses(self) -> Sequence[str]:
+        if self._addresses is not None:
+            return self._addresses()
+        target = self.target
+        async with asyncio.timeout(self._timeouts.connect):
+            found = await self._loop.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+        return list(dict.fromkeys(str(entry[4][0]) for entry in found[:MOST_ADDRESSES]))
 
     def _back_off(self, outcome: Deferred, connection: Connection) -> None:
         if self._retry_at is not None and (self._working or not self.available):
