@@ -116,7 +116,7 @@ async def test_the_status_of_a_message_is_a_few_look_ups(house: House) -> None:
     (plan,) = await pool.fetchrow(
         f"explain (analyze, buffers, format json) {status._STATUS}",
         ACCOUNT,
-        "m17",
+        ["m17"],
         status.days_back(now, 72),
         now - timedelta(hours=72),
     ) or ("[]",)

@@ -28,7 +28,8 @@ from postroom.api.wire.messages import (
     one_decoder,
 )
 from postroom.events.not_sent import NotSent, not_sent_after
-from postroom.events.status import MessageStatus, days_back, message_status
+from postroom.events.status import MessageStatus, days_back
+from postroom.events.status_reads import StatusReads
 from postroom.intake import request as intake
 from postroom.tenancy.database import Pool
 
@@ -71,6 +72,7 @@ class Messages:
         self._accepter = accepter
         self._status_hours = status_hours
         self._clock = clock
+        self._reads = StatusReads(pool, since_hours=status_hours, now=lambda: datetime.fromtimestamp(clock(), UTC))
 
     async def send_many(self, call: Call) -> Reply:
         """POST /messages: up to 2,000 recipients."""
@@ -132,13 +134,7 @@ class Messages:
     async def status(self, call: Call) -> Reply:
         """GET /messages/{messageKey}."""
         message_key = call.key("messageKey")
-        found = await message_status(
-            self._pool,
-            call.account_id,
-            message_key,
-            since_hours=self._status_hours,
-            now=datetime.fromtimestamp(self._clock(), UTC),
-        )
+        found = await self._reads.status(call.account_id, message_key)
         if found is None:
             raise ApiError(
                 Code.NOT_FOUND,

@@ -1,8 +1,11 @@
 """The status of one message (contract §5.1): its latest final event, or queued while there is none."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal, TypeAlias
+
+import asyncpg
 
 from postroom.events.codes import status_message
 from postroom.store.pool import Pool
@@ -13,12 +16,15 @@ StatusKind: TypeAlias = Literal["queued", "sent", "not_sent"]
 # looked up by `=`, which names the whole unique index; with `any` a day that filled up since the planner last looked
 # may be read as a whole.
 _STATUS = """
+select k.place, s.* from unnest($2::text[]) with ordinality as k(message_key, place)
+cross join lateral (
 select m.message_key, m.contact_key, m.address, r.accepted_at, r.definition_id, r.version_id, r.batch_id, v.list_id,
        e.kind, e.occurred_at, e.status_code, e.contact_id
 from unnest($3::date[]) as sent(day)
 cross join lateral (
     select message_key, contact_key, address, accepted_on, request_id, position from message
-    where account_id = $1 and lower(message_key collate "C") = lower($2::text collate "C") and accepted_on = sent.day
+    where account_id = $1 and lower(message_key collate "C") = lower(k.message_key collate "C")
+      and accepted_on = sent.day
     limit 1) m
 cross join lateral (
     select accepted_at, definition_id, version_id, batch_id from send_request
@@ -35,7 +41,7 @@ left join lateral (
     limit 1) e on true
 where r.accepted_at > $4
 order by r.accepted_at desc
-limit 1
+limit 1) s
 """
 
 
@@ -57,11 +63,24 @@ async def message_status(
     pool: Pool, account_id: int, message_key: str, *, since_hours: int, now: datetime
 ) -> MessageStatus | None:
     """The status of the newest message of this key accepted in the last ``since_hours``, or None."""
-    row = await pool.fetchrow(
-        _STATUS, account_id, message_key, days_back(now, since_hours), now - timedelta(hours=since_hours)
+    (found,) = await message_statuses(pool, account_id, [message_key], since_hours=since_hours, now=now)
+    return found
+
+
+async def message_statuses(
+    pool: Pool, account_id: int, message_keys: Sequence[str], *, since_hours: int, now: datetime
+) -> list[MessageStatus | None]:
+    """As `message_status`, of several keys in one query, in their order."""
+    rows = await pool.fetch(
+        _STATUS, account_id, message_keys, days_back(now, since_hours), now - timedelta(hours=since_hours)
     )
-    if row is None:
-        return None
+    found: list[MessageStatus | None] = [None] * len(message_keys)
+    for row in rows:
+        found[row["place"] - 1] = _status(row)
+    return found
+
+
+def _status(row: asyncpg.Record) -> MessageStatus:
     kind: StatusKind = row["kind"] or "queued"
     composite = f"{str(row['definition_id']).upper()}.{row['version_id']}.{row['list_id']}"
     sent = kind == "sent"
