@@ -21,6 +21,8 @@ class Demo:
         self.folder = folder
         self.lines: list[str] = []
         self._coming: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        # A test run in the background ignores Ctrl-C, and a child would inherit that.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "postroom.cli.main", "demo", *arguments],
             cwd=ROOT,
@@ -31,6 +33,7 @@ class Demo:
             text=True,
             encoding="utf-8",
         )
+        signal.signal(signal.SIGINT, before)
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:

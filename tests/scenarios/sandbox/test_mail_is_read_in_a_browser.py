@@ -32,7 +32,7 @@ needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="Debian's chromium 
 async def page_of(sandbox: Sandbox) -> AsyncIterator[tuple[Page, str]]:
     """A browser tab, and the address of the page; nothing outside is reachable from the tab."""
     app = Litestar([sandbox_router(sandbox.mailbox, sandbox.watch)], openapi_config=None)
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off"))
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     task = asyncio.create_task(server.serve())
     while not server.started:  # noqa: ASYNC110  uvicorn has no event for it
