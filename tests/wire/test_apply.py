@@ -132,6 +132,13 @@ def test_what_changed_in_the_file_changes_and_what_was_made_from_it_is_published
     assert "nothing to do" in shop.apply()[0]
 
 
+def test_the_example_is_applied_as_it_stands(shop: Shop) -> None:
+    example = Path(__file__).parents[2] / "examples" / "account.toml"
+    shop.text = example.read_text(encoding="utf-8").replace("100001", str(shop.unit.account_id))
+    assert shop.apply()[-1] == "+ definition 'order'"
+    assert "nothing to do" in shop.apply()[0]
+
+
 def test_a_new_business_unit_is_made_whole(shop: Shop) -> None:
     shop.text = shop.text.replace(str(shop.unit.account_id), str(shop.unit.account_id + 5_000_000))
     first, *others = shop.apply()
