@@ -44,6 +44,7 @@ schemathesis: .venv/.installed-dev system
 
 docs: $(RUNTIME)
 	$(BIN)/python -m postroom.cli.reference docs/settings.md
+	$(BIN)/python -m postroom.cli.ampscript_reference docs/ampscript.md
 	$(BIN)/python -m postroom.cli.statuses docs/statuses.md
 
 format: .venv/.installed-dev

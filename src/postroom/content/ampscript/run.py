@@ -6,81 +6,17 @@ between messages is in Run.
 """
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
+from .dialect import Account as Account
+from .dialect import Dialect as Dialect
+from .dialect import Key as Key
+from .dialect import Limits as Limits
+from .dialect import MissingName as MissingName
 from .faults import Fault, LimitFault, MissingFault
-
-MissingName = Literal["fail", "empty", "keep"]
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one rendering may use up; passing one fails that message with the code named at ``count``."""
-
-    source: int = 5_000_000  # characters of one template
-    nodes: int = 100_000  # statements, values and calls of one template
-    nesting: int = 50  # statements within statements, expressions within expressions; 50 at most
-    loop_nesting: int = 15  # loops within loops; 15 at most
-    steps: int = 100_000  # loop iterations, all loops together
-    output: int = 10_000_000  # characters of all parts together
-    blocks: int = 200  # content blocks and TreatAsContent calls
-    block_depth: int = 20  # content blocks within content blocks
-    lookups: int = 200  # reads of data extensions
-    writes: int = 100  # writes to data extensions
-    http: int = 5  # HTTP requests
-    attachments: int = 10
-    attached_bytes: int = 10_000_000  # all attachments of a message together
-    rows: int = 2_000  # rows of one rowset (ampscript.md §14 LookupRows)
-    text: int = 5_000_000  # characters of one value
-    seconds: float = 5.0  # wall time, looked at in every loop step and before every block, lookup and request
-    pattern_seconds: float = 0.2  # one regular expression, XPath or JSONPath
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """An entry of the account's key store; ``kind`` says what it may be used as."""
-
-    kind: Literal["symmetric", "salt", "iv", "jwt", "rsa"]
-    secret: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """What templates can learn about the business unit they belong to."""
-
-    account_id: int = 0
-    name: str = ""
-    enterprise_id: int = 0
-    time_zone: str = "America/Chicago"  # IANA name, for SystemDateToLocalDate
-    keys: Mapping[str, Key] = field(default_factory=dict)  # by folded name
-    pages: Mapping[str, str] = field(default_factory=dict)  # CloudPagesURL: page id -> address
-    page_secret: bytes = b""  # encrypts the parameters of page addresses
-    images: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # key or id -> src, title, alt
-    web_analytics: str = ""  # what WAT prints
-    http_hosts: frozenset[str] = frozenset()  # hosts HTTPGet and its family may reach
-
-
-@dataclass(frozen=True, slots=True)
-class Dialect:
-    """How contested points are read (ampscript.md §13) and what a rendering may use."""
-
-    missing_name: MissingName = "fail"  # a %%Name%% or [Name] nobody has a value for
-    null_when_unset: bool = False  # IsNull(@unset)
-    null_default: bool = False  # IsNullDefault gives its default outside forms
-    digits_start_words: bool = False  # ProperCase: a letter after a digit is a first letter
-    blank_booleans: bool = True  # a literal true/false in a string function prints nothing
-    and_before_or: bool = False  # else AND and OR bind alike, left to right
-    hour_24: bool = False  # DatePart(…, "hour") counts to 24
-    offset_in_round_trip: bool = False  # FormatDate "o" ends in the offset
-    rowset_flag_raises: bool = False  # BuildRowset…: flag 1 raises, 0 gives an empty rowset
-    lenient_markup: bool = False  # decode entities and drop tags in blocks, outside strings
-    repair_keywords: bool = False  # read ELSEInsertDE( as ELSE InsertDE(
-    escape_html: bool = False  # HTML-escape what personalization strings and expressions print in HTML parts
-    guide_language: bool = True  # read {{…}} tags
-    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True, slots=True)

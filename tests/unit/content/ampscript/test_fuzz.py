@@ -42,7 +42,8 @@ values = st.recursive(
 )  # fmt: skip
 literals = st.sampled_from(
     ["@x", "A", "B", "[C]", "'T'", "'K'", "'V'", "'C'", "'1'", "1", "0", "-1", "2.5", "''", "'x'", "true", "false",
-     "'b'", "'loop'", "'bad'", "'2026-03-04'", "'D'", "'N2'", "'en-US'", "'https://example.com/?a=b c'", "99999999999", "'|'",
+     "'b'", "'loop'", "'bad'", "'2026-03-04'", "'D'", "'N2'", "'en-US'", "'https://example.com/?a=b c'", "99999999999",
+     "'|'",
      "'%%=v(@x)=%%'", "BuildRowSetFromString(A,'a')", "LookupRows('T','C','false')", "Row(LookupRows('T','K','1'),1)"]
 )  # fmt: skip
 
