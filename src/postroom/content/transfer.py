@@ -170,6 +170,8 @@ BASE64 = TransferEncoding("base64", _base64_static, plain_text, base64_lines)
 def choose_encoding(static_text: str) -> TransferEncoding:
     """Quoted-printable, which needs the least work per message, unless most octets of the static text are
     outside ASCII; then base64 is the smaller of the two by far (4 against up to 9 characters for a kanji)."""
+    if static_text.isascii():
+        return QUOTED_PRINTABLE
     octets = len(static_text.encode("utf-8", "replace"))
     wide = sum(len(run.encode("utf-8", "replace")) for run in re.findall(r"[^\x00-\x7f]+", static_text))
     return BASE64 if 2 * wide > octets else QUOTED_PRINTABLE
