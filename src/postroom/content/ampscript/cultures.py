@@ -18,6 +18,7 @@ from babel.numbers import get_currency_precision, get_currency_symbol, get_terri
 
 _NAME = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,2}")
 _CURRENCIES_OF = date(2026, 1, 1)  # which currency a country pays with is fixed here, not by the clock of the host
+_LONGEST = 40
 _MEMORY = 128  # cultures kept ready; hostile templates cannot fill more
 
 
@@ -125,6 +126,11 @@ _RENAMED: Mapping[str, str] = MappingProxyType({"no": "nb_no", "no_no": "nb_no",
 
 def find_culture(name: str) -> Culture:
     """The culture called ``name`` (``de-DE``, ``de_DE``, ``de``; "" is en-US), or en-US with ¤ and ``known`` false."""
+    return _named(name) if len(name) <= _LONGEST else _unknown()
+
+
+@lru_cache(maxsize=_MEMORY)
+def _named(name: str) -> Culture:
     wanted = name.strip()
     if not wanted:
         return _culture("en_US")

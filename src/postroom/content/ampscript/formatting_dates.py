@@ -11,14 +11,15 @@ a lone letter  standard format     standard format                 standard form
 
 from collections.abc import Iterator
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 from .cultures import DateStyle
 from .dates import SYSTEM_OFFSET
 from .faults import ValueFault
 
-_LETTERS: Final = frozenset("dDfFghHKmMstTyYz")
 _NET_LETTERS: Final = frozenset("dfFghHKmMstyz")
+_VENDOR_LETTERS: Final = _NET_LETTERS | frozenset("DSTY")
 _MAX_PATTERN: Final = 1_000
 _ENGLISH_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _ENGLISH_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -35,7 +36,7 @@ def format_date(moment: datetime, pattern: str, style: DateStyle) -> str | None:
         return None
     if len(pattern) <= 1:
         return standard_date(moment, pattern or "G", style)
-    return "".join(_written(moment, pattern, style))
+    return _written(moment, pattern, style)
 
 
 def standard_date(moment: datetime, letter: str, style: DateStyle, *, offset: bool = False) -> str | None:
@@ -70,7 +71,7 @@ def standard_date(moment: datetime, letter: str, style: DateStyle, *, offset: bo
         "y": style.year_month,
         "Y": style.year_month,
     }.get(letter)
-    return None if pattern is None else "".join(_written(moment, pattern, style))
+    return None if pattern is None else _written(moment, pattern, style)
 
 
 def _sortable(moment: datetime) -> str:
@@ -106,22 +107,25 @@ def _half(moment: datetime, pattern: str, style: DateStyle, *, offset: bool, clo
         letter = "d" if pattern == "D" else pattern
     if letter is not None:
         return standard_date(moment, letter, style, offset=offset) or pattern
-    return "".join(_vendor_written(moment, pattern, style, clock=clock))
+    return _vendor_written(moment, pattern, style, clock=clock)
 
 
-def _vendor_written(moment: datetime, pattern: str, style: DateStyle, *, clock: bool) -> Iterator[str]:
-    for letter, run, literal in _runs(pattern, _LETTERS, fold=True):
+def _vendor_written(moment: datetime, pattern: str, style: DateStyle, *, clock: bool) -> str:
+    written: list[str] = []
+    day_number = not clock and "d" in pattern.lower()
+    for letter, run, literal in _read(pattern, fold=True):
         if literal is not None:
-            yield _mark(letter, literal, style)
+            written.append(_mark(letter, literal, style))
         elif letter == "d" and run == 3:
             # the name is put into the pattern before it is read
-            yield from _written(moment, _as_net(style.days[moment.weekday()]), style)
+            written.append(_written(moment, _as_net(style.days[moment.weekday()]), style))
         elif letter == "d" and run > 3:
-            yield style.short_days[moment.weekday()] if run == 4 else style.days[moment.weekday()]
-        elif letter in "mM":
-            yield from _field(moment, "m" if clock else "M", run, style, beside_day="d" in pattern.lower())
+            written.append(style.short_days[moment.weekday()] if run == 4 else style.days[moment.weekday()])
         else:
-            yield from _field(moment, letter, run, style, beside_day=False)
+            month_or_minute = "m" if clock else "M"
+            found = month_or_minute if letter in "mM" else letter
+            written.append(_field(moment, found, run, style, beside_day=day_number))
+    return "".join(written)
 
 
 def _as_net(name: str) -> str:
@@ -133,13 +137,31 @@ def _net_letter(letter: str) -> str:
     return letter if letter in _NET_LETTERS else letter.lower() if letter in "DTYS" else letter
 
 
-def _written(moment: datetime, pattern: str, style: DateStyle) -> Iterator[str]:
-    day_number = any(letter == "d" and run <= 2 for letter, run, _ in _runs(pattern, _NET_LETTERS, fold=False))
-    for letter, run, literal in _runs(pattern, _NET_LETTERS, fold=False):
-        if literal is not None:
-            yield _mark(letter, literal, style)
-        else:
-            yield from _field(moment, letter, run, style, beside_day=day_number)
+def _written(moment: datetime, pattern: str, style: DateStyle) -> str:
+    runs = _read(pattern, fold=False)
+    day_number = any(letter == "d" and 0 < run <= 2 for letter, run, _ in runs)
+    return "".join(
+        [
+            _field(moment, letter, run, style, beside_day=day_number)
+            if literal is None
+            else _mark(letter, literal, style)
+            for letter, run, literal in runs
+        ]
+    )
+
+
+_Run = tuple[str, int, str | None]
+
+
+def _read(pattern: str, *, fold: bool) -> tuple[_Run, ...]:
+    """A pattern as runs of one letter and their length, or literals (with their letter where they were not quoted);
+    ``fold``: D, S, T and Y are small letters."""
+    return _remembered(pattern, fold) if len(pattern) <= 64 else tuple(_runs(pattern, fold=fold))
+
+
+@lru_cache(maxsize=256)
+def _remembered(pattern: str, fold: bool) -> tuple[_Run, ...]:
+    return tuple(_runs(pattern, fold=fold))
 
 
 def _mark(letter: str, literal: str, style: DateStyle) -> str:
@@ -147,11 +169,9 @@ def _mark(letter: str, literal: str, style: DateStyle) -> str:
     return style.date_mark if letter == "/" else style.time_mark if letter == ":" else literal
 
 
-def _runs(pattern: str, letters: frozenset[str], *, fold: bool) -> Iterator[tuple[str, int, str | None]]:
-    """A pattern as runs of one letter and their length, or literals (with their letter where they were not quoted);
-    ``fold``: D, S, T and Y are small letters."""
+def _runs(pattern: str, *, fold: bool) -> Iterator[_Run]:
     at = 0
-    known = letters | {"S"} if fold else letters
+    known = _VENDOR_LETTERS if fold else _NET_LETTERS
     while at < len(pattern):
         letter = pattern[at]
         if letter == "\\" and at + 1 < len(pattern):
@@ -176,37 +196,34 @@ def _runs(pattern: str, letters: frozenset[str], *, fold: bool) -> Iterator[tupl
             at += 1
 
 
-def _field(moment: datetime, letter: str, run: int, style: DateStyle, *, beside_day: bool) -> Iterator[str]:
+def _field(moment: datetime, letter: str, run: int, style: DateStyle, *, beside_day: bool) -> str:
     """What a run of ``letter`` stands for in .NET."""
     if letter == "d":
         if run >= 3:
-            yield (style.short_days if run == 3 else style.days)[moment.weekday()]
-        else:
-            yield f"{moment.day:0{run}d}"
-    elif letter == "M":
+            return (style.short_days if run == 3 else style.days)[moment.weekday()]
+        return f"{moment.day:0{run}d}"
+    if letter == "M":
         if run >= 4:
-            yield (style.of_month if beside_day else style.months)[moment.month - 1]
-        else:
-            yield style.short_months[moment.month - 1] if run == 3 else f"{moment.month:0{run}d}"
-    elif letter == "y":
-        yield f"{moment.year % 100:0{run}d}" if run <= 2 else f"{moment.year:0{run}d}"
-    elif letter == "h":
-        yield f"{moment.hour % 12 or 12:0{min(run, 2)}d}"
-    elif letter == "H":
-        yield f"{moment.hour:0{min(run, 2)}d}"
-    elif letter == "m":
-        yield f"{moment.minute:0{min(run, 2)}d}"
-    elif letter == "s":
-        yield f"{moment.second:0{min(run, 2)}d}"
-    elif letter == "t":
+            return (style.of_month if beside_day else style.months)[moment.month - 1]
+        return style.short_months[moment.month - 1] if run == 3 else f"{moment.month:0{run}d}"
+    if letter == "y":
+        return f"{moment.year % 100:0{run}d}" if run <= 2 else f"{moment.year:0{run}d}"
+    if letter == "h":
+        return f"{moment.hour % 12 or 12:0{min(run, 2)}d}"
+    if letter == "H":
+        return f"{moment.hour:0{min(run, 2)}d}"
+    if letter == "m":
+        return f"{moment.minute:0{min(run, 2)}d}"
+    if letter == "s":
+        return f"{moment.second:0{min(run, 2)}d}"
+    if letter == "t":
         half = style.morning if moment.hour < 12 else style.afternoon
-        yield half[:1] if run == 1 else half
-    elif letter == "f":
-        yield f"{moment.microsecond:06d}0"[: min(run, 7)]
-    elif letter == "F":
-        yield f"{moment.microsecond:06d}0"[: min(run, 7)].rstrip("0")
-    elif letter == "z":
-        yield f"{_OFFSET_HOURS:+03d}:00" if run >= 3 else f"{_OFFSET_HOURS:+0{run + 1}d}"
-    elif letter == "g":
-        yield "A.D."
-    # K is the zone of a date that knows its own; the vendor's dates do not
+        return half[:1] if run == 1 else half
+    if letter == "f":
+        return f"{moment.microsecond:06d}0"[: min(run, 7)]
+    if letter == "F":
+        return f"{moment.microsecond:06d}0"[: min(run, 7)].rstrip("0")
+    if letter == "z":
+        return f"{_OFFSET_HOURS:+03d}:00" if run >= 3 else f"{_OFFSET_HOURS:+0{run + 1}d}"
+    # K is the zone of a date that knows its own, which the vendor's dates do not
+    return "A.D." if letter == "g" else ""

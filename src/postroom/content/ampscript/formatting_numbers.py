@@ -6,7 +6,8 @@ although no double is exactly 1.005.
 
 import re
 from dataclasses import dataclass
-from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
+from decimal import ROUND_HALF_UP, Context, Decimal
+from functools import lru_cache
 from typing import Final
 
 from .cultures import NumberStyle
@@ -26,24 +27,28 @@ def format_number(number: Decimal, pattern: str, style: NumberStyle) -> str | No
         return "NaN" if number.is_nan() else "∞" if number > 0 else "-∞"
     if len(pattern) > _MAX_PATTERN:
         return None
-    with localcontext(_EXACT):
-        match = _STANDARD.fullmatch(pattern or "G")
-        if match is None:
-            return _custom(number, pattern, style)
-        letter = match.group(1)
-        precision = int(match.group(2)) if match.group(2) else None
-        return _standard(number, letter, precision, style)
+    standard = _standard_pattern(pattern or "G") if len(pattern) <= 3 else None
+    if standard is None:
+        return _custom(number, pattern, style)
+    return _standard(number, *standard, style)
+
+
+@lru_cache(maxsize=256)
+def _standard_pattern(pattern: str) -> tuple[str, int | None] | None:
+    match = _STANDARD.fullmatch(pattern)
+    if match is None:
+        return None
+    return match.group(1), int(match.group(2)) if match.group(2) else None
 
 
 def format_currency(number: Decimal, style: NumberStyle, decimals: int | None = None, symbol: str | None = None) -> str:
     """An amount of money; ``decimals`` and ``symbol`` default to the culture's."""
     if not number.is_finite():
         return "NaN" if number.is_nan() else "∞" if number > 0 else "-∞"
-    with localcontext(_EXACT):
-        places = style.currency_decimals if decimals is None else decimals
-        digits, negative = _fixed(number, places, style, grouped=True)
-        pattern = style.negative_currency if negative else style.currency
-        return pattern.replace("n", digits).replace("¤", style.symbol if symbol is None else symbol)
+    places = style.currency_decimals if decimals is None else decimals
+    digits, negative = _fixed(number, places, style, grouped=True)
+    pattern = style.negative_currency if negative else style.currency
+    return pattern.replace("n", digits).replace("¤", style.symbol if symbol is None else symbol)
 
 
 def _standard(number: Decimal, letter: str, precision: int | None, style: NumberStyle) -> str | None:
@@ -54,7 +59,7 @@ def _standard(number: Decimal, letter: str, precision: int | None, style: Number
         digits, negative = _fixed(number, 2 if precision is None else precision, style, grouped=kind == "N")
         return f"-{digits}" if negative else digits
     if kind == "P":
-        digits, negative = _fixed(number * 100, 2 if precision is None else precision, style, grouped=True)
+        digits, negative = _fixed(_shifted(number, 2), 2 if precision is None else precision, style, grouped=True)
         return (style.negative_percent if negative else style.percent).replace("n", digits)
     if kind == "E":
         return _exponent(number, _DEFAULT_EXPONENT_DIGITS if precision is None else precision, letter, style, 3)
@@ -72,17 +77,32 @@ def _standard(number: Decimal, letter: str, precision: int | None, style: Number
     return None
 
 
+_STEPS: Final = tuple(Decimal((0, (1,), -places)) for places in range(100))
+
+
 def _rounded(number: Decimal, places: int) -> Decimal:
-    return number.quantize(Decimal(1).scaleb(-places))
+    step = _STEPS[places] if places < 100 else Decimal((0, (1,), -places))
+    return number.quantize(step, ROUND_HALF_UP, _EXACT)
+
+
+def _shifted(number: Decimal, places: int) -> Decimal:
+    """``number`` times ten to the power of ``places``, exactly."""
+    return number.scaleb(places, _EXACT)
 
 
 def _fixed(number: Decimal, places: int, style: NumberStyle, *, grouped: bool) -> tuple[str, bool]:
     """The digits without a sign, and whether what they show is below zero."""
     rounded = _rounded(number, places)
-    whole, _, fraction = format(abs(rounded), "f").partition(".")
+    negative = rounded.is_signed() and not rounded.is_zero()
+    if grouped and style.groups == (3,):
+        digits = format(rounded.copy_abs(), ",f")
+        if style.decimal != "." or style.group != ",":
+            digits = digits.replace(",", "\0").replace(".", style.decimal).replace("\0", style.group)
+        return digits, negative
+    whole, _, fraction = format(rounded.copy_abs(), "f").partition(".")
     if grouped:
         whole = _group(whole, style)
-    return (f"{whole}{style.decimal}{fraction}" if fraction else whole), rounded < 0
+    return (f"{whole}{style.decimal}{fraction}" if fraction else whole), negative
 
 
 def _group(whole: str, style: NumberStyle) -> str:
@@ -102,10 +122,10 @@ def _scientific(number: Decimal, digits: int) -> tuple[str, int]:
     if number == 0:
         return ("0." + "0" * digits).rstrip("."), 0
     exponent = number.adjusted()
-    mantissa = _rounded(abs(number).scaleb(-exponent), digits)
+    mantissa = _rounded(_shifted(number.copy_abs(), -exponent), digits)
     if mantissa >= 10:
         exponent += 1
-        mantissa = _rounded(abs(number).scaleb(-exponent), digits)
+        mantissa = _rounded(_shifted(number.copy_abs(), -exponent), digits)
     return format(mantissa, "f"), exponent
 
 
@@ -125,7 +145,7 @@ def _general(number: Decimal, precision: int, letter: str, style: NumberStyle) -
         text = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
         sign = "-" if number < 0 else ""
         return f"{sign}{text.replace('.', style.decimal)}{letter}{'-' if exponent < 0 else '+'}{abs(exponent):02d}"
-    shown = Decimal(mantissa).scaleb(exponent)
+    shown = _shifted(Decimal(mantissa), exponent)
     text = format(shown, "f")
     if "." in text:
         text = text.rstrip("0").rstrip(".")
@@ -153,7 +173,7 @@ def _custom(number: Decimal, pattern: str, style: NumberStyle) -> str:
     else:
         chosen, signed = sections[0], number < 0
     section = _read_section(chosen)
-    text, is_zero = _write_section(abs(number), section, style)
+    text, is_zero = _write_section(number.copy_abs(), section, style)
     if is_zero and len(sections) > 2 and number != 0:
         return _write_section(Decimal(0), _read_section(sections[2]), style)[0]
     return f"-{text}" if signed and not is_zero else text
@@ -246,13 +266,13 @@ def _write_section(number: Decimal, section: _Section, style: NumberStyle) -> tu
     point = kinds.index(".") if "." in kinds else len(kinds)
     whole_places = [kind for kind in kinds[:point] if kind in {"0", "#"}]
     places = [kind for kind in kinds[point:] if kind in {"0", "#"}]
-    number = number.scaleb(2 * section.percent + 3 * section.per_mille - 3 * section.scale)
+    number = _shifted(number, 2 * section.percent + 3 * section.per_mille - 3 * section.scale)
     exponent = 0
     if "E" in kinds and number != 0:
         exponent = number.adjusted() - max(len(whole_places), 1) + 1
-        if _rounded(number.scaleb(-exponent), len(places)).adjusted() > number.scaleb(-exponent).adjusted():
+        if _rounded(_shifted(number, -exponent), len(places)).adjusted() > _shifted(number, -exponent).adjusted():
             exponent += 1
-        number = number.scaleb(-exponent)
+        number = _shifted(number, -exponent)
     rounded = _rounded(number, len(places))
     whole, _, fraction = format(rounded, "f").partition(".")
     whole = whole.lstrip("0")
