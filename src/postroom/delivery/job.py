@@ -10,10 +10,10 @@ from postroom.delivery.slices import Message
 class Job:
     """A composed message on its way; ``finish`` passes the outcome on, with the message it belongs to."""
 
-    __slots__ = ("_finished", "_message", "data", "recipients", "sender", "smtputf8")
+    __slots__ = ("_finished", "data", "message", "recipients", "sender", "smtputf8")
 
     def __init__(self, message: Message, mail: Mail, finished: Callable[[Message, Outcome], None]) -> None:
-        self._message = message
+        self.message = message
         self._finished = finished
         self.sender = mail.sender
         self.recipients = mail.recipients
@@ -22,4 +22,4 @@ class Job:
 
     def finish(self, outcome: Outcome) -> None:
         """Called by the pool exactly once."""
-        self._finished(self._message, outcome)
+        self._finished(self.message, outcome)

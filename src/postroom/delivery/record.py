@@ -43,6 +43,7 @@ class Detail(msgspec.Struct, omit_defaults=True, frozen=True):
     tls: str = ""
     attempt: int = 1
     refused: tuple[tuple[str, str], ...] = ()
+    subject: str = ""
 
 
 class Recorder:
@@ -75,6 +76,7 @@ class Recorder:
             tls=outcome.tls,
             attempt=slice_.attempt + 1,
             refused=outcome.refused_recipients,
+            subject=message.subject if isinstance(outcome, Sent) else "",
         )
         contact_id = message.contact.contact_id
         if isinstance(outcome, Sent):
@@ -93,6 +95,13 @@ class Recorder:
     def empty(self, slice_: Slice) -> None:
         """A slice without one unfinished message is over."""
         self._settlement.finish(slice_, None)
+
+    def postpone(self, message: Message, until: datetime) -> None:
+        """Give a message back to the queue without an attempt; that is no event."""
+        slice_ = message.slice
+        slice_.postponed.append(message.position)
+        slice_.postponed_until = min(until, slice_.postponed_until or until)
+        self._count(slice_)
 
     def _again(self, slice_: Slice, position: int, contact_id: int, detail: Detail, kind: EventKind) -> None:
         now = self._now()

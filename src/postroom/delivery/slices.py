@@ -40,6 +40,10 @@ class Slice:
     """Positions to be tried again, when all others have their outcome."""
     retry_at: datetime | None = None
     """When the deferred ones are due; None while nothing was deferred."""
+    postponed: list[int] = field(default_factory=list)
+    """Positions given back without an attempt, because what they wait for is slower than what there is for it."""
+    postponed_until: datetime | None = None
+    """When the first of the postponed ones should come again."""
     lost: bool = False
     """The lease went to somebody else; nothing of it may begin or be settled any more."""
 
@@ -72,3 +76,5 @@ class Message:
     """Folded names; the recipient's over the request's."""
     request: Request
     contact: Contact
+    subject: str = ""
+    """As composed; empty before."""

@@ -1,0 +1,54 @@
+"""How fast a site has shown itself to be, and what may wait for it. Pure: fed by ticks."""
+
+HORIZON_SECONDS = 10.0
+"""A site may hold what it can send in this time; what does not fit is given back to the queue."""
+FEWEST = 4
+PATIENCE_SECONDS = 5.0
+"""A new site is given this time for its first answer before it counts as slow."""
+LONGEST_WAIT_SECONDS = 300.0
+_SLOWEST = 0.05
+_SMOOTHING = 0.3
+
+
+class Pace:
+    """``tick`` every so often; ``limit`` is how many messages of one lane may wait, None when nothing is known."""
+
+    def __init__(self) -> None:
+        self.per_second: float | None = None
+        self._done = 0
+        self._busy_seconds = 0.0
+        self._was_waiting = False
+        self._booked_until = 0.0
+
+    def done(self) -> None:
+        """The site has answered one message."""
+        self._done += 1
+
+    def tick(self, seconds: float, waiting: bool) -> None:
+        """So much time has passed since the last tick; ``waiting``: something waits for the site now."""
+        rate, self._done = self._done / seconds, 0
+        backlogged, self._was_waiting = waiting and self._was_waiting, waiting
+        if backlogged:
+            self._busy_seconds += seconds
+            if self.per_second is not None:
+                self.per_second += _SMOOTHING * (rate - self.per_second)
+            elif rate or self._busy_seconds >= PATIENCE_SECONDS:
+                self.per_second = rate
+        elif self.per_second is not None:
+            # It kept up with all there was, so nobody knows how much more it can do.
+            self.per_second = min(1e6, 1.5 * max(self.per_second, rate) + 1)
+
+    @property
+    def limit(self) -> int | None:
+        """Most messages of one lane that may wait here."""
+        return None if self.per_second is None else max(FEWEST, int(self.per_second * HORIZON_SECONDS))
+
+    def book(self, now: float, waiting: int) -> float:
+        """Seconds after which one more message, which does not fit now, should come again.
+
+        Each booking is behind the one before, so what is given back returns as the site can take it.
+        """
+        rate = max(_SLOWEST, self.per_second or 0.0)
+        self._booked_until = max(self._booked_until, now + waiting / rate) + 1 / rate
+        self._booked_until = min(self._booked_until, now + LONGEST_WAIT_SECONDS)
+        return self._booked_until - now

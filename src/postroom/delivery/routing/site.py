@@ -1,0 +1,256 @@
+"""One site: the MX hosts that some domains have in common, with what waits for them and the connections to one.
+
+    open   the first host is used; when it can't be reached, the next; a fallback is left again after a while
+    away   no host could be reached: what waits is deferred by the retry schedule, and what comes is deferred
+           without a try until the back-off is over; the first message after that is the probe
+
+A site never raises for what its hosts do, and holds nobody's messages but its own.
+"""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from ssl import SSLContext
+
+import msgspec
+
+from postroom.delivery.outcome import Deferred, Outcome
+from postroom.delivery.routing.mx import MxHost
+from postroom.delivery.routing.pace import Pace
+from postroom.delivery.routing.parcel import Parcel
+from postroom.delivery.routing.shaping import Allowance, is_complaint
+from postroom.delivery.routing.site_lanes import SiteLanes
+from postroom.delivery.slices import LaneKey, Message
+from postroom.delivery.smtp.pool import SmtpPool
+from postroom.delivery.smtp.target import SmtpTarget, TlsMode
+from postroom.delivery.smtp.timeouts import Timeouts
+
+FIRST_AWAY_SECONDS = 15.0
+LONGEST_AWAY_SECONDS = 600.0
+FALLBACK_SECONDS = 600.0
+FORGET_SECONDS = 60.0
+_RETIRE_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """How connections are made, the same for all sites."""
+
+    port: int
+    helo: str
+    context: SSLContext
+    timeouts: Timeouts
+    rand: Callable[[], float]
+
+
+class Provider:
+    """What sites of one provider share: the allowance, and who waits for a part of it."""
+
+    def __init__(self, allowance: Allowance) -> None:
+        self.allowance = allowance
+        self.waiting: dict[Site, None] = {}
+
+    def end(self, outcome: Outcome, now: float) -> None:
+        """A message is over; the next site in turn may begin one."""
+        self.allowance.end(outcome, now)
+        if self.waiting:
+            site = next(iter(self.waiting))
+            del self.waiting[site]
+            site.wake()
+
+
+class Site:
+    """``take`` composes the next of the site's messages; ``deferred`` settles one as not reached."""
+
+    def __init__(
+        self,
+        hosts: tuple[MxHost, ...],
+        provider: Provider,
+        line: Line,
+        tally: Counter[LaneKey],
+        *,
+        take: Callable[["Site"], Parcel | None],
+        deferred: Callable[[Message, Deferred], None],
+        changed: Callable[["Site", str, Deferred], None],
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._hosts = hosts
+        self._addresses = {host.name: host.addresses for host in hosts}
+        self._provider = provider
+        self._line = line
+        self._take = take
+        self._deferred = deferred
+        self._changed = changed
+        self.lanes = SiteLanes(tally)
+        self.copies: deque[Parcel] = deque()
+        self.pace = Pace()
+        self.under_way = 0
+        self.only_copies = False
+        """Set when the worker stops: nothing new begins, but what was promised is finished."""
+        self._pool: SmtpPool | None = None
+        self._host = 0
+        self._fallback_since = 0.0
+        self._failures = 0
+        self._away: Deferred | None = None
+        self._away_until = 0.0
+        self._used_at = self._loop.time()
+        self._timer: asyncio.TimerHandle | None = None
+        self._retiring: set[asyncio.Task[None]] = set()
+
+    @property
+    def name(self) -> str:
+        """The host in use."""
+        return self._hosts[self._host].name
+
+    @property
+    def unreachable(self) -> Deferred | None:
+        """Why nothing is tried at present; None when it is worth a try."""
+        if self._away is not None and self._loop.time() >= self._away_until:
+            self._away = None
+        return self._away
+
+    @property
+    def idle(self) -> bool:
+        """Nothing waits and nothing is under way."""
+        return not self.lanes and not self.copies and not self.under_way
+
+    def forgettable(self, now: float, seconds: float = FORGET_SECONDS) -> bool:
+        """Idle for so long, without connections, and not known to be away."""
+        connected = self._pool is not None and self._pool.connections > 0
+        return self.idle and not connected and self.unreachable is None and now - self._used_at > seconds
+
+    def found_again(self, hosts: tuple[MxHost, ...]) -> None:
+        """The DNS was asked anew: the same hosts, perhaps with other addresses."""
+        self._addresses = {host.name: host.addresses for host in hosts}
+
+    def fits(self, key: LaneKey) -> bool:
+        """Whether one more message of a lane may wait here."""
+        limit = self.pace.limit
+        return limit is None or (self.lanes.waiting(key) < limit and len(self.lanes) < 4 * limit)
+
+    def arrive(self, message: Message) -> None:
+        """One message for this site; it waits here, or is deferred when no host can be reached."""
+        away = self.unreachable
+        if away is not None:
+            self._deferred(message, away)
+            return
+        self.lanes.offer(message.slice.key, (message,))
+        self.wake()
+
+    def wake(self) -> None:
+        """There may be something to begin."""
+        # Signed mails of this site may be ready that are in no lane any more: a pool is always asked to look.
+        waiting = bool(self.lanes or self.copies)
+        if self.unreachable is not None or not (waiting or self._pool):
+            return
+        if waiting:
+            self._used_at = self._loop.time()
+        if self._pool is None:
+            self._pool = self._open(self._hosts[self._host])
+        self._pool.wake()
+
+    def tick(self, seconds: float) -> None:
+        """Time passes."""
+        self.pace.tick(seconds, bool(self.lanes))
+        if self._away is not None and self.unreachable is None and self._pool is None:
+            # For what had left its lane to be signed when the site went away.
+            self._pool = self._open(self._hosts[self._host])
+            self._pool.wake()
+        if self._host and self._loop.time() - self._fallback_since > FALLBACK_SECONDS:
+            self._host = 0
+            self._retire(_RETIRE_SECONDS)
+            self.wake()
+
+    def ended(self, parcel: Parcel, outcome: Outcome) -> None:
+        """See ``Carrier``."""
+        self.under_way -= 1
+        self._used_at = self._loop.time()
+        self._provider.end(outcome, self._used_at)
+        if not (isinstance(outcome, Deferred) and outcome.stage == "connect"):
+            self.pace.done()
+            self._failures = 0
+        parcel.decide(outcome)
+
+    async def close(self, grace: float) -> None:
+        """Finish what is on the wire, then close."""
+        if self._timer is not None:
+            self._timer.cancel()
+        self._provider.waiting.pop(self, None)
+        self._retire(grace)
+        if self._retiring:
+            await asyncio.wait(self._retiring, timeout=grace + 1)
+
+    # -- inside
+
+    def _open(self, host: MxHost) -> SmtpPool:
+        limits = self._provider.allowance.limits
+        pool = SmtpPool(
+            SmtpTarget(host.name, self._line.port, TlsMode.OPPORTUNISTIC),
+            size=limits.connections,
+            take=lambda: self._next(pool),
+            helo=self._line.helo,
+            on_unavailable=lambda outcome, _: self._host_failed(pool, outcome),
+            max_messages_per_connection=limits.messages,
+            timeouts=self._line.timeouts,
+            context=self._line.context,
+            rand=self._line.rand,
+            addresses=lambda: self._addresses.get(host.name, host.addresses),
+        )
+        return pool
+
+    def _next(self, pool: SmtpPool) -> Parcel | None:
+        if pool is not self._pool or (self.only_copies and not self.copies):
+            return None
+        now = self._loop.time()
+        wait = self._provider.allowance.wait(now)
+        if wait == float("inf"):
+            self._provider.waiting.setdefault(self)
+            return None
+        if wait > 0:
+            self._wake_in(wait)
+            return None
+        parcel = self.copies.popleft() if self.copies else self._take(self)
+        if parcel is not None:
+            self._provider.allowance.begin(now)
+            self.under_way += 1
+        return parcel
+
+    def _wake_in(self, seconds: float) -> None:
+        if self._timer is None:
+            self._timer = self._loop.call_later(seconds, self._timed)
+
+    def _timed(self) -> None:
+        self._timer = None
+        self.wake()
+
+    def _host_failed(self, pool: SmtpPool, outcome: Deferred) -> None:
+        if pool is not self._pool:
+            return
+        now = self._loop.time()
+        if is_complaint(outcome):
+            self._provider.allowance.complain(now)
+        self._changed(self, self.name, outcome)
+        self._retire(0.0)
+        if self._host + 1 < len(self._hosts):
+            self._host += 1
+            self._fallback_since = now
+            self.wake()
+            return
+        self._host = 0
+        wait = min(LONGEST_AWAY_SECONDS, FIRST_AWAY_SECONDS * 2.0 ** min(self._failures, 10))
+        self._failures += 1
+        self._away_until = now + wait * (0.8 + 0.4 * self._line.rand())
+        self._away = away = msgspec.structs.replace(outcome, stage="connect")
+        for message in self.lanes.drain():
+            self._deferred(message, away)
+        copies, self.copies = self.copies, deque()
+        for copy in copies:
+            copy.give_up(away)
+
+    def _retire(self, grace: float) -> None:
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            task = self._loop.create_task(pool.close(grace))
+            self._retiring.add(task)
+            task.add_done_callback(self._retiring.discard)

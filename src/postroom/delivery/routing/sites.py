@@ -1,0 +1,375 @@
+"""All sites of one worker: messages come in by lane, and go out by site.
+
+    message -> route of its domain -> site -> connection
+
+``Sites`` stands where a relay has its lanes and its pool. Every message offered leaves in exactly one of these
+ways: composed and tried (``settled`` with the outcome), not routable (``settled`` with ``Refused`` or
+``Deferred``), or given back to the queue (``postponed``) because its site, its provider or the DNS is slower than
+what there is for it. The first recipient of a mail decides its outcome. Copies (cc, bcc) at other sites are
+transactions of their own, begun once the first recipient has the mail and tried once; those not taken are part of
+the outcome's ``refused_recipients``, as they are when one host takes all.
+"""
+
+import asyncio
+import contextlib
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable, Sequence
+
+import msgspec
+import structlog
+
+from postroom.content.address import parse_address
+from postroom.delivery.job import Job
+from postroom.delivery.lanes import Lanes
+from postroom.delivery.outcome import Deferred, Outcome, Refused, Sent
+from postroom.delivery.routing.mx import MxHost, NoRoute, Route, RouteAnswer
+from postroom.delivery.routing.parcel import Parcel
+from postroom.delivery.routing.routes import Routes
+from postroom.delivery.routing.shaping import Allowance, Shaping
+from postroom.delivery.routing.site import Line, Provider, Site
+from postroom.delivery.slices import LaneKey, Message
+
+TICK_SECONDS = 0.5
+MOST_SITES = 1000
+MOST_COPIES = 100
+"""Waiting at one site; messages with more copies for it wait."""
+DNS_PATIENCE_SECONDS = 2.0
+COME_AGAIN_SECONDS = 15.0
+"""For what waits for the DNS, for room among the sites or for copies to leave."""
+
+
+class Sites:
+    """``take`` composes the next message of some lanes. ``changed`` is called when messages left unsent."""
+
+    available = True
+
+    def __init__(
+        self,
+        routes: Routes,
+        shaping: Shaping,
+        line: Line,
+        *,
+        lane_messages: int,
+        take: Callable[[Lanes], Job | None],
+        settled: Callable[[Message, Outcome], None],
+        postponed: Callable[[Message, float], None],
+        changed: Callable[[], None],
+    ) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._routes = routes
+        self._shaping = shaping
+        self._line = line
+        self._half_lane = lane_messages // 2
+        self._compose = take
+        self._settled = settled
+        self._postponed = postponed
+        self._changed = changed
+        self._tally: Counter[LaneKey] = Counter()
+        self._sites: OrderedDict[frozenset[str], Site] = OrderedDict()
+        self._providers: dict[str, Provider] = {}
+        self._asking: dict[str, tuple[float, list[Message]]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timer = self._loop.call_later(TICK_SECONDS, self._tick)
+        self._copies = 0
+        self._closing = False
+        self._quiet = asyncio.Event()
+        self._log = structlog.get_logger("delivery")
+
+    def __len__(self) -> int:
+        """The number of sites."""
+        return len(self._sites)
+
+    # -- in the place of the lanes
+
+    def waiting(self, key: LaneKey) -> int:
+        """How many messages of a lane wait, over all sites."""
+        return self._tally.get(key, 0)
+
+    def offer(self, key: LaneKey, messages: Iterable[Message]) -> None:
+        """Messages of one lane; each finds its site."""
+        for message in messages:
+            self._route(message)
+
+    def drain(self) -> list[Message]:
+        """Take everything."""
+        drained = [message for site in self._sites.values() for message in site.lanes.drain()]
+        for _, messages in self._asking.values():
+            drained.extend(messages)
+        self._asking.clear()
+        self._tally.clear()
+        return drained
+
+    # -- in the place of the pool
+
+    def wake(self) -> None:
+        """There may be something to begin anywhere."""
+        for site in self._sites.values():
+            site.wake()
+
+    async def close(self, grace: float) -> None:
+        """Begin nothing new, finish what is on the wire and its copies within ``grace`` seconds, then close."""
+        self._closing = True
+        self._timer.cancel()
+        for site in self._sites.values():
+            site.only_copies = True
+        self._look_whether_quiet()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace):
+                await self._quiet.wait()
+        await asyncio.gather(*(site.close(0.5) for site in self._sites.values()))
+        for site in self._sites.values():
+            for copy in list(site.copies):
+                copy.give_up(Deferred(text="postroom is stopping", host=site.name, stage="connect"))
+            site.copies.clear()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._routes.close()
+
+    # -- routing
+
+    def _route(self, message: Message) -> None:
+        address = parse_address(message.address)
+        if address is None:
+            self._settled(message, Refused(text="not sent: the recipient is no address that has a route"))
+            return
+        answer = self._routes.known(address.domain)
+        if answer is None:
+            self._ask(address.domain, message)
+            return
+        self._routed(message, answer)
+
+    def _routed(self, message: Message, answer: RouteAnswer) -> None:
+        if isinstance(answer, NoRoute):
+            kind = Refused if answer.permanent else Deferred
+            self._settled(message, kind(enhanced=answer.enhanced, text=answer.text, stage="connect"))
+            return
+        site = self._site(answer)
+        if site is None:
+            self._postponed(message, COME_AGAIN_SECONDS)
+        elif site.unreachable is None and not site.fits(message.slice.key):
+            self._postponed(message, site.pace.book(self._loop.time(), len(site.lanes)))
+        else:
+            site.arrive(message)
+
+    def _ask(self, domain: str, message: Message) -> None:
+        """Keep a message until the route of a domain is known; the domain is its own or that of a copy."""
+        self._tally[message.slice.key] += 1
+        entry = self._asking.get(domain)
+        if entry is not None:
+            entry[1].append(message)
+            return
+        self._asking[domain] = (self._loop.time(), [message])
+        task = self._loop.create_task(self._look_up(domain))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _look_up(self, domain: str) -> None:
+        try:
+            await self._routes.route(domain)
+        except Exception:
+            # One domain that nobody foresaw must not end delivery to the others.
+            self._log.exception("route_not_found", domain=domain)
+            for message in self._asked(domain):
+                self._settled(message, Deferred(text="the route could not be looked up", stage="connect"))
+            return
+        for message in self._asked(domain):
+            self._route(message)
+        self._changed()
+
+    def _asked(self, domain: str) -> list[Message]:
+        _, messages = self._asking.pop(domain, (0.0, []))
+        self._tally.subtract(message.slice.key for message in messages)
+        return messages
+
+    def _site(self, route: Route) -> Site | None:
+        key = route.site
+        site = self._sites.get(key)
+        if site is not None:
+            site.found_again(route.hosts)
+            return site
+        if len(self._sites) >= MOST_SITES and not self._forget_one():
+            return None
+        site = self._sites[key] = Site(
+            route.hosts,
+            self._provider(route.hosts),
+            self._line,
+            self._tally,
+            take=self._take,
+            deferred=self._settled,
+            changed=self._host_failed,
+        )
+        return site
+
+    def _provider(self, hosts: Sequence[MxHost]) -> Provider:
+        limits = self._shaping.limits(hosts[0].name)
+        if not limits.provider:
+            return Provider(Allowance(limits, self._loop.time()))
+        provider = self._providers.get(limits.provider)
+        if provider is None:
+            provider = self._providers[limits.provider] = Provider(Allowance(limits, self._loop.time()))
+        return provider
+
+    def _forget_one(self) -> bool:
+        for key, site in self._sites.items():
+            if site.forgettable(self._loop.time(), _FORGET_EARLY_SECONDS):
+                del self._sites[key]
+                self._close_later(site)
+                return True
+        return False
+
+    # -- a site asks for its next
+
+    def _take(self, site: Site) -> Parcel | None:
+        while (job := self._compose(site.lanes)) is not None:
+            if len(job.recipients) == 1:
+                return self._parcel(site, job, job.recipients, {}, ())
+            parcel = self._with_copies(site, job)
+            if parcel is not None:
+                return parcel
+        return None
+
+    def _with_copies(self, site: Site, job: Job) -> Parcel | None:
+        """A parcel for the recipients of this site, with the copies for others; None when it has to wait."""
+        here, elsewhere, missed = [job.recipients[0]], dict[Site, list[str]](), list[tuple[str, str]]()
+        own = _domain(here[0])
+        for recipient in job.recipients[1:]:
+            domain = _domain(recipient)
+            if domain == own:
+                here.append(recipient)
+                continue
+            answer = self._routes.known(domain)
+            if answer is None:
+                self._ask(domain, job.message)
+                return None
+            if isinstance(answer, NoRoute):
+                missed.append((recipient, answer.text))
+                continue
+            other = self._site(answer)
+            if other is site:
+                here.append(recipient)
+            elif other is None or len(other.copies) >= MOST_COPIES:
+                self._postponed(job.message, COME_AGAIN_SECONDS)
+                return None
+            else:
+                elsewhere.setdefault(other, []).append(recipient)
+        return self._parcel(site, job, here, elsewhere, missed)
+
+    def _parcel(
+        self,
+        site: Site,
+        job: Job,
+        here: Sequence[str],
+        elsewhere: dict[Site, list[str]],
+        missed: Sequence[tuple[str, str]],
+    ) -> Parcel:
+        message = job.message
+
+        def finish(outcome: Outcome) -> None:
+            if isinstance(outcome, Sent) and (elsewhere or missed):
+                self._send_copies(job, outcome, elsewhere, missed)
+            else:
+                self._settled(message, outcome)
+            self._look_whether_quiet()
+
+        def back(_parcel: Parcel) -> None:
+            site.lanes.put_back(message.slice.key, message)
+            site.wake()
+
+        return Parcel(job, here, site, finish=finish, back=back)
+
+    def _send_copies(
+        self, job: Job, sent: Sent, elsewhere: dict[Site, list[str]], missed: Sequence[tuple[str, str]]
+    ) -> None:
+        refused = [*sent.refused_recipients, *missed]
+        left = len(elsewhere)
+
+        def one_done(recipients: list[str], outcome: Outcome) -> None:
+            nonlocal left
+            if isinstance(outcome, Sent):
+                refused.extend(outcome.refused_recipients)
+            else:
+                refused.extend((recipient, outcome.text) for recipient in recipients)
+            left -= 1
+            self._copies -= 1
+            if left == 0:
+                self._settled(job.message, msgspec.structs.replace(sent, refused_recipients=tuple(refused)))
+            self._look_whether_quiet()
+
+        if not elsewhere:
+            self._settled(job.message, msgspec.structs.replace(sent, refused_recipients=tuple(refused)))
+        self._copies += left
+        for site, recipients in elsewhere.items():
+            self._send_copy(site, job, recipients, one_done)
+
+    def _send_copy(
+        self, site: Site, job: Job, recipients: list[str], done: Callable[[list[str], Outcome], None]
+    ) -> None:
+        def back(parcel: Parcel) -> None:
+            site.copies.appendleft(parcel)
+            site.wake()
+
+        away = site.unreachable
+        if away is not None:
+            done(recipients, away)
+            return
+        site.copies.append(Parcel(job, recipients, site, finish=lambda outcome: done(recipients, outcome), back=back))
+        site.wake()
+
+    # -- from time to time
+
+    def _tick(self) -> None:
+        self._timer = self._loop.call_later(TICK_SECONDS, self._tick)
+        now = self._loop.time()
+        for key, site in list(self._sites.items()):
+            site.tick(TICK_SECONDS)
+            if site.forgettable(now):
+                del self._sites[key]
+                self._close_later(site)
+        if any(waiting > self._half_lane // _SMALLEST_SHARE for waiting in self._tally.values()):
+            self._relieve(now)
+
+    def _relieve(self, now: float) -> None:
+        """Where a lane is so full that nothing more of it is claimed, give back what waits for the slow."""
+        full = {key for key, waiting in self._tally.items() if waiting > self._half_lane // _share(key)}
+        for site in self._sites.values():
+            limit = site.pace.limit
+            if limit is None:
+                continue
+            for key in site.lanes.keys():  # noqa: SIM118 - a list of its own: lanes go away meanwhile
+                if key in full:
+                    # From the front of what is given back on, so that the earliest is booked first.
+                    for message in reversed(site.lanes.shed(key, site.lanes.waiting(key) - limit)):
+                        self._postponed(message, site.pace.book(now, len(site.lanes)))
+        for domain, (since, messages) in list(self._asking.items()):
+            if now - since > DNS_PATIENCE_SECONDS and any(message.slice.key in full for message in messages):
+                for message in self._asked(domain):
+                    self._postponed(message, COME_AGAIN_SECONDS)
+        self._changed()
+
+    def _close_later(self, site: Site) -> None:
+        task = self._loop.create_task(site.close(0.5))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _host_failed(self, _site: Site, host: str, outcome: Deferred) -> None:
+        self._log.warning("mx_host_unavailable", host=host, reply=outcome.text)
+        self._changed()
+
+    def _look_whether_quiet(self) -> None:
+        if self._closing and not self._copies and not any(site.under_way for site in self._sites.values()):
+            self._quiet.set()
+
+
+# When there are too many sites, those go first that had nothing to do for this time.
+_FORGET_EARLY_SECONDS = 5.0
+# The lane of small requests holds a quarter of what a lane of batches may (see the claimer).
+_SMALLEST_SHARE = 4
+
+
+def _share(key: LaneKey) -> int:
+    return 1 if key.lane else _SMALLEST_SHARE
+
+
+def _domain(address: str) -> str:
+    return address.rpartition("@")[2].lower()

@@ -1,0 +1,59 @@
+"""What a site has shown itself to be able to do, and when what does not fit comes again."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from postroom.delivery.routing.pace import FEWEST, HORIZON_SECONDS, LONGEST_WAIT_SECONDS, PATIENCE_SECONDS, Pace
+
+
+def ticks(pace: Pace, count: int, done: int, *, waiting: bool = True) -> None:
+    for _ in range(count):
+        for _ in range(done):
+            pace.done()
+        pace.tick(1.0, waiting)
+
+
+def test_nothing_is_known_of_a_site_before_it_had_to_work() -> None:
+    pace = Pace()
+    ticks(pace, 10, 0, waiting=False)
+    assert pace.limit is None
+
+
+def test_a_site_that_answers_slowly_may_hold_ten_seconds_of_work() -> None:
+    pace = Pace()
+    ticks(pace, 20, 3)
+    assert pace.limit == 3 * HORIZON_SECONDS
+
+
+def test_a_silent_site_is_given_time_and_then_holds_the_fewest() -> None:
+    pace = Pace()
+    ticks(pace, int(PATIENCE_SECONDS), 0)
+    assert pace.limit is None
+    ticks(pace, 1, 0)
+    assert pace.limit == FEWEST
+
+
+def test_a_site_that_keeps_up_may_have_more_and_more() -> None:
+    pace = Pace()
+    ticks(pace, 20, 1)
+    slow = pace.limit
+    ticks(pace, 12, 10, waiting=False)
+    assert slow is not None
+    assert pace.limit is not None
+    assert pace.limit > 50 * slow
+
+
+def test_what_does_not_fit_comes_back_at_the_rate_of_the_site() -> None:
+    pace = Pace()
+    ticks(pace, 20, 2)
+    waits = [pace.book(100.0, 20) for _ in range(5)]
+    assert waits == [10.5, 11.0, 11.5, 12.0, 12.5]
+
+
+@given(st.lists(st.tuples(st.integers(0, 50), st.booleans()), max_size=40), st.integers(0, 2000))
+def test_a_wait_is_never_nothing_and_never_for_ever(history: list[tuple[int, bool]], waiting: int) -> None:
+    pace = Pace()
+    for done, backlog in history:
+        ticks(pace, 1, done, waiting=backlog)
+    for _ in range(10):
+        assert 0 < pace.book(50.0, waiting) <= LONGEST_WAIT_SECONDS
