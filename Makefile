@@ -39,7 +39,7 @@ node-clients:
 	@cd tests/wire/node && npm install --no-package-lock --no-audit --no-fund --silent
 
 schemathesis: .venv/.installed-dev system
-	POSTROOM_SCHEMATHESIS_EXAMPLES=400 POSTROOM_SCHEMATHESIS_REQUESTS=20000 \
+	SCHEMATHESIS_EXAMPLES=400 SCHEMATHESIS_LEAST_REQUESTS=20000 \
 		$(BIN)/python -m pytest -n 0 --timeout 7200 tests/wire/test_schema.py
 
 docs: $(RUNTIME)

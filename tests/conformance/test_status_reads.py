@@ -48,7 +48,6 @@ async def test_many_at_a_time_share_few_queries(house: House, monkeypatch: pytes
     assert [status and status.message_key for status in found] == [*keys, None]
     assert sum(sizes) == 301
     assert len(sizes) <= 8
-    await reads.close()
 
 
 async def test_a_reader_that_goes_away_disturbs_nobody(house: House) -> None:

@@ -17,8 +17,8 @@ from tests.wire.live import LiveApi, Unit
 from postroom.api.errors import Code
 from postroom.api.shapes import AUTH_SHAPES, SHAPES
 
-EXAMPLES = os.environ.get("POSTROOM_SCHEMATHESIS_EXAMPLES", "3")
-LEAST_REQUESTS = int(os.environ.get("POSTROOM_SCHEMATHESIS_REQUESTS", "500"))
+EXAMPLES = os.environ.get("SCHEMATHESIS_EXAMPLES", "3")
+LEAST_REQUESTS = int(os.environ.get("SCHEMATHESIS_LEAST_REQUESTS", "500"))
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
 
 

@@ -21,7 +21,7 @@ class _Asked(NamedTuple):
 
 
 class StatusReads:
-    """Answers status reads of any business unit. ``now`` is UTC."""
+    """Answers status reads of any business unit. ``now`` is UTC. Nothing goes on after the last read is answered."""
 
     def __init__(self, pool: Pool, *, since_hours: int, now: Callable[[], datetime]) -> None:
         self._pool = pool
@@ -41,10 +41,6 @@ class StatusReads:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         return await answer
-
-    async def close(self) -> None:
-        """Answer what was asked. Call it when nothing more can come."""
-        await asyncio.gather(*self._tasks)
 
     async def _read(self, account_id: int) -> None:
         try:
