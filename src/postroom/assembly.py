@@ -34,7 +34,7 @@ from postroom.sandbox.mailbox import Limits, Mailbox
 from postroom.sandbox.routes import sandbox_router
 from postroom.sandbox.smtp_server import run_mailbox as serve_mailbox
 from postroom.sandbox.watch import MailWatch
-from postroom.settings import Settings
+from postroom.settings import Settings, this_machine
 from postroom.store.migrate import migrate
 from postroom.store.partitions import ensure_days, keep_days
 from postroom.store.pool import Pool, open_pool
@@ -144,6 +144,8 @@ def worker_options(settings: Settings, *, owner: str, replaces: str | None) -> W
             max_age=timedelta(hours=settings.retry_max_hours),
         ),
         inactive_age=timedelta(hours=settings.queue_hours),
+        # Together the delivery processes may sign on every core.
+        signing_threads=-(-this_machine().cores // settings.delivery_processes),
     )
 
 

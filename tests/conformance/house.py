@@ -150,11 +150,12 @@ class House:
         auto_add: bool = True,
         update: bool = True,
         text: str = "Hello %%_subscriberkey%%",
+        from_address: str = "shop@example.com",
         data_extension_id: int | None = None,
     ) -> UUID:
         """Make a definition with one version."""
         definition_id = uuid4()
-        content = Content(subject="Hello", html=None, text=text, from_address="shop@example.com")
+        content = Content(subject="Hello", html=None, text=text, from_address=from_address)
         async with self.pool.acquire() as connection, connection.transaction():
             list_id = await connection.fetchval("select list_id from list where account_id = $1", account_id)
             version_id = await store_version(

@@ -14,6 +14,7 @@ from postroom.cli.apply import apply
 from postroom.cli.child import run_until_stopped
 from postroom.cli.client import client_app
 from postroom.cli.demo import demo
+from postroom.cli.domain import domain_app
 from postroom.cli.failures import report_failures
 from postroom.cli.lint import lint
 from postroom.cli.logs import configure_logs
@@ -124,6 +125,7 @@ app.command("lint")(lint)
 app.add_typer(ampscript, name="ampscript")
 app.add_typer(account_app, name="account")
 app.add_typer(client_app, name="client")
+app.add_typer(domain_app, name="domain")
 
 
 def _run(

@@ -1,16 +1,18 @@
 """The delivery worker: claims slices, hands messages to the relay's connections one by one, settles outcomes.
 
-    claim -> load -> lanes -> compose -> SMTP -> settle
+    claim -> load -> lanes -> compose -> (sign) -> SMTP -> settle
 
-Connections pull: a message is composed at the moment a connection is free for it. While the relay is away
+Connections pull: a message is composed at the moment a connection is free for it. Only what has to be signed is
+composed a little ahead, and signed by threads meanwhile. While the relay is away
 nothing more is claimed. No attempt begins on a slice whose lease may have run out.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
+from weakref import WeakKeyDictionary
 
 import structlog
 
@@ -19,12 +21,16 @@ from postroom.delivery.claim import Queue
 from postroom.delivery.claimer import Claimer
 from postroom.delivery.composer import Composer
 from postroom.delivery.job import Job
+from postroom.delivery.keyring import Keyring
 from postroom.delivery.lanes import Lanes
 from postroom.delivery.loading import Loaded, Loader
 from postroom.delivery.outcome import Deferred, Outcome
 from postroom.delivery.record import Recorder
 from postroom.delivery.retry import RetrySchedule
+from postroom.delivery.routing.options import MxOptions, open_sites
+from postroom.delivery.routing.sites import Sites
 from postroom.delivery.settle import Settler
+from postroom.delivery.signing import Ahead, Signing
 from postroom.delivery.slices import Message, Slice
 from postroom.delivery.smtp.pool import SmtpPool
 from postroom.delivery.smtp.target import SmtpTarget
@@ -48,8 +54,10 @@ class WorkerOptions:
 
     owner: str
     replaces: str | None
-    target: SmtpTarget
+    target: SmtpTarget | MxOptions
+    """The relay that takes all mail, or how the recipients' MX hosts are found."""
     connections: int
+    """To the relay."""
     helo: str
     sender: Sender
     missing_name: MissingName
@@ -60,6 +68,20 @@ class WorkerOptions:
     schedule: RetrySchedule
     inactive_age: timedelta
     """How long messages wait for a definition that is not active."""
+    signing_threads: int
+    """How many mails are signed at the same time."""
+
+
+class _Loader(Loader):
+    """A loader after which the keys are known that were in force at the claim."""
+
+    def __init__(self, pool: Pool, queue: Queue, versions: Versions, keyring: Keyring) -> None:
+        super().__init__(pool, queue, versions)
+        self._keyring = keyring
+
+    async def load(self, account_id: int, slices: Sequence[Slice]) -> Loaded:
+        await self._keyring.refresh(account_id)
+        return await super().load(account_id, slices)
 
 
 class Worker:
@@ -71,28 +93,49 @@ class Worker:
         self._options = options
         self._clock = loop.time
         self._lease_margin = min(_LEASE_MARGIN_SECONDS, options.lease.total_seconds() * _LEASE_MARGIN_SHARE)
-        self._lanes = Lanes()
         self._held: dict[Slice, None] = {}
         self._queue = Queue(pool, owner=options.owner, lease=options.lease, clock=loop.time)
         self._versions = Versions(pool, sender=options.sender, missing_name=options.missing_name, clock=loop.time)
         self._composer = Composer(self._versions.prepared)
+        self._keyring = Keyring(pool)
+        self._ahead: WeakKeyDictionary[Lanes, Ahead] = WeakKeyDictionary()
         self._settler = Settler(
             pool, interval=options.settle_interval.total_seconds(), settled=lambda slice_: self._held.pop(slice_, None)
         )
         self._recorder = Recorder(self._settler, options.schedule, now=lambda: datetime.now(UTC), rand=rand)
-        self._smtp = SmtpPool(
-            options.target,
-            size=options.connections,
-            take=lambda: self._take(self._lanes),
-            helo=options.helo,
-            on_unavailable=self._relay_away,
-            on_available=self._relay_back,
-            rand=rand,
+        self._lanes: Lanes | Sites
+        self._smtp: SmtpPool | Sites
+        if isinstance(options.target, MxOptions):
+            self._lanes = self._smtp = open_sites(
+                options.target,
+                helo=options.helo,
+                lane_messages=options.lane_messages,
+                rand=rand,
+                take=self._take,
+                settled=self._settled,
+                postponed=self._postponed,
+                changed=lambda: self._claimer.wake(),
+            )
+        else:
+            lanes = self._lanes = Lanes()
+            self._smtp = SmtpPool(
+                options.target,
+                size=options.connections,
+                take=lambda: self._take(lanes),
+                helo=options.helo,
+                on_unavailable=self._relay_away,
+                on_available=self._relay_back,
+                rand=rand,
+            )
+        self._signing = Signing(
+            threads=options.signing_threads,
+            call_soon_threadsafe=loop.call_soon_threadsafe,
+            ready=self._smtp.wake,
         )
         self._claimer = Claimer(
             pool,
             self._queue,
-            Loader(pool, self._queue, self._versions),
+            _Loader(pool, self._queue, self._versions, self._keyring),
             self._lanes,
             lane_messages=options.lane_messages,
             slice_size=options.slice_size,
@@ -132,6 +175,7 @@ class Worker:
 
     async def _finish(self) -> None:
         await self._smtp.close(_STOP_GRACE_SECONDS)
+        self._signing.close()
         self._lanes.drain()
         # Settled before released: whoever claims the rest must see what is done.
         await self._settler.close()
@@ -159,12 +203,43 @@ class Worker:
 
     def _take(self, lanes: Lanes) -> Job | None:
         """The next job of some lanes: all there are for a relay, those of one site otherwise."""
-        while (message := lanes.take()) is not None:
+        ahead = self._ahead.get(lanes)
+        if ahead is None:
+            ahead = self._ahead[lanes] = Ahead(self._signing)
+        while True:
+            made = ahead.take()
+            if made is None:
+                made = self._next(lanes, ahead)
+            else:
+                while ahead.room and (unsigned := self._next(lanes, ahead)) is not None:
+                    ahead.pass_by(*unsigned)
+            if made is None:
+                return None
+            message, mail = made
             slice_ = message.slice
             if slice_.lost:
                 continue
-            if self._clock() > slice_.valid_until - self._lease_margin:
-                # The database was away for as long as the lease. The renewal tells whether it is still ours.
+            if isinstance(mail, NotComposed):
+                self._recorder.unsendable(
+                    slice_, message.position, mail.status_code, mail.reason, message.contact.contact_id
+                )
+                continue
+            if not self._may_begin(slice_):
+                lanes.put_back(slice_.key, message)
+                return None
+            message.subject = mail.subject
+            return Job(message, mail, self._finished)
+
+    def _next(self, lanes: Lanes, ahead: Ahead) -> tuple[Message, Mail | NotComposed] | None:
+        """The next mail that goes out unsigned, or why there is none; on the way to it, mails are given to be signed.
+
+        None when no message may begin now, or enough are composed ahead.
+        """
+        while ahead.room and (message := lanes.take()) is not None:
+            slice_ = message.slice
+            if slice_.lost:
+                continue
+            if not self._may_begin(slice_):
                 lanes.put_back(slice_.key, message)
                 return None
             mail = self._compose(message)
@@ -173,13 +248,17 @@ class Worker:
                 continue
             self._claimer.taken(slice_.key)
             if isinstance(mail, NotComposed):
-                self._recorder.unsendable(
-                    slice_, message.position, mail.status_code, mail.reason, message.contact.contact_id
-                )
-                continue
-            message.subject = mail.subject
-            return Job(message, mail, self._finished)
+                return message, mail
+            domain = mail.sender.rpartition("@")[2]
+            signer = self._keyring.signer(slice_.account_id, domain, slice_.accepted_at)
+            if signer is None:
+                return message, mail
+            ahead.give(message, mail, signer)
         return None
+
+    def _may_begin(self, slice_: Slice) -> bool:
+        # It may not when the database was away for as long as the lease. The renewal tells whether it is still ours.
+        return self._clock() <= slice_.valid_until - self._lease_margin
 
     def _compose(self, message: Message) -> Mail | NotComposed | None:
         try:
@@ -190,13 +269,22 @@ class Worker:
             return NotComposed(StatusCode.MESSAGE_BUILD_ERROR, "the mail could not be built")
 
     def _finished(self, message: Message, outcome: Outcome) -> None:
+        if isinstance(outcome, Deferred) and outcome.stage == "connect" and isinstance(self._lanes, Lanes):
+            # The relay was not reached: no attempt at this message was made.
+            if not message.slice.lost:
+                self._lanes.put_back(message.slice.key, message)
+            return
+        self._settled(message, outcome)
+
+    def _settled(self, message: Message, outcome: Outcome) -> None:
         if message.slice.lost:
             self._log.warning("lease_lost_during_attempt", message_key=message.message_key, outcome=repr(outcome))
-        elif isinstance(outcome, Deferred) and outcome.stage == "connect":
-            # The relay was not reached: no attempt at this message was made.
-            self._lanes.put_back(message.slice.key, message)
         else:
             self._recorder.outcome(message, outcome)
+
+    def _postponed(self, message: Message, seconds: float) -> None:
+        if not message.slice.lost:
+            self._recorder.postpone(message, datetime.now(UTC) + timedelta(seconds=seconds))
 
     def _relay_away(self, outcome: Deferred, retry_in: float) -> None:
         self._log.warning(
@@ -241,6 +329,9 @@ class Worker:
 
         A slice with a message on the wire is kept: its outcome may still come.
         """
+        for lanes, ahead in self._ahead.items():
+            for message in reversed(ahead.withdraw()):
+                lanes.put_back(message.slice.key, message)
         waiting: dict[Slice, list[Message]] = {}
         for message in self._lanes.drain():
             waiting.setdefault(message.slice, []).append(message)

@@ -1,0 +1,268 @@
+"""`postroom domain`: the domains mail comes from, their DKIM keys and their DNS records."""
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, Literal, TypeVar
+from urllib.parse import urlsplit
+
+import typer
+
+from postroom.cli.database import run_on_database
+from postroom.cli.domain_records import Finding, Record, check_records, dns_lookup, records_of
+from postroom.cli.options import with_settings
+from postroom.delivery.smtp.target import parse_relay_url
+from postroom.setting_values import parse_address
+from postroom.settings import Settings
+from postroom.store.pool import Connection
+from postroom.tenancy.accounts import DEFAULT_ACCOUNT_ID
+from postroom.tenancy.sealing import load_seal
+from postroom.tenancy.sender_domains import (
+    ALGORITHMS,
+    TAKES_EFFECT,
+    DomainInvalid,
+    DomainTaken,
+    DomainUnknown,
+    KeyAlgorithm,
+    SenderDomain,
+    add_waiting_keys,
+    create_domain,
+    domain_name,
+    find_domain,
+    list_domains,
+    new_key,
+    switch_keys,
+)
+
+domain_app = typer.Typer(help="Sender domains: signing keys and DNS records.", no_args_is_help=True)
+
+Domain = Annotated[str, typer.Argument(help="The domain, such as example.com.", metavar="DOMAIN")]
+Mid = Annotated[int, typer.Option("--mid", help="The business unit it belongs to.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+SendingHost = Annotated[
+    str | None,
+    typer.Option(
+        "--sending-host",
+        help="The machine that hands mail to receivers, for SPF. [the relay, or the host of the public URL]",
+    ),
+]
+Nameserver = Annotated[
+    str | None, typer.Option("--nameserver", help="Ask this one, ADDRESS:PORT. [the system's resolvers]")
+]
+_ROLE = "postroom domain"
+_T = TypeVar("_T")
+
+
+@domain_app.callback()
+def domains() -> None:
+    """Sender domains: mail whose from-address is in one of them is signed."""
+
+
+@domain_app.command("create")
+@with_settings
+def create_command(
+    settings: Settings,
+    domain: Domain,
+    mid: Mid = DEFAULT_ACCOUNT_ID,
+    algorithm: Annotated[
+        Literal["rsa", "ed25519", "both"],
+        typer.Option("--algorithm", help="The kind of its key: rsa is understood everywhere. [rsa]"),
+    ] = "rsa",
+    sending_host: SendingHost = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a domain with its keys. Mail from exactly this domain is signed from now on; print its DNS records."""
+    name = _name(domain)
+    keys = [new_key(each) for each in (ALGORITHMS if algorithm == "both" else (algorithm,))]
+
+    async def create(connection: Connection) -> SenderDomain:
+        seal = await load_seal(connection)
+        async with connection.transaction():
+            await create_domain(connection, mid, name, keys, seal=seal)
+        return await find_domain(connection, mid, name)
+
+    made = _run(settings, create)
+    time.sleep(TAKES_EFFECT.total_seconds())
+    _print_records(made, _records(settings, made, sending_host), as_json)
+
+
+@domain_app.command("list")
+@with_settings
+def list_command(settings: Settings, mid: Mid = DEFAULT_ACCOUNT_ID) -> None:
+    """Print the domains of a business unit with their keys, as JSON."""
+
+    async def read(connection: Connection) -> list[SenderDomain]:
+        return await list_domains(connection, mid)
+
+    shown = [
+        {
+            "domain": each.domain,
+            "created": each.created_at.isoformat(),
+            "keys": [
+                {
+                    "selector": key.selector,
+                    "algorithm": key.algorithm,
+                    "state": "waiting" if key.waiting else "active",
+                    "created": key.created_at.isoformat(),
+                }
+                for key in each.keys
+            ],
+        }
+        for each in _run(settings, read)
+    ]
+    typer.echo(json.dumps(shown, indent=2))
+
+
+@domain_app.command("dns")
+@with_settings
+def dns_command(
+    settings: Settings,
+    domain: Domain,
+    mid: Mid = DEFAULT_ACCOUNT_ID,
+    sending_host: SendingHost = None,
+    as_json: AsJson = False,
+) -> None:
+    """Print the DNS records of a domain, as lines of a zone file or as JSON."""
+    found = _find(settings, domain, mid)
+    _print_records(found, _records(settings, found, sending_host), as_json)
+
+
+@domain_app.command("check")
+@with_settings
+def check_command(
+    settings: Settings,
+    domain: Domain,
+    mid: Mid = DEFAULT_ACCOUNT_ID,
+    sending_host: SendingHost = None,
+    nameserver: Nameserver = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare what DNS says with what it should; exit code 1 unless all of it is right."""
+    found = _find(settings, domain, mid)
+    findings = _check(found, _records(settings, found, sending_host), nameserver)
+    if as_json:
+        typer.echo(json.dumps({"domain": found.domain, "records": [_finding(each) for each in findings]}, indent=2))
+    else:
+        for each in findings:
+            typer.echo(f"{each.state:8} {each.record.purpose:6} {each.record.name}: {each.explanation}")
+    if any(each.state != "ok" for each in findings):
+        raise typer.Exit(1)
+
+
+@domain_app.command("rotate")
+@with_settings
+def rotate_command(
+    settings: Settings,
+    domain: Domain,
+    mid: Mid = DEFAULT_ACCOUNT_ID,
+    finish: Annotated[
+        bool, typer.Option("--finish", help="Sign with the new keys, once DNS has them; the old ones retire.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="With --finish: do not look whether DNS has them.")] = False,
+    sending_host: SendingHost = None,
+    nameserver: Nameserver = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make new keys that sign nothing yet, and print the records; after these are published, --finish switches."""
+    found = _find(settings, domain, mid)
+    waiting = [key for key in found.keys if key.waiting]
+    if finish:
+        _finish(settings, found, mid, nameserver, force)
+    elif not waiting:
+        algorithms: Sequence[KeyAlgorithm] = [key.algorithm for key in found.keys]
+        keys = [new_key(each) for each in dict.fromkeys(algorithms)]
+
+        async def add(connection: Connection) -> None:
+            seal = await load_seal(connection)
+            async with connection.transaction():
+                await add_waiting_keys(connection, mid, found.domain, keys, seal=seal)
+
+        _run(settings, add)
+    shown = _find(settings, domain, mid)
+    _print_records(shown, _records(settings, shown, sending_host), as_json)
+
+
+def _finish(settings: Settings, found: SenderDomain, mid: int, nameserver: str | None, force: bool) -> None:
+    waiting = {key.selector for key in found.keys if key.waiting}
+    if not waiting:
+        raise typer.BadParameter(
+            f"{found.domain} has no new keys; postroom domain rotate {found.domain} makes them", param_hint="--finish"
+        )
+    if not force:
+        records = [record for record in records_of(found, "") if record.selector in waiting]
+        faults = [each for each in _check(found, records, nameserver) if each.state != "ok"]
+        if faults:
+            raise typer.BadParameter(
+                f"{faults[0].record.name}: {faults[0].explanation}; or give --force", param_hint="--finish"
+            )
+
+    async def switch(connection: Connection) -> None:
+        async with connection.transaction():
+            await switch_keys(connection, mid, found.domain)
+
+    _run(settings, switch)
+    time.sleep(TAKES_EFFECT.total_seconds())
+
+
+def _run(settings: Settings, work: Callable[[Connection], Awaitable[_T]]) -> _T:
+    try:
+        return run_on_database(settings, _ROLE, work)
+    except (DomainTaken, DomainUnknown) as wrong:
+        raise typer.BadParameter(str(wrong.args[0]), param_hint="DOMAIN") from None
+
+
+def _name(text: str) -> str:
+    try:
+        return domain_name(text)
+    except DomainInvalid as wrong:
+        raise typer.BadParameter(str(wrong), param_hint="DOMAIN") from None
+
+
+def _find(settings: Settings, domain: str, mid: int) -> SenderDomain:
+    name = _name(domain)
+
+    async def read(connection: Connection) -> SenderDomain:
+        return await find_domain(connection, mid, name)
+
+    return _run(settings, read)
+
+
+def _records(settings: Settings, domain: SenderDomain, sending_host: str | None) -> list[Record]:
+    return records_of(domain, sending_host if sending_host is not None else _sending_host(settings))
+
+
+def _sending_host(settings: Settings) -> str:
+    """The name of the machine that receivers see, as far as the settings tell."""
+    if settings.delivery == "relay" and settings.relay is not None:
+        host = parse_relay_url(settings.relay).host
+    else:
+        host = urlsplit(settings.public_url).hostname or ""
+    return host if "." in host and host.rpartition(".")[2].isalpha() else ""
+
+
+def _check(domain: SenderDomain, records: Sequence[Record], nameserver: str | None) -> list[Finding]:
+    server = None
+    if nameserver is not None:
+        try:
+            address = parse_address(nameserver)
+        except ValueError as wrong:
+            raise typer.BadParameter(str(wrong), param_hint="--nameserver") from None
+        server = (address.host, address.port)
+    return asyncio.run(check_records(domain, records, dns_lookup(server)))
+
+
+def _shown(record: Record) -> dict[str, str]:
+    return {"type": record.type, "name": record.name, "value": record.value}
+
+
+def _finding(finding: Finding) -> dict[str, str]:
+    return _shown(finding.record) | {"state": finding.state, "explanation": finding.explanation}
+
+
+def _print_records(domain: SenderDomain, records: Sequence[Record], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps({"domain": domain.domain, "records": [_shown(record) for record in records]}, indent=2))
+        return
+    for record in records:
+        typer.echo(record.line())
