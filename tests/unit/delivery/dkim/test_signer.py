@@ -11,7 +11,7 @@ from postroom.content.model import Mail
 from postroom.delivery.dkim.key import KeyUnusable, SigningKey
 from postroom.delivery.dkim.signer import Signer, Unsignable
 
-AT = 1795430000
+AT = 1790000000
 MAIL = (
     b"Date: Mon, 23 Nov 2026 09:30:00 +0000\r\nFrom: Shop <shop@example.com>\r\nTo: a@example.net\r\n"
     b"Subject: Your   order\r\n \tis here \r\nMessage-ID: <1@example.com>\r\nMIME-Version: 1.0\r\n"
