@@ -15,6 +15,8 @@ from postroom.audience.memberships import add_members, is_everyone, member_statu
 from postroom.catalog.versions import Version
 from postroom.content.attributes import FoldedNames, fold_name, merge_attributes
 from postroom.delivery.claim import Queue
+from postroom.delivery.composer import Composer
+from postroom.delivery.rendering import Renderer
 from postroom.delivery.send_rows import Refusal, write_send_rows
 from postroom.delivery.slices import Message, Request, Slice
 from postroom.delivery.versions import Versions
@@ -59,6 +61,7 @@ class Loader:
         self._pool = pool
         self._queue = queue
         self._versions = versions
+        self._renderer = Renderer(pool, Composer(versions.prepared))
         self._names = FoldedNames()
 
     async def load(self, account_id: int, slices: Sequence[Slice]) -> Loaded:
@@ -86,7 +89,8 @@ class Loader:
         loaded = claim.ready(contacts, lists)
         await self._join(account_id, lists)
         if any(version.data_extension_id is not None for version in versions.values()):
-            return await self._with_rows(account_id, loaded, versions)
+            loaded = await self._with_rows(account_id, loaded, versions)
+        await self._renderer.render(account_id, loaded.messages)
         return loaded
 
     async def _memberships(

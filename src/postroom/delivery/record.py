@@ -15,6 +15,7 @@ from typing import Protocol
 
 import msgspec
 
+from postroom.delivery.data_access import Write
 from postroom.delivery.outcome import Deferred, Outcome, Sent, Unknown
 from postroom.delivery.retry import RetrySchedule
 from postroom.delivery.slices import Message, Slice
@@ -25,7 +26,7 @@ from postroom.events.log import Event, EventKind
 class Settlement(Protocol):
     """Where events go; the Settler, or a list in a test."""
 
-    def record(self, slice_: Slice, event: Event) -> None: ...
+    def record(self, slice_: Slice, event: Event, writes: tuple[Write, ...] = ()) -> None: ...
 
     def finish(self, slice_: Slice, due_at: datetime | None) -> None: ...
 
@@ -80,7 +81,7 @@ class Recorder:
         )
         contact_id = message.contact.contact_id
         if isinstance(outcome, Sent):
-            self._final(slice_, message.position, "sent", contact_id, None, detail)
+            self._final(slice_, message.position, "sent", contact_id, None, detail, message.writes)
         elif isinstance(outcome, Deferred | Unknown):
             self._again(
                 slice_, message.position, contact_id, detail, "unknown" if isinstance(outcome, Unknown) else "deferred"
@@ -116,9 +117,16 @@ class Recorder:
         self._count(slice_)
 
     def _final(
-        self, slice_: Slice, position: int, kind: EventKind, contact_id: int | None, code: int | None, detail: Detail
+        self,
+        slice_: Slice,
+        position: int,
+        kind: EventKind,
+        contact_id: int | None,
+        code: int | None,
+        detail: Detail,
+        writes: tuple[Write, ...] = (),
     ) -> None:
-        self._record(slice_, position, kind, contact_id, code, detail, self._now())
+        self._record(slice_, position, kind, contact_id, code, detail, self._now(), writes)
         self._count(slice_)
 
     def _record(
@@ -130,6 +138,7 @@ class Recorder:
         code: int | None,
         detail: Detail,
         now: datetime,
+        writes: tuple[Write, ...] = (),
     ) -> None:
         self._settlement.record(
             slice_,
@@ -145,6 +154,7 @@ class Recorder:
                 code,
                 self._encode(detail).decode(),
             ),
+            writes,
         )
 
     def _count(self, slice_: Slice) -> None:

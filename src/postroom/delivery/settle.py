@@ -17,6 +17,7 @@ from datetime import datetime
 
 import structlog
 
+from postroom.delivery.data_access import Write, apply_writes
 from postroom.delivery.slices import Slice
 from postroom.events.log import Event, append_events
 from postroom.store.pool import Pool, PooledConnection
@@ -58,6 +59,7 @@ class _Batch:
     """What is to be settled of one business unit."""
 
     events: list[tuple[Slice, Event]] = field(default_factory=list)
+    writes: dict[Event, tuple[Write, ...]] = field(default_factory=dict)
     over: dict[Slice, datetime | None] = field(default_factory=dict)
     """Slices with an outcome for every message, and when their deferred messages are due."""
 
@@ -97,9 +99,12 @@ class Settler:
         self._full.set()
         await written
 
-    def record(self, slice_: Slice, event: Event) -> None:
-        """Add one event of a slice."""
-        self._batch(slice_.account_id).events.append((slice_, event))
+    def record(self, slice_: Slice, event: Event, writes: tuple[Write, ...] = ()) -> None:
+        """Add one event of a slice, and what goes into data extensions with it, in the same transaction."""
+        batch = self._batch(slice_.account_id)
+        batch.events.append((slice_, event))
+        if writes:
+            batch.writes[event] = writes
         self._pending += 1
         self._filled.set()
         if self._pending >= _FLUSH_AT:
@@ -172,6 +177,8 @@ class Settler:
                 events = await self._without_logged(connection, account_id, events)
             if events:
                 await append_events(connection, events)
+            if batch.writes:
+                await self._write(connection, account_id, [(event, batch.writes.get(event, ())) for event in events])
             over = {slice_: due_at for slice_, due_at in batch.over.items() if slice_.slice_id in ours}
             for slice_, due_at in over.items():
                 for unfinished, due, tried in (
@@ -193,6 +200,13 @@ class Settler:
                     request_id=str(slice_.request_id),
                     messages=sum(1 for owner, _ in batch.events if owner is slice_),
                 )
+
+    async def _write(
+        self, connection: PooledConnection, account_id: int, wanted: list[tuple[Event, tuple[Write, ...]]]
+    ) -> None:
+        for event, writes in wanted:
+            for problem in await apply_writes(connection, account_id, writes, event.occurred_at):
+                self._log.warning("template_write_left_out", request_id=str(event.request_id), problem=problem)
 
     async def _without_logged(self, connection: PooledConnection, account_id: int, events: list[Event]) -> list[Event]:
         rows = await connection.fetch(

@@ -11,6 +11,8 @@ from typing import NamedTuple
 from uuid import UUID
 
 from postroom.audience.contacts import Contact
+from postroom.content.model import Mail, NotComposed
+from postroom.delivery.data_access import Write
 
 
 class LaneKey(NamedTuple):
@@ -78,3 +80,7 @@ class Message:
     contact: Contact
     subject: str = ""
     """As composed; empty before."""
+    mail: Mail | NotComposed | None = None
+    """Composed ahead, where the template has to wait for data."""
+    writes: tuple[Write, ...] = ()
+    """What its template writes to data extensions, once the message is sent."""

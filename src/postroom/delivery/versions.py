@@ -11,6 +11,8 @@ from typing import Literal, TypeAlias
 
 from postroom.catalog.versions import Version, load_version
 from postroom.content.address import parse_address
+from postroom.content.ampscript.dialect import Dialect
+from postroom.content.ampscript.engine import Engine
 from postroom.content.compiler import compile_content
 from postroom.content.model import ContentRejected
 from postroom.content.plan import Plan
@@ -59,6 +61,7 @@ class Versions:
         self._sender = sender
         self._missing_name: MissingName = missing_name
         self._clock = clock
+        self._engine = Engine(Dialect(missing_name=missing_name))
         self._prepared: OrderedDict[tuple[int, int], Prepared] = OrderedDict()
 
     async def version(self, account_id: int, version_id: int) -> Version:
@@ -89,7 +92,7 @@ class Versions:
             content = replace(content, from_name=self._sender.name)
         plan, problem = None, ""
         try:
-            plan = compile_content(content, missing_name=self._missing_name)
+            plan = compile_content(content, missing_name=self._missing_name, engine=self._engine)
         except ContentRejected as rejected:
             problem = str(rejected)
         sender = parse_address(content.from_address)

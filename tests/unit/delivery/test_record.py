@@ -4,6 +4,7 @@ import msgspec
 import pytest
 from tests.unit.delivery.queue_rows import ACCEPTED, make_message, make_slice
 
+from postroom.delivery.data_access import Write
 from postroom.delivery.outcome import Deferred, Outcome, Refused, Sent, Skipped, Unknown
 from postroom.delivery.record import Recorder
 from postroom.delivery.retry import RetrySchedule
@@ -21,7 +22,7 @@ class Book:
         self.events: list[Event] = []
         self.over: list[tuple[Slice, datetime | None]] = []
 
-    def record(self, slice_: Slice, event: Event) -> None:
+    def record(self, slice_: Slice, event: Event, writes: tuple[Write, ...] = ()) -> None:
         assert not any(each is slice_ for each, _ in self.over), "an event after the slice was over"
         self.events.append(event)
 
