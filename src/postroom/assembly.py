@@ -27,6 +27,9 @@ from postroom.delivery.smtp.target import SmtpTarget, TlsMode, parse_relay_url
 from postroom.delivery.versions import Sender
 from postroom.delivery.wakeups import listen
 from postroom.delivery.worker import Worker, WorkerOptions
+from postroom.events.ens import EventsOptions, EventsWorker
+from postroom.events.patience import Patience
+from postroom.events.sender import SendingRules
 from postroom.intake.accept import Accepter
 from postroom.intake.announce import queue_announcer
 from postroom.intake.ledger import Ledger
@@ -50,6 +53,7 @@ from postroom.tenancy.clients import SecretHasher
 _API_CONNECTIONS = 8
 _DELIVERY_CONNECTIONS = 6
 _MAILBOX_CONNECTIONS = 4
+_EVENTS_CONNECTIONS = 4
 
 # Every hot statement looks rows up by key, and says so in its form (lateral look-ups, no free joins). What is left
 # to the planner is not to read a table as a whole only because it was empty when the plan was made.
@@ -116,6 +120,13 @@ async def run_delivery(settings: Settings, dsn: str, *, owner: str, replaces: st
             await worker.run(stop)
 
 
+async def run_events(settings: Settings, dsn: str, *, owner: str, replaces: str | None, stop: asyncio.Event) -> None:
+    """Tell callbacks of events until ``stop`` is set; then finish the requests on their way."""
+    async with _pool(dsn, "events", _EVENTS_CONNECTIONS) as pool:
+        options = events_options(settings, owner=owner, replaces=replaces)
+        await EventsWorker(pool, options, wall_clock=time.time, rand=random.random).run(stop)
+
+
 async def run_mailbox(settings: Settings, dsn: str, *, stop: asyncio.Event) -> None:
     """Capture mail by SMTP until ``stop`` is set."""
     async with _pool(dsn, "mailbox", _MAILBOX_CONNECTIONS) as pool:
@@ -146,6 +157,23 @@ def worker_options(settings: Settings, *, owner: str, replaces: str | None) -> W
         inactive_age=timedelta(hours=settings.queue_hours),
         # Together the delivery processes may sign on every core.
         signing_threads=-(-this_machine().cores // settings.delivery_processes),
+    )
+
+
+def events_options(settings: Settings, *, owner: str, replaces: str | None) -> EventsOptions:
+    """The part of the settings that webhooks work by."""
+    return EventsOptions(
+        owner=owner,
+        replaces=replaces,
+        rules=SendingRules(
+            private=bool(settings.ens_allow_private),
+            reading="base64" if settings.ens_signature_key == "base64" else "text",
+            seconds=settings.ens_timeout_seconds,
+            patience=Patience(
+                longest=timedelta(seconds=settings.ens_longest_wait_seconds),
+                days=timedelta(days=settings.ens_retry_days),
+            ),
+        ),
     )
 
 

@@ -269,6 +269,39 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         int,
         _doc("Most messages one delivery process holds at a time.", unit="messages", ge=1, le=100_000),
     ] = 1000
+    events_processes: Annotated[
+        int,
+        _doc("Processes that send webhooks; one tells all callbacks, more are spares.", unit="processes", ge=1, le=16),
+    ] = 1
+    ens_allow_private: Annotated[
+        int,
+        _doc(
+            "Whether webhooks may go to plain http, to other ports and to private addresses: 1 is yes, 0 is no.",
+            unit="1 or 0",
+            default="`1` when `delivery` is `sandbox`, else `0`",
+            ge=0,
+            le=1,
+        ),
+    ]
+    ens_signature_key: Annotated[
+        Literal["text", "base64"],
+        _doc(
+            "How `x-sfmc-ens-signature` reads a callback's signatureKey: its `text` as it is written, or the bytes "
+            "that it is the `base64` of."
+        ),
+    ] = "text"
+    ens_timeout_seconds: Annotated[
+        float,
+        _doc("How long a webhook may take to answer.", unit="seconds", gt=0, le=60),
+    ] = 3.0
+    ens_longest_wait_seconds: Annotated[
+        float,
+        _doc("Longest wait between two attempts at a webhook that fails.", unit="seconds", gt=0, le=3600),
+    ] = 600.0
+    ens_retry_days: Annotated[
+        int,
+        _doc("How long after an event its webhook is still tried.", unit="days", ge=1, le=365),
+    ] = 7
     missing_name: Annotated[
         Literal["fail", "empty", "keep"],
         _doc(
@@ -431,6 +464,7 @@ def _with_defaults(values: dict[str, Any], environ: Mapping[str, str], machine: 
     half = max(1, machine.cores // 2)
     filled.setdefault("api_processes", half)
     filled.setdefault("delivery_processes", half)
+    filled.setdefault("ens_allow_private", int(filled.get("delivery", "sandbox") == "sandbox"))
     filled.setdefault("log_format", "console" if machine.terminal else "json")
     filled.setdefault("data_dir", _default_data_dir(environ, machine))
     filled.setdefault("public_url", default_public_url(filled.get("http", "127.0.0.1:8025")))

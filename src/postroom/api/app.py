@@ -19,6 +19,7 @@ from postroom.api.auth import Gate
 from postroom.api.data_extensions import DataExtensions
 from postroom.api.definitions import Definitions
 from postroom.api.endpoint import Handler, RouteFunction, endpoint
+from postroom.api.ens import EventNotifications
 from postroom.api.errors import ApiError, Code, error_body
 from postroom.api.files import Files
 from postroom.api.identity import Identity
@@ -108,6 +109,8 @@ async def build_api(
     routes += [Route(*route) for route in Audience(pool, clock=clock).routes()]
     legacy = LegacySends(pool, accepter, status_hours=settings.status_hours, clock=clock)
     routes += [Route(*route) for route in legacy.routes()]
+    ens = EventNotifications(pool, private=bool(settings.ens_allow_private), clock=clock)
+    routes += [Route(*route) for route in ens.routes()]
     rules = ClientRules(pool, clock=asyncio.get_running_loop().time)
     categories = AssetCategories(pool)
     routes += [

@@ -84,6 +84,14 @@ class Code(Enum):
     NOT_FOUND = _messaging(404, 30003, "Runtime_ObjectNotFound", "no such object in the business unit")
     ALREADY_EXISTS = _messaging(409, 30004, "Runtime_ObjectAlreadyExists", "key or name is taken")
 
+    PROBE_FAILED = Row(
+        400,
+        30000,
+        "MCMS_UWH_Runtime_GeneralFailure_probeCallbackLiveness",
+        "",
+        "a callback's URL did not take its verification key",
+    )
+
     RESPONSES_HAVE_ERRORS = _messaging(202, 109001, "ResponsesHasErrors", "some recipients were not queued")
     TOO_MANY_SUBSCRIBERS = _messaging(400, 109101, "Validation_TooManySubscribers", "over 2,000 recipients")
     NO_SUBSCRIBERS = _messaging(400, 109102, "Validation_NoSubscribers", "no recipients")

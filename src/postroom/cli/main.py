@@ -107,6 +107,29 @@ def deliver_command(
     )
 
 
+@app.command("events")
+@with_settings
+def events_command(
+    settings: Settings,
+    owner: Annotated[str | None, typer.Option("--owner", hidden=True)] = None,
+    replaces: Annotated[str | None, typer.Option("--replaces", hidden=True)] = None,
+    lifeline_fd: LifelineOption = None,
+    started_fd: StartedOption = None,
+) -> None:
+    """Run one process that sends webhooks, against the PostgreSQL that `--database-url` names."""
+    supervised = owner is not None
+    name = owner or f"{instance_name()}/events-1/1"
+    configure_logs(settings, name.split("/")[-2] if name.count("/") > 1 else "events")
+    dsn = _database_url(settings, "events")
+    if not supervised:
+        _prepare(settings, dsn)
+    _run(
+        lambda stop: assembly.run_events(settings, dsn, owner=name, replaces=replaces, stop=stop),
+        lifeline_fd,
+        started_fd,
+    )
+
+
 @app.command("mailbox")
 @with_settings
 def mailbox_command(settings: Settings, lifeline_fd: LifelineOption = None, started_fd: StartedOption = None) -> None:

@@ -1,8 +1,8 @@
 """`postroom serve`: everything on one machine, started in order and stopped in the opposite one.
 
-    start  lock the data directory, bind the ports, PostgreSQL, migrations, mailbox, delivery, API, "ready"
-    stop   API (finishes its requests), delivery (finishes what is in flight, releases its leases), mailbox,
-           PostgreSQL last and cleanly; all within 30 seconds, quicker at the second Ctrl-C
+    start  lock the data directory, bind the ports, PostgreSQL, migrations, mailbox, events, delivery, API, "ready"
+    stop   API (finishes its requests), delivery (finishes what is in flight, releases its leases), events (finishes
+           its webhooks), mailbox, PostgreSQL last and cleanly; all within 30 seconds, quicker at the second Ctrl-C
 
 What the processes do is the composition root's business (`postroom.assembly`); it comes in as a `Program`, so
 that this order can be tested with other programs.
@@ -41,6 +41,7 @@ from postroom.store.pool import wait_until_answering
 STOP_SECONDS = 30.0
 API_STOP_SECONDS = 11.0
 DELIVERY_STOP_SECONDS = 8.0
+EVENTS_STOP_SECONDS = 4.0
 MAILBOX_STOP_SECONDS = 2.0
 
 READY = "postroom: ready"
@@ -161,7 +162,8 @@ def roles(settings: Settings, listen_fd: int) -> list[Role]:
     found = []
     if settings.delivery == "sandbox":
         found.append(Role("mailbox", 1, lambda place: ["mailbox"], MAILBOX_STOP_SECONDS))
-    found.append(Role("deliver", settings.delivery_processes, deliver_arguments, DELIVERY_STOP_SECONDS))
+    found.append(Role("events", settings.events_processes, owner_arguments, EVENTS_STOP_SECONDS))
+    found.append(Role("deliver", settings.delivery_processes, owner_arguments, DELIVERY_STOP_SECONDS))
     found.append(
         Role(
             "api",
@@ -174,9 +176,9 @@ def roles(settings: Settings, listen_fd: int) -> list[Role]:
     return found
 
 
-def deliver_arguments(place: Place) -> list[str]:
-    """The words that start a delivery process, with its owner name and that of its dead predecessor."""
-    words = ["deliver", "--owner", place.owner]
+def owner_arguments(place: Place) -> list[str]:
+    """The words that start a process which holds leases: its owner name and that of its dead predecessor."""
+    words = [place.role, "--owner", place.owner]
     return words if place.replaces is None else [*words, "--replaces", place.replaces]
 
 

@@ -1,6 +1,6 @@
 """Keeps child processes running, and stops them in order.
 
-Each role (api, deliver, mailbox) has slots; a slot holds one process at a time, and a process that ends is
+Each role (api, deliver, events, mailbox) has slots; a slot holds one process at a time, and a process that ends is
 replaced: at once the first time, with growing pauses while it keeps ending soon after its start.
 
 A child learns to stop in one of two ways, and does the same in both: finish what is in flight, give the rest

@@ -72,7 +72,7 @@ async def test_a_process_that_never_starts_ends_the_start(reachable_tmp_path: Pa
     assert ended.code == 1
     assert "api-1 ended 4 times (exit 1); the log lines above say why" in ended.errors
     assert "the crew was told to fail" in ended.errors
-    assert [line[1] for line in server.diary() if line[0] == "end"] == ["deliver", "mailbox"]
+    assert [line[1] for line in server.diary() if line[0] == "end"] == ["deliver", "events", "mailbox"]
     assert "database system is shut down" in (data_dir / "postgresql.log").read_text().splitlines()[-1]
 
 

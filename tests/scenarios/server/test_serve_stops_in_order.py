@@ -20,7 +20,13 @@ async def test_everything_ends_in_order_and_postgresql_is_clean(
         server.send(number)
         ended = await server.exit()
     assert ended.code == 0
-    assert [line[1] for line in server.diary() if line[0] == "end"] == ["api", "deliver", "deliver", "mailbox"]
+    assert [line[1] for line in server.diary() if line[0] == "end"] == [
+        "api",
+        "deliver",
+        "deliver",
+        "events",
+        "mailbox",
+    ]
     assert "database system is shut down" in (data_dir / "postgresql.log").read_text().splitlines()[-1]
     assert not (data_dir / "postgresql" / "postmaster.pid").exists()
 
@@ -44,7 +50,7 @@ async def test_second_ctrl_c_does_not_wait_for_what_is_in_flight(reachable_tmp_p
     assert ended.code == 0
     assert asyncio.get_running_loop().time() - hurried < DELIVERY_STOP_SECONDS - 1
     assert "does not stop and is killed" in ended.errors
-    assert [line[1] for line in server.diary() if line[0] == "end"] == ["api", "mailbox"]
+    assert [line[1] for line in server.diary() if line[0] == "end"] == ["api", "events", "mailbox"]
     assert "database system is shut down" in (data_dir / "postgresql.log").read_text().splitlines()[-1]
 
 

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from postroom.cli.serve import deliver_arguments, roles
+from postroom.cli.serve import owner_arguments, roles
 from postroom.cli.supervisor import LONGEST_PAUSE, Place, describe_end, pause_before_restart
 from postroom.settings import Machine, load_settings
 
@@ -21,8 +21,8 @@ def test_a_process_names_the_dead_one_before_it_in_its_slot() -> None:
     second = Place("deliver", 2, 2, "host-7")
     assert (first.owner, first.replaces) == ("host-7/deliver-2/1", None)
     assert (second.owner, second.replaces) == ("host-7/deliver-2/2", first.owner)
-    assert deliver_arguments(first) == ["deliver", "--owner", first.owner]
-    assert deliver_arguments(second) == ["deliver", "--owner", second.owner, "--replaces", first.owner]
+    assert owner_arguments(first) == ["deliver", "--owner", first.owner]
+    assert owner_arguments(second) == ["deliver", "--owner", second.owner, "--replaces", first.owner]
 
 
 @pytest.mark.parametrize(
@@ -41,12 +41,13 @@ def test_the_mailbox_runs_only_in_the_sandbox_and_stops_after_those_who_write_to
         machine=machine,
     )
     # Stopped in the opposite order.
-    assert [role.name for role in roles(sandbox, 9)] == ["mailbox", "deliver", "api"]
-    assert [role.name for role in roles(relay, 9)] == ["deliver", "api"]
-    assert {role.name: role.processes for role in roles(sandbox, 9)} == {"mailbox": 1, "deliver": 2, "api": 2}
+    assert [role.name for role in roles(sandbox, 9)] == ["mailbox", "events", "deliver", "api"]
+    assert [role.name for role in roles(relay, 9)] == ["events", "deliver", "api"]
+    processes = {role.name: role.processes for role in roles(sandbox, 9)}
+    assert processes == {"mailbox": 1, "events": 1, "deliver": 2, "api": 2}
 
 
 def test_only_the_api_inherits_the_listening_socket() -> None:
     settings = load_settings({"HOME": "/home/ada"}, machine=Machine(2, root=False, terminal=False))
     inherited = {role.name: role.descriptors for role in roles(settings, 9)}
-    assert inherited == {"mailbox": (), "deliver": (), "api": (9,)}
+    assert inherited == {"mailbox": (), "events": (), "deliver": (), "api": (9,)}
