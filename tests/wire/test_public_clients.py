@@ -50,7 +50,9 @@ def story(unit: Unit, words: list[str], *more: str, legacy: bool = False, cwd: P
             ],
         },
     }
-    done = subprocess.run([*words, json.dumps(given), *more], capture_output=True, text=True, timeout=120, check=False, cwd=cwd)
+    done = subprocess.run(
+        [*words, json.dumps(given), *more], capture_output=True, text=True, timeout=120, check=False, cwd=cwd
+    )
     assert done.returncode == 0, done.stderr
     seen: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return seen
