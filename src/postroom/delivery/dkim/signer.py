@@ -78,9 +78,8 @@ def _signed_fields(header: bytes) -> tuple[bytes, bytes]:
     """The names for ``h=`` and what is hashed for them. A field that occurs more than once is taken from the
     bottom up (RFC 6376 §5.4.2)."""
     found: dict[bytes, list[bytes]] = {}
-    for name, field in header_fields(header):
-        if name in _SIGNED:
-            found.setdefault(name, []).append(field)
+    for name, field in header_fields(header, _SIGNED):
+        found.setdefault(name, []).append(field)
     if b"from" not in found:
         raise Unsignable("the mail has no From field")
     names = [b"from"]
