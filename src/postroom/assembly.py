@@ -23,6 +23,8 @@ from uuid_utils.compat import uuid7
 from postroom.api.app import build_api
 from postroom.api.server import server_config
 from postroom.delivery.retry import RetrySchedule
+from postroom.delivery.routing.options import MxOptions
+from postroom.delivery.routing.shaping import read_shaping
 from postroom.delivery.smtp.target import SmtpTarget, TlsMode, parse_relay_url
 from postroom.delivery.versions import Sender
 from postroom.delivery.wakeups import listen
@@ -177,12 +179,25 @@ def events_options(settings: Settings, *, owner: str, replaces: str | None) -> E
     )
 
 
-def _target(settings: Settings) -> SmtpTarget:
+def _target(settings: Settings) -> SmtpTarget | MxOptions:
+    if settings.delivery == "mx":
+        return mx_options(settings)
     if settings.delivery == "sandbox":
         address = settings.sandbox_smtp_address
         return SmtpTarget(address.host, address.port, TlsMode.OFF)
     assert settings.relay is not None
     return parse_relay_url(settings.relay)
+
+
+def mx_options(settings: Settings) -> MxOptions:
+    """The part of the settings that delivery to MX hosts works by. Raises ShapingRejected, and OSError for its file."""
+    shaping = None if settings.shaping is None else settings.shaping.read_text(encoding="utf-8")
+    return MxOptions(
+        dns_servers=tuple((address.host, address.port) for address in settings.dns_server_addresses),
+        port=settings.mx_port,
+        allow_private=settings.mx_private_addresses == "allow",
+        shaping=read_shaping(shaping, source=str(settings.shaping)),
+    )
 
 
 def _mailbox(settings: Settings, pool: Pool) -> Mailbox:

@@ -4,6 +4,7 @@ Everything here is pure. A wrong value is a ValueError whose text says what is w
 what to write instead; `postroom.settings` puts the option's name and value before it.
 """
 
+import ipaddress
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -74,6 +75,25 @@ def parse_address(text: str) -> Address:
     return Address(host, int(port))
 
 
+def parse_dns_servers(text: str) -> tuple[Address, ...]:
+    """IP addresses, each with or without a port (53), separated by commas. Raises ValueError with what to write."""
+    servers = []
+    for part in text.split(","):
+        host, port = part.strip(), 53
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            try:
+                host, port = parse_address(host)
+                ipaddress.ip_address(host)
+            except ValueError:
+                raise ValueError(
+                    f"{part.strip()[:60]!r} is no IP address; write 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:5353"
+                ) from None
+        servers.append(Address(host, port))
+    return tuple(servers)
+
+
 def hide_password(text: str) -> str:
     """The text with the password of a URL replaced, for messages and logs."""
     text = re.sub(r"(://[^:@\s]*):\S*@", r"\1:***@", text)
@@ -95,10 +115,6 @@ def convert(option: Option, value: object) -> object:
     text = str(value)
     if "\0" in text or "\n" in text or "\r" in text:
         raise ValueError("it holds a line break or a NUL; write it in one line")
-    if option.name == "delivery" and text == "mx":
-        raise ValueError(
-            "delivery straight to the recipients' MX hosts comes with a later release; use sandbox or relay"
-        )
     if option.choices and text not in option.choices:
         raise ValueError(f"it is none of the possible values; use {', '.join(option.choices)}")
     if option.kind is Path:
@@ -148,6 +164,11 @@ def _checked_address(text: str) -> str:
     return str(parse_address(text))
 
 
+def _checked_dns_servers(text: str) -> str:
+    parse_dns_servers(text)
+    return text
+
+
 def _checked_database_url(text: str) -> str:
     if urlsplit(text).scheme not in ("postgresql", "postgres"):
         raise ValueError("it is not a PostgreSQL URL; write postgresql://user:password@host:5432/database")
@@ -193,6 +214,7 @@ _SHAPES: dict[str, Callable[[str], str]] = {
     "http": _checked_address,
     "sandbox_smtp": _checked_address,
     "database_url": _checked_database_url,
+    "dns_servers": _checked_dns_servers,
     "relay": _checked_relay,
     "public_url": _checked_public_url,
     "from_address": _checked_from_address,

@@ -34,6 +34,7 @@ from postroom.setting_values import (
     convert,
     hide_password,
     parse_address,
+    parse_dns_servers,
 )
 
 __all__ = [
@@ -108,8 +109,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = None
     delivery: Annotated[
-        Literal["sandbox", "relay"],
-        _doc("Where mail goes: `sandbox` keeps it in the capture mailbox, `relay` hands it to the relay."),
+        Literal["sandbox", "relay", "mx"],
+        _doc(
+            "Where mail goes: `sandbox` keeps it in the capture mailbox, `relay` hands it to the relay, `mx` takes "
+            "it straight to the recipients' MX hosts."
+        ),
     ] = "sandbox"
     relay: Annotated[
         str | None,
@@ -118,6 +122,37 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             "`smtps://` for TLS from the first byte; `?tls=` is off, opportunistic, required or verify.",
             unit="URL",
             default="none",
+        ),
+    ] = None
+    dns_servers: Annotated[
+        str | None,
+        _doc(
+            "The DNS servers that are asked when `delivery` is `mx`: IP addresses with commas between them, each with "
+            "its port if that is not 53.",
+            unit="addresses",
+            default="those of the machine, from `/etc/resolv.conf`",
+        ),
+    ] = None
+    mx_port: Annotated[
+        int,
+        _doc(
+            "The port of MX hosts. On the internet it is 25; others are for test networks.", unit="port", ge=1, le=65535
+        ),
+    ] = 25
+    mx_private_addresses: Annotated[
+        Literal["refuse", "allow"],
+        _doc(
+            "MX hosts with loopback, link-local or private addresses: `refuse` them, since whoever owns a domain can "
+            "point it into your network, or `allow` them, for mail within a network and for tests."
+        ),
+    ] = "refuse"
+    shaping: Annotated[
+        Path | None,
+        _doc(
+            "A TOML file that says how fast each provider is fed when `delivery` is `mx`, in place of the rules that "
+            "come with Postroom.",
+            unit="file",
+            default="`src/postroom/delivery/routing/shaping.toml`",
         ),
     ] = None
     public_url: Annotated[
@@ -330,6 +365,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def http_address(self) -> Address:
         """`http` as host and port."""
         return parse_address(self.http)
+
+    @property
+    def dns_server_addresses(self) -> tuple[Address, ...]:
+        """`dns_servers` as addresses and ports; empty for those of the machine."""
+        return parse_dns_servers(self.dns_servers) if self.dns_servers else ()
 
     @property
     def sandbox_smtp_address(self) -> Address:

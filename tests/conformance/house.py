@@ -152,10 +152,12 @@ class House:
         text: str = "Hello %%_subscriberkey%%",
         from_address: str = "shop@example.com",
         data_extension_id: int | None = None,
+        cc: tuple[str, ...] = (),
+        bcc: tuple[str, ...] = (),
     ) -> UUID:
         """Make a definition with one version."""
         definition_id = uuid4()
-        content = Content(subject="Hello", html=None, text=text, from_address=from_address)
+        content = Content(subject="Hello", html=None, text=text, from_address=from_address, cc=cc, bcc=bcc)
         async with self.pool.acquire() as connection, connection.transaction():
             list_id = await connection.fetchval("select list_id from list where account_id = $1", account_id)
             version_id = await store_version(

@@ -52,6 +52,8 @@ def banner(settings: Settings, client: Credentials | None) -> str:
 def _life(settings: Settings) -> str:
     if settings.delivery == "sandbox":
         return "sandbox: no mail leaves this machine"
+    if settings.delivery == "mx":
+        return "mail goes to the recipients' MX hosts"
     return f"all mail goes to the relay {hide_password(settings.relay or '')}"
 
 

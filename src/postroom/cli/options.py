@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
+from postroom.delivery.routing.shaping import ShapingRejected, read_shaping
 from postroom.delivery.smtp.target import RelayUrlError, parse_relay_url
 from postroom.settings import Option, Settings, SettingsRejected, load_settings, options
 
@@ -50,6 +51,14 @@ def read_settings(given: Mapping[str, object], environ: Mapping[str, str] | None
             parse_relay_url(settings.relay)
         except RelayUrlError as wrong:
             raise SettingsRejected([f"option {wrong}"]) from None
+    if settings.shaping is not None:
+        where = f"option POSTROOM_SHAPING={settings.shaping}"
+        try:
+            read_shaping(settings.shaping.read_text(encoding="utf-8"))
+        except ShapingRejected as wrong:
+            raise SettingsRejected([f"{where}: {wrong}"]) from None
+        except (OSError, UnicodeDecodeError) as wrong:
+            raise SettingsRejected([f"{where}: it can't be read ({wrong}); name a file in UTF-8"]) from None
     return settings
 
 

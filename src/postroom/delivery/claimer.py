@@ -6,11 +6,11 @@ sent. A lane's bound is its own: a backlog of batches never takes the room of sm
 
 import asyncio
 from collections.abc import Callable
+from typing import Protocol
 
 import structlog
 
 from postroom.delivery.claim import DueLane, Queue
-from postroom.delivery.lanes import Lanes
 from postroom.delivery.loading import Loaded, Loader
 from postroom.delivery.slices import LaneKey, Slice
 from postroom.events.codes import StatusCode
@@ -24,6 +24,13 @@ _LOAD_TRIES = 10
 _SMALL_SHARE = 4  # the lane of small requests may hold a quarter of what a lane of batches may
 
 
+class Waiting(Protocol):
+    """Who holds what was claimed."""
+
+    def waiting(self, key: LaneKey) -> int:
+        """How many messages of a lane wait."""
+
+
 class Claimer:
     """Claims while ``ready()`` is true, and hands what it loaded to ``loaded``."""
 
@@ -32,7 +39,7 @@ class Claimer:
         pool: Pool,
         queue: Queue,
         loader: Loader,
-        lanes: Lanes,
+        lanes: Waiting,
         *,
         lane_messages: int,
         slice_size: int,

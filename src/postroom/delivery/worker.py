@@ -27,6 +27,8 @@ from postroom.delivery.loading import Loaded, Loader
 from postroom.delivery.outcome import Deferred, Outcome
 from postroom.delivery.record import Recorder
 from postroom.delivery.retry import RetrySchedule
+from postroom.delivery.routing.options import MxOptions, open_sites
+from postroom.delivery.routing.sites import Sites
 from postroom.delivery.settle import Settler
 from postroom.delivery.signing import Ahead, Signing
 from postroom.delivery.slices import Message, Slice
@@ -52,8 +54,10 @@ class WorkerOptions:
 
     owner: str
     replaces: str | None
-    target: SmtpTarget
+    target: SmtpTarget | MxOptions
+    """The relay that takes all mail, or how the recipients' MX hosts are found."""
     connections: int
+    """To the relay."""
     helo: str
     sender: Sender
     missing_name: MissingName
@@ -89,7 +93,6 @@ class Worker:
         self._options = options
         self._clock = loop.time
         self._lease_margin = min(_LEASE_MARGIN_SECONDS, options.lease.total_seconds() * _LEASE_MARGIN_SHARE)
-        self._lanes = Lanes()
         self._held: dict[Slice, None] = {}
         self._queue = Queue(pool, owner=options.owner, lease=options.lease, clock=loop.time)
         self._versions = Versions(pool, sender=options.sender, missing_name=options.missing_name, clock=loop.time)
@@ -100,15 +103,30 @@ class Worker:
             pool, interval=options.settle_interval.total_seconds(), settled=lambda slice_: self._held.pop(slice_, None)
         )
         self._recorder = Recorder(self._settler, options.schedule, now=lambda: datetime.now(UTC), rand=rand)
-        self._smtp = SmtpPool(
-            options.target,
-            size=options.connections,
-            take=lambda: self._take(self._lanes),
-            helo=options.helo,
-            on_unavailable=self._relay_away,
-            on_available=self._relay_back,
-            rand=rand,
-        )
+        self._lanes: Lanes | Sites
+        self._smtp: SmtpPool | Sites
+        if isinstance(options.target, MxOptions):
+            self._lanes = self._smtp = open_sites(
+                options.target,
+                helo=options.helo,
+                lane_messages=options.lane_messages,
+                rand=rand,
+                take=self._take,
+                settled=self._settled,
+                postponed=self._postponed,
+                changed=self._room_again,
+            )
+        else:
+            lanes = self._lanes = Lanes()
+            self._smtp = SmtpPool(
+                options.target,
+                size=options.connections,
+                take=lambda: self._take(lanes),
+                helo=options.helo,
+                on_unavailable=self._relay_away,
+                on_available=self._relay_back,
+                rand=rand,
+            )
         self._signing = Signing(
             threads=options.signing_threads,
             call_soon_threadsafe=loop.call_soon_threadsafe,
@@ -251,13 +269,25 @@ class Worker:
             return NotComposed(StatusCode.MESSAGE_BUILD_ERROR, "the mail could not be built")
 
     def _finished(self, message: Message, outcome: Outcome) -> None:
-        if message.slice.lost:
-            self._log.warning("lease_lost_during_attempt", message_key=message.message_key, outcome=repr(outcome))
-        elif isinstance(outcome, Deferred) and outcome.stage == "connect":
+        connected = not (isinstance(outcome, Deferred) and outcome.stage == "connect")
+        if connected or message.slice.lost or not isinstance(self._lanes, Lanes):
+            self._settled(message, outcome)
+        else:
             # The relay was not reached: no attempt at this message was made.
             self._lanes.put_back(message.slice.key, message)
+
+    def _settled(self, message: Message, outcome: Outcome) -> None:
+        if message.slice.lost:
+            self._log.warning("lease_lost_during_attempt", message_key=message.message_key, outcome=repr(outcome))
         else:
             self._recorder.outcome(message, outcome)
+
+    def _postponed(self, message: Message, seconds: float) -> None:
+        if not message.slice.lost:
+            self._recorder.postpone(message, datetime.now(UTC) + timedelta(seconds=seconds))
+
+    def _room_again(self) -> None:
+        self._claimer.wake()
 
     def _relay_away(self, outcome: Deferred, retry_in: float) -> None:
         self._log.warning(

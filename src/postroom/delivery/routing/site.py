@@ -89,6 +89,7 @@ class Site:
         self.only_copies = False
         """Set when the worker stops: nothing new begins, but what was promised is finished."""
         self._pool: SmtpPool | None = None
+        self._closed = False
         self._host = 0
         self._fallback_since = 0.0
         self._failures = 0
@@ -142,7 +143,7 @@ class Site:
         """There may be something to begin."""
         # Signed mails of this site may be ready that are in no lane any more: a pool is always asked to look.
         waiting = bool(self.lanes or self.copies)
-        if self.unreachable is not None or not (waiting or self._pool):
+        if self._closed or self.unreachable is not None or not (waiting or self._pool):
             return
         if waiting:
             self._used_at = self._loop.time()
@@ -173,7 +174,8 @@ class Site:
         parcel.decide(outcome)
 
     async def close(self, grace: float) -> None:
-        """Finish what is on the wire, then close."""
+        """Finish what is on the wire, then close; what comes back stays here."""
+        self._closed = True
         if self._timer is not None:
             self._timer.cancel()
         self._provider.waiting.pop(self, None)

@@ -180,6 +180,9 @@ class Sites:
     def _asked(self, domain: str) -> list[Message]:
         _, messages = self._asking.pop(domain, (0.0, []))
         self._tally.subtract(message.slice.key for message in messages)
+        for key in {message.slice.key for message in messages}:
+            if not self._tally[key]:
+                del self._tally[key]
         return messages
 
     def _site(self, route: Route) -> Site | None:

@@ -1,0 +1,46 @@
+"""One host takes two seconds for each mail: the others get theirs at once, and nothing of the slow one is lost."""
+
+import asyncio
+
+from tests.conformance.house import House
+from tests.scenarios.delivery.workers import PATIENCE, all_final, until
+from tests.scenarios.mx.internet import internet, working
+
+FAST_DOMAINS = [f"d{number}.test" for number in range(10)]
+
+
+async def test_a_backlog_for_the_slow_does_not_keep_the_others_waiting(house: House) -> None:
+    async with internet() as net:
+        fast = await net.host("mx.fast.test")
+        slow = await net.host("mx.slow.test", seconds=2.0)
+        for domain in FAST_DOMAINS:
+            net.domain(domain, "mx.fast.test")
+        net.domain("slow.test", "mx.slow.test")
+        async with working(house, net, claim_messages=100) as office:
+            backlog = await office.send(f"s{number}@slow.test" for number in range(200))
+
+            async def begun() -> bool:
+                return slow.taken.total() >= 5
+
+            await until(begun)
+            # The lane is full of mail for the slow host by now; more than it could hold follows for the others.
+            async with asyncio.timeout(PATIENCE):
+                keys = await office.send(
+                    f"f{number}@{FAST_DOMAINS[number % len(FAST_DOMAINS)]}" for number in range(300)
+                )
+
+                async def through() -> bool:
+                    return fast.taken.total() >= 300
+
+                await until(through)
+            assert slow.taken.total() < 60, "the others did not wait for the slow"
+            slow.seconds = 0
+
+            async def drained() -> bool:
+                await house.make_due()
+                return slow.taken.total() >= 200
+
+            await until(drained)
+            assert await all_final(house, 500) == dict.fromkeys([*backlog, *keys], ("sent", None))
+    assert set(slow.taken.values()) == {1}
+    assert set(fast.taken.values()) == {1}
