@@ -72,15 +72,16 @@ async def test_parts_alone_share_one_database_given_by_url(reachable_tmp_path: P
         postroom(reachable_tmp_path, "api", "--http", "127.0.0.1:0", **where) as api,
         postroom(reachable_tmp_path, "deliver", **where) as deliver,
         postroom(reachable_tmp_path, "mailbox", **where) as mailbox,
+        postroom(reachable_tmp_path, "events", **where) as events,
     ):
         connection = await connect(debian_database, application_name="test")
         connected: set[str] = set()
         async with asyncio.timeout(60):
-            while not {"postroom api", "postroom deliver", "postroom mailbox"} <= connected:
+            while not {"postroom api", "postroom deliver", "postroom events", "postroom mailbox"} <= connected:
                 rows = await connection.fetch("select application_name as name from pg_stat_activity")
                 connected = {row["name"] for row in rows}
         await connection.close()
-        for server in (api, deliver, mailbox):
+        for server in (api, deliver, events, mailbox):
             assert (await server.stop()).code == 0, server.errors
 
 

@@ -60,8 +60,8 @@ async def test_supervisor_killed_children_end_and_the_next_takes_postgresql_over
         connection = await asyncpg.connect(embedded_dsn(data_dir))
         await connection.execute("insert into kept values ('committed')")
         server.send(signal.SIGKILL)
-        diary = await server.diary_says(lambda diary: sum(line[0] == "end" for line in diary) == 3)
-        assert sorted(line[1] for line in diary if line[0] == "end") == ["api", "deliver", "mailbox"]
+        diary = await server.diary_says(lambda diary: sum(line[0] == "end" for line in diary) == 4)
+        assert sorted(line[1] for line in diary if line[0] == "end") == ["api", "deliver", "events", "mailbox"]
         assert (await server.exit()).code == -signal.SIGKILL
 
     async with running(data_dir, reachable_tmp_path / "diary2") as following:
