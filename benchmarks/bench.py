@@ -1,6 +1,7 @@
 """The cases of `make bench`, and the servers they need. A server starts when the first case asks for it."""
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -8,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
-from benchmarks import limits
+from benchmarks import dkim, limits
 from benchmarks.cpu import CpuMeter
 from benchmarks.figures import Case, Run, RunFunction, percentile
 from benchmarks.http_load import Load, send_all
+from benchmarks.opendkim import OpenDkim
 from benchmarks.postfix import SESSIONS, SOURCE, Postfix
 from benchmarks.processes import Child, ProgramFailed, until
 from benchmarks.sends import BATCH, Recipients
@@ -28,6 +30,8 @@ _EVENT_ID = "select case when is_called then last_value else 0 end from event_id
 # read as much for each message from either.
 _MAIL_BYTES = 10_080
 _SOURCE_BYTES = 9_770
+# An RSA-2048 signature with its tags takes some 600.
+_SIGNATURE_BYTES = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +44,11 @@ class Size:
     end_to_end_requests: int
     postfix_messages: int
     limit_messages: int
+    signed_messages: int
 
 
-FULL = Size(200_000, 5, 40_000, 20, 8_000, 30_000)
-QUICK = Size(60_000, 2, 12_000, 6, 2_400, 10_000)
+FULL = Size(200_000, 5, 40_000, 20, 8_000, 30_000, 20_000)
+QUICK = Size(60_000, 2, 12_000, 6, 2_400, 10_000, 5_000)
 
 
 class Bench:
@@ -58,6 +63,8 @@ class Bench:
         self._groups: list[ApiGroup] = []
         self._whole: tuple[WholeServer, Sink] | None = None
         self._postfix: tuple[Postfix, Sink] | None = None
+        self._signed_whole: tuple[WholeServer, Sink] | None = None
+        self._signed_postfix: tuple[Postfix, Sink] | None = None
         self._limit_sink: Sink | None = None
 
     async def __aenter__(self) -> "Bench":
@@ -78,6 +85,10 @@ class Bench:
             Case("end-to-end", "POST to durable status, known contacts", "rate", "messages/s", self._end_to_end("c")),
             Case("postfix", "Postfix relaying the same size", "rate", "messages/s", self._relay),
             Case("end-to-end-new", "POST to durable status, new contacts", "rate", "messages/s", self._end_to_end("")),
+            Case("signed", "POST to durable status, RSA-2048 signed", "rate", "messages/s", self._signed),
+            Case("postfix-signed", "Postfix + OpenDKIM, same size", "rate", "messages/s", self._signed_relay),
+            Case("sign", "signing alone, all cores", "rate", "mails/s", self._sign),
+            Case("openssl", "openssl speed rsa2048, all cores", "rate", "signatures/s", self._openssl),
             Case("compose", "limit: compose, one core", "us", "us/mail", self._compose),
             Case("smtp-client", "limit: SMTP client to the sink", "rate", "messages/s", self._smtp_client),
             Case("copy", "limit: COPY, one connection", "rate", "rows/s", self._copy),
@@ -255,6 +266,44 @@ class Bench:
             raise ProgramFailed(f"Postfix was given {count} messages and the sink took {taken}")
         return {"rate": count / seconds, "bytes each": (sink.bytes_read() - bytes_before) / count} | _each(cpu, count)
 
+    # -- signed
+
+    async def _signed(self, number: int) -> Run:
+        if self._signed_whole is None:
+            sink = await self._sink()
+            server = WholeServer(self._folder, sink.port, signed_domain=dkim.DOMAIN)
+            self._held.push_async_callback(server.stop)
+            await server.start()
+            await self._deliver(server, sink, "warm", count=self._size.signed_messages, batch=500, new_contacts=False)
+            self._signed_whole = server, sink
+        server, sink = self._signed_whole
+        count = self._size.signed_messages
+        return _signed_each(
+            await self._deliver(server, sink, f"d{number}", count=count, batch=count // 10, new_contacts=False)
+        )
+
+    async def _signed_relay(self, number: int) -> Run:
+        if self._signed_postfix is None:
+            sink = await self._sink()
+            milter = OpenDkim(self._folder)
+            self._held.push_async_callback(milter.stop)
+            await milter.ready()
+            postfix = Postfix(self._folder, sink.port, milter.socket)
+            self._held.push_async_callback(postfix.stop)
+            await postfix.start()
+            self._signed_postfix = postfix, sink
+            await self._relayed(postfix, sink, 200, "warm-signed")
+        postfix, sink = self._signed_postfix
+        count = self._size.postfix_messages // 2
+        return _signed_each(await self._relayed(postfix, sink, count, f"signed-{number}"))
+
+    async def _sign(self, number: int) -> Run:
+        # In a thread: the signing threads are its own, and the event loop goes on.
+        return await asyncio.to_thread(dkim.signatures, 3.0, _cores())
+
+    async def _openssl(self, number: int) -> Run:
+        return await asyncio.to_thread(dkim.openssl_speed, 3, _cores())
+
     # -- limits
 
     async def _compose(self, number: int) -> Run:
@@ -313,6 +362,17 @@ async def _stored(dsn: str) -> AsyncIterator[_Stored]:
         found.messages = await connection.fetchval("select count(*) from message") - before
     finally:
         await connection.close()
+
+
+def _signed_each(run: Run) -> Run:
+    """Raises ProgramFailed when the mails were too short to carry a signature."""
+    if run["bytes each"] < _MAIL_BYTES + _SIGNATURE_BYTES:
+        raise ProgramFailed(f"the sink read {run['bytes each']:.0f} bytes each: the mails were not signed")
+    return run
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0))
 
 
 def _all_accepted(load: Load) -> None:

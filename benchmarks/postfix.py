@@ -23,9 +23,11 @@ _SERVICES = Path("/usr/share/postfix/master.cf.dist")
 class Postfix:
     """One instance in a folder; it queues durably and relays everything to a port of 127.0.0.1."""
 
-    def __init__(self, folder: Path, relay_port: int) -> None:
+    def __init__(self, folder: Path, relay_port: int, milter: Path | None = None) -> None:
+        """``milter`` is the Unix socket of a filter that sees all mail."""
         self.port = free_port()
-        self._folder = folder / "postfix"
+        self._folder = folder / ("postfix" if milter is None else "postfix-milter")
+        self._milter = milter
         self._relay_port = relay_port
         self._pid_file = self._folder / "queue" / "pid" / "master.pid"
 
@@ -48,7 +50,7 @@ class Postfix:
             each.mkdir(parents=True)
             each.chmod(0o755)
         shutil.chown(self._folder / "data", "postfix")
-        (configuration / "main.cf").write_text(main_settings(self._folder, self._relay_port))
+        (configuration / "main.cf").write_text(main_settings(self._folder, self._relay_port, self._milter))
         (configuration / "master.cf").write_text(services(_SERVICES.read_text(), self.port))
 
     async def stop(self) -> None:
@@ -75,8 +77,9 @@ class Postfix:
             raise ProgramFailed(f"postfix {verb} failed ({done.returncode}): {done.stdout}{done.stderr}")
 
 
-def main_settings(folder: Path, relay_port: int) -> str:
+def main_settings(folder: Path, relay_port: int, milter: Path | None = None) -> str:
     """The main.cf."""
+    filters = () if milter is None else (f"smtpd_milters = unix:{milter}",)
     return "\n".join(
         (
             "compatibility_level = 3.6",
@@ -92,6 +95,7 @@ def main_settings(folder: Path, relay_port: int) -> str:
             "inet_protocols = ipv4",
             "mynetworks = 127.0.0.0/8",
             f"relayhost = [127.0.0.1]:{relay_port}",
+            *filters,
             "",
         )
     )

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-PACKAGES = {"/usr/sbin/smtp-sink": "postfix", "/usr/bin/wrk": "wrk"}
+PACKAGES = {"/usr/sbin/smtp-sink": "postfix", "/usr/bin/wrk": "wrk", "/usr/sbin/opendkim": "opendkim"}
 _INSTALLER = Path(__file__).parent.parent / ".ci" / "packages"
 
 

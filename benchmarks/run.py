@@ -42,6 +42,13 @@ def goals(results: Sequence[Result]) -> list[Goal]:
     for name, title in (("end-to-end", "known contacts"), ("end-to-end-new", "new contacts")):
         if name in by_name and postfix:
             found.append(Goal(f"end to end to Postfix, {title}", by_name[name] / postfix, 6.0, "times"))
+    if "signed" in by_name and by_name.get("postfix-signed"):
+        times = by_name["signed"] / by_name["postfix-signed"]
+        found.append(Goal("signed, end to end to Postfix with OpenDKIM", times, 7.0, "times"))
+    if "signed" in by_name and postfix:
+        found.append(Goal("signed, end to end to unsigned Postfix", by_name["signed"] / postfix, 2.5, "times"))
+    if "sign" in by_name and by_name.get("openssl"):
+        found.append(Goal("signing alone to openssl speed", by_name["sign"] / by_name["openssl"], 0.85, "times"))
     if "accept" in by_name:
         found.append(Goal("durable accept", by_name["accept"], 40_000, "recipients/s"))
     if "single" in by_name:

@@ -1,5 +1,6 @@
 """The servers under test: API processes alone on an embedded PostgreSQL, and `postroom serve` with everything."""
 
+import asyncio
 import os
 import sys
 from contextlib import AsyncExitStack
@@ -20,6 +21,8 @@ from postroom.settings import load_settings
 from postroom.store.embedded import DATABASE, SUPERUSER, EmbeddedPostgres
 from postroom.tenancy.accounts import DEFAULT_ACCOUNT_ID
 from postroom.tenancy.clients import SecretHasher, create_client
+from postroom.tenancy.sealing import load_seal
+from postroom.tenancy.sender_domains import TAKES_EFFECT, create_domain, new_key
 
 POSTROOM = (sys.executable, "-P", "-m", "postroom.cli.main")
 SCOPES = frozenset({"email_read", "email_send", "email_write", "saved_content_read", "saved_content_write"})
@@ -48,6 +51,18 @@ def environ(**settings: object) -> dict[str, str]:
     """Our environment with these Postroom settings and no others."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("POSTROOM_")}
     return inherited | {f"POSTROOM_{name.upper()}": str(value) for name, value in settings.items()}
+
+
+async def sign_mail(dsn: str, domain: str) -> None:
+    """Have the mail of the default business unit from this domain signed with RSA-2048."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        async with connection.transaction():
+            seal = await load_seal(connection)
+            await create_domain(connection, DEFAULT_ACCOUNT_ID, domain, [new_key("rsa")], seal=seal)
+    finally:
+        await connection.close()
+    await asyncio.sleep(TAKES_EFFECT.total_seconds())
 
 
 class ApiServers:
@@ -130,15 +145,19 @@ def _takes_part(pid: int) -> bool:
 class WholeServer:
     """`postroom serve` that hands all mail to a relay, with its own embedded PostgreSQL."""
 
-    def __init__(self, folder: Path, relay_port: int) -> None:
-        data_dir = folder / "serve"
+    def __init__(self, folder: Path, relay_port: int, *, signed_domain: str = "") -> None:
+        """With a ``signed_domain`` all mail comes from it and is signed."""
+        name = "serve-signed" if signed_domain else "serve"
+        data_dir = folder / name
+        self._signed_domain = signed_domain
+        sender = {"from_address": f"orders@{signed_domain}"} if signed_domain else {}
         self.address = ("127.0.0.1", free_port())
         self.token = ""
         self.dsn = f"postgresql://{SUPERUSER}@/{DATABASE}?host={quote(str(data_dir / 'run'))}"
         self._child = Child(
             [*POSTROOM, "serve", "--delivery", "relay", "--relay", f"smtp://127.0.0.1:{relay_port}"],
-            log=folder / "serve.log",
-            env=environ(data_dir=data_dir, http=f"127.0.0.1:{self.address[1]}", log_level="warning"),
+            log=folder / f"{name}.log",
+            env=environ(data_dir=data_dir, http=f"127.0.0.1:{self.address[1]}", log_level="warning", **sender),
             stop_seconds=35.0,
         )
 
@@ -147,6 +166,8 @@ class WholeServer:
         await self._child.ready(lambda: "postroom: ready" in self._child.log.read_text(errors="replace"))
         if not listens(self.address[1]):
             raise ProgramFailed(f"postroom serve is ready and does not answer; {self._child.said()}")
+        if self._signed_domain:
+            await sign_mail(self.dsn, self._signed_domain)
         client = await new_client(self.dsn)
         self.token = await fetch_token(self.address, client.client_id, client.client_secret)
         await create_definition(self.address, self.token)
