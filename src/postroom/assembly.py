@@ -10,7 +10,7 @@ import os
 import random
 import socket
 import time
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -60,6 +60,10 @@ _EVENTS_CONNECTIONS = 4
 # Every hot statement looks rows up by key, and says so in its form (lateral look-ups, no free joins). What is left
 # to the planner is not to read a table as a whole only because it was empty when the plan was made.
 _INDEXED = {"enable_seqscan": "off"}
+
+# A place in the log that a crash of the database takes back costs some repeats, which webhooks may have; waiting
+# for the disk after each batch would cost more of them whenever the process dies.
+_PLACES = {"synchronous_commit": "off"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +128,7 @@ async def run_delivery(settings: Settings, dsn: str, *, owner: str, replaces: st
 
 async def run_events(settings: Settings, dsn: str, *, owner: str, replaces: str | None, stop: asyncio.Event) -> None:
     """Tell callbacks of events until ``stop`` is set; then finish the requests on their way."""
-    async with _pool(dsn, "events", _EVENTS_CONNECTIONS) as pool:
+    async with _pool(dsn, "events", _EVENTS_CONNECTIONS, _INDEXED | _PLACES) as pool:
         options = events_options(settings, owner=owner, replaces=replaces)
         await EventsWorker(pool, options, wall_clock=time.time, rand=random.random).run(stop)
 
@@ -249,8 +253,8 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def _pool(dsn: str, role: str, connections: int) -> AsyncIterator[Pool]:
-    pool = await open_pool(dsn, max_size=connections, application_name=f"postroom {role}", settings=_INDEXED)
+async def _pool(dsn: str, role: str, connections: int, settings: Mapping[str, str] = _INDEXED) -> AsyncIterator[Pool]:
+    pool = await open_pool(dsn, max_size=connections, application_name=f"postroom {role}", settings=settings)
     try:
         yield pool
     finally:
