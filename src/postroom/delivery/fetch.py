@@ -10,13 +10,11 @@ A request that fails is an answer with status 0 and a reason, never an exception
 """
 
 import asyncio
-import ipaddress
 import re
-import socket
 import ssl
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import quote, urljoin, urlsplit
@@ -25,8 +23,7 @@ import httptools
 import idna
 
 from postroom.content.ampscript.run import Request, Response
-
-Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
+from postroom.events.reach import Resolve, is_public, resolve_addresses
 
 _PORTS: Final = {"http": 80, "https": 443}
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -41,7 +38,6 @@ _OURS: Final = frozenset(
 )  # fmt: skip
 _SECRETS: Final = frozenset({"authorization", "cookie"})
 _CHARSET = re.compile(r"charset\s*=\s*\"?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE)
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,29 +52,6 @@ class FetchLimits:
     kept_seconds: float = 60.0
     kept_body: int = 100_000
     kept: int = 200
-
-
-async def resolve_addresses(host: str, port: int) -> Sequence[str]:
-    """The addresses of ``host`` as the system resolves them, each once. Raises OSError."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
-
-
-def is_public(address: str) -> bool:
-    """Whether ``address`` belongs to the public Internet, also where IPv6 wraps an IPv4 address."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    if isinstance(parsed, ipaddress.IPv6Address):
-        if parsed.ipv4_mapped is not None:
-            return is_public(str(parsed.ipv4_mapped))
-        if parsed in _NAT64:
-            return is_public(str(ipaddress.IPv4Address(parsed.packed[12:])))
-        if parsed.sixtofour is not None or parsed.teredo is not None:
-            return False
-    refused = parsed.is_private or parsed.is_loopback or parsed.is_link_local or parsed.is_multicast
-    return parsed.is_global and not (refused or parsed.is_reserved or parsed.is_unspecified)
 
 
 @dataclass(frozen=True, slots=True)

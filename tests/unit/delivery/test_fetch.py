@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postroom.delivery.fetch import is_public
+from postroom.events.reach import is_public
 
 
 @pytest.mark.parametrize(
