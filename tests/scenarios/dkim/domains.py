@@ -1,8 +1,8 @@
 """Sender domains of a house, and dkimpy as the receiver that verifies."""
 
-import dkim  # type: ignore[import-untyped]
 from tests.conformance.house import ACCOUNT, House
 
+import dkim  # type: ignore[import-untyped]
 from postroom.delivery.dkim.record import key_name, key_value
 from postroom.tenancy.sealing import load_seal
 from postroom.tenancy.sender_domains import (

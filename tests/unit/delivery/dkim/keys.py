@@ -3,7 +3,6 @@
 import base64
 import functools
 
-import dkim  # type: ignore[import-untyped]
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import (
@@ -14,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_private_key,
 )
 
+import dkim  # type: ignore[import-untyped]
 from postroom.delivery.dkim.key import SigningKey
 
 RSA, ED25519 = "rsa1", "ed1"
