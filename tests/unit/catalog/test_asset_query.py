@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postroom.catalog.asset_query import Both, Condition, Operator, QueryRejected, Comparison, condition_sql
+from postroom.catalog.asset_query import Both, Comparison, Condition, Operator, QueryRejected, condition_sql
 
 NAMES = [
     "id",
