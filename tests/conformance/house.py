@@ -21,6 +21,8 @@ from uuid_utils.compat import uuid7
 from postroom.catalog.versions import VersionDraft, store_version
 from postroom.content.model import Content
 from postroom.delivery.claim import Queue
+from postroom.delivery.composer import Composer
+from postroom.delivery.keyring import Keyring
 from postroom.delivery.loading import Loaded, Loader
 from postroom.delivery.outcome import Outcome, Sent
 from postroom.delivery.record import Recorder
@@ -242,7 +244,7 @@ class Hand:
         self.pool = pool or house.pool
         self.queue = Queue(self.pool, owner=owner, lease=lease, clock=clock)
         versions = Versions(self.pool, sender=Sender("Shop", "shop@example.com"), missing_name="fail", clock=clock)
-        self.loader = Loader(self.pool, self.queue, versions)
+        self.loader = Loader(self.pool, self.queue, versions, Composer(versions.prepared), Keyring(self.pool))
 
     async def claim(self, room: int = 1_000) -> list[Slice]:
         """Up to so many slices of each lane that may be claimed."""

@@ -25,6 +25,7 @@ from postroom.content.compiler import compile_content
 from postroom.content.model import Content, Context, NotComposed
 from postroom.delivery.claimer import Claimer
 from postroom.delivery.composer import Composer
+from postroom.delivery.keyring import Keyring
 from postroom.delivery.lanes import Lanes
 from postroom.delivery.loading import Loaded, Loader, Unsendable
 from postroom.delivery.outcome import Refused
@@ -214,8 +215,9 @@ def composing(content: Content, *, address: str = "c@example.com") -> Produce:
         hand = Hand(house, "w")
         versions = Versions(house.pool, sender=SENDER, missing_name="fail", clock=asyncio.get_running_loop().time)
         slices: list[Slice] = await hand.claim()
-        loaded = await Loader(house.pool, hand.queue, versions).load(ACCOUNT, slices)
-        composed = Composer(versions.prepared).compose(loaded.messages[0])
+        composer = Composer(versions.prepared)
+        loaded = await Loader(house.pool, hand.queue, versions, composer, Keyring(house.pool)).load(ACCOUNT, slices)
+        composed = composer.compose(loaded.messages[0])
         await settle(hand, slices, loaded.messages[0], composed)
 
     return produce

@@ -8,7 +8,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from postroom.api.errors import ApiError, Code
 
 IDLE_SECONDS = 5  # after which a kept-alive connection is closed, contract §0
-_GRACEFUL_SECONDS = 20
+_GRACEFUL_SECONDS = 8  # `serve` ends the process by force after 11
 
 
 class JsonHttpProtocol(HttpToolsProtocol):

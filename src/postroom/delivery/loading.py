@@ -16,6 +16,7 @@ from postroom.catalog.versions import Version
 from postroom.content.attributes import FoldedNames, fold_name, merge_attributes
 from postroom.delivery.claim import Queue
 from postroom.delivery.composer import Composer
+from postroom.delivery.keyring import Keyring
 from postroom.delivery.rendering import Renderer
 from postroom.delivery.send_rows import Refusal, write_send_rows
 from postroom.delivery.slices import Message, Request, Slice
@@ -57,15 +58,20 @@ class Membership:
 class Loader:
     """Loads the messages of one business unit's claimed slices."""
 
-    def __init__(self, pool: Pool, queue: Queue, versions: Versions) -> None:
+    def __init__(self, pool: Pool, queue: Queue, versions: Versions, composer: Composer, keyring: Keyring) -> None:
         self._pool = pool
         self._queue = queue
         self._versions = versions
-        self._renderer = Renderer(pool, Composer(versions.prepared))
+        self._renderer = Renderer(pool, composer)
+        self._keyring = keyring
         self._names = FoldedNames()
 
     async def load(self, account_id: int, slices: Sequence[Slice]) -> Loaded:
-        """Sets ``outstanding`` of each slice to the number of its unfinished messages."""
+        """Sets ``outstanding`` of each slice to the number of its unfinished messages.
+
+        Afterwards the signing keys are known that were in force at the claim.
+        """
+        await self._keyring.refresh(account_id)
         rows = await self._queue.message_rows(account_id, slices)
         requests = {
             row["request_id"]: Request(

@@ -3,12 +3,12 @@
     claim -> load -> lanes -> compose -> (sign) -> SMTP -> settle
 
 Connections pull: a message is composed at the moment a connection is free for it. Only what has to be signed is
-composed a little ahead, and signed by threads meanwhile. While the relay is away
-nothing more is claimed. No attempt begins on a slice whose lease may have run out.
+composed a little ahead, and signed by threads meanwhile. While the relay is away nothing more is claimed. No attempt
+begins on a slice whose lease may have run out.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -44,7 +44,7 @@ from postroom.store.pool import Pool
 _LEASE_MARGIN_SECONDS = 2.0
 _LEASE_MARGIN_SHARE = 0.25
 _EXPIRY_SECONDS = 60.0
-_STOP_GRACE_SECONDS = 10.0
+_STOP_GRACE_SECONDS = 5.0  # `serve` ends the process by force after 8, and then nothing would be given back
 _TROUBLE_SECONDS = 0.5
 
 
@@ -70,18 +70,6 @@ class WorkerOptions:
     """How long messages wait for a definition that is not active."""
     signing_threads: int
     """How many mails are signed at the same time."""
-
-
-class _Loader(Loader):
-    """A loader after which the keys are known that were in force at the claim."""
-
-    def __init__(self, pool: Pool, queue: Queue, versions: Versions, keyring: Keyring) -> None:
-        super().__init__(pool, queue, versions)
-        self._keyring = keyring
-
-    async def load(self, account_id: int, slices: Sequence[Slice]) -> Loaded:
-        await self._keyring.refresh(account_id)
-        return await super().load(account_id, slices)
 
 
 class Worker:
@@ -135,7 +123,7 @@ class Worker:
         self._claimer = Claimer(
             pool,
             self._queue,
-            _Loader(pool, self._queue, self._versions, self._keyring),
+            Loader(pool, self._queue, self._versions, self._composer, self._keyring),
             self._lanes,
             lane_messages=options.lane_messages,
             slice_size=options.slice_size,
