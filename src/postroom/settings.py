@@ -302,7 +302,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 250
     claim_messages: Annotated[
         int,
-        _doc("Most messages one delivery process holds at a time.", unit="messages", ge=1, le=100_000),
+        _doc(
+            "Most messages of one definition's batches that one delivery process holds at a time; "
+            "a quarter of it for its small requests. At the least, one slice is held.",
+            unit="messages",
+            ge=1,
+            le=100_000,
+        ),
     ] = 1000
     events_processes: Annotated[
         int,

@@ -1,7 +1,7 @@
 """Connections to PostgreSQL with the same promises on every server, embedded or given by URL.
 
-Each connection commits synchronously whatever the server's own setting is (a 202 means: on disk), speaks UTC,
-and has a deadline on everything: connecting, a statement, an idle transaction.
+Each connection commits synchronously whatever the server's own setting is (a 202 means: on disk) unless its pool
+asks for something else, speaks UTC, and has a deadline on everything: connecting, a statement, an idle transaction.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
 """Access tokens: opaque to clients, signed by the server, checked without the database.
 
 A token carries account, client, scopes and the time it was issued, signed with HMAC-SHA256 under a key that is
-made once and kept in the database. Every API process can check every token. A token is valid for a fixed time
-and can't be taken back within it; revoking a client stops new ones.
+made once and kept in the database. Every API process can check every token. A token is valid for a fixed time;
+those of a revoked client are refused by `rules`, which looks at the clients every few seconds.
 """
 
 import hashlib
