@@ -438,7 +438,7 @@ def load_settings(
         name = variable.removeprefix(PREFIX).lower()
         if name not in known or variable != variable.upper():
             nearest = _nearest(name, known, PREFIX)
-            problems.append(f"option {variable}={_shown(text)}: there is no such option; {nearest}, or unset it")
+            problems.append(f"option {variable}={_shown(text)}: there is no such option; {nearest} (or unset it)")
             continue
         given[name] = (variable, text)
     for name, value in (overrides or {}).items():

@@ -37,8 +37,8 @@ from postroom.api.token import TokenRoute
 from postroom.api.wire.asset_files import FILES
 from postroom.catalog.publishing import Publisher
 from postroom.settings import Settings
+from postroom.store.database import Pool
 from postroom.tenancy.clients import SecretHasher
-from postroom.tenancy.database import Pool
 from postroom.tenancy.rules import ClientRules
 from postroom.tenancy.tokens import TokenSigner, token_signing_key
 

@@ -18,7 +18,7 @@ from postroom.catalog.asset_categories import (
     find_category,
     page_categories,
 )
-from postroom.tenancy.database import Pool
+from postroom.store.database import Pool
 
 DEFAULT_PAGE_SIZE = 50
 LONGEST_NAME = 200

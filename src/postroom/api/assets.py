@@ -32,7 +32,7 @@ from postroom.catalog.assets import (
 )
 from postroom.content.model import ContentRejected
 from postroom.content.views import flatten_view
-from postroom.tenancy.database import Pool
+from postroom.store.database import Pool
 
 DEFAULT_PAGE_SIZE = 50
 _HTML_VIEWS = frozenset({"html", "email", "web"})

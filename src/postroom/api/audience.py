@@ -55,7 +55,7 @@ from postroom.audience.memberships import (
     set_member,
 )
 from postroom.catalog.classifications import find_classification, list_classifications, store_classification
-from postroom.tenancy.database import Pool
+from postroom.store.database import Pool
 
 DEFAULT_PAGE_SIZE = 50
 LARGEST_PAGE_SIZE = 1000

@@ -44,7 +44,7 @@ from postroom.catalog.data_extensions import (
 from postroom.catalog.data_jobs import DataJob, find_job, store_job
 from postroom.catalog.data_query import QueryRejected, page_rows, parse_query
 from postroom.catalog.data_rows import NewRow, RowProblem, delete_rows, insert_rows, upsert_rows
-from postroom.tenancy.database import Connection, Pool
+from postroom.store.database import Connection, Pool
 
 DEFAULT_PAGE_SIZE = 50
 LARGEST_PAGE_SIZE = 2500

@@ -20,7 +20,7 @@ from postroom.catalog.definitions import (
     page_definitions,
 )
 from postroom.content.model import ContentRejected
-from postroom.tenancy.database import Pool
+from postroom.store.database import Pool
 
 DEFAULT_PAGE_SIZE = 50  # contract §3.2
 LARGEST_PAGE_SIZE = 1000

@@ -52,7 +52,7 @@ from postroom.events.subscriptions import (
     remove_subscription,
     subscriptions_of,
 )
-from postroom.tenancy.database import Pool
+from postroom.store.database import Pool
 
 PROBE_SECONDS = 30.0
 

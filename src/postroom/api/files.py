@@ -9,7 +9,7 @@ from postroom.api.oauth import AnyRequest
 from postroom.api.paths import key_text, scope_keys
 from postroom.api.reply import Reply, error_reply
 from postroom.catalog.assets import FileDraft, public_file
-from postroom.tenancy.database import Pool
+from postroom.store.database import Pool
 
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),

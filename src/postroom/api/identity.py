@@ -10,9 +10,9 @@ import msgspec
 from postroom.api.oauth import NO_STORE, AnyRequest, OAuthError
 from postroom.api.reply import Reply
 from postroom.api.requests import read_head
+from postroom.store.database import Pool
 from postroom.tenancy.accounts import find_account
 from postroom.tenancy.clients import find_client
-from postroom.tenancy.database import Pool
 from postroom.tenancy.tokens import TokenSigner
 
 # The vendor's servers live in Central Standard Time all year (contract §0), and so do our timestamps.

@@ -32,7 +32,7 @@ from postroom.catalog.definitions import find_definition, find_definition_key
 from postroom.content.address import parse_address
 from postroom.events.status import message_status
 from postroom.intake import request as intake
-from postroom.tenancy.database import Pool
+from postroom.store.database import Pool
 
 SEND = frozenset({"email_send"})
 READ = frozenset({"email_read"})

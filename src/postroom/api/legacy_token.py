@@ -12,8 +12,8 @@ from postroom.api.paths import query_fields
 from postroom.api.reply import Reply, error_reply
 from postroom.api.requests import ClientGone, read_body, read_head
 from postroom.api.wire.decoding import decode
+from postroom.store.database import Pool
 from postroom.tenancy.clients import ClientUnknown, SecretHasher, SecretWrong, verify_client
-from postroom.tenancy.database import Pool
 from postroom.tenancy.tokens import TokenSigner
 
 _LARGEST_BODY = 64 * 1024

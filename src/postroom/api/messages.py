@@ -31,7 +31,7 @@ from postroom.events.not_sent import NotSent, not_sent_after
 from postroom.events.status import MessageStatus, days_back
 from postroom.events.status_reads import StatusReads
 from postroom.intake import request as intake
-from postroom.tenancy.database import Pool
+from postroom.store.database import Pool
 
 MOST_RECIPIENTS = 2000  # contract §4.1
 NOT_SENT_PAGE_SIZE = 20  # contract §5.2

@@ -14,7 +14,7 @@ from postroom.api.reply import Reply
 from postroom.catalog.definitions import Definition, find_definition
 from postroom.events.codes import StatusCode
 from postroom.intake.backlog import clear_queue, queue_depth
-from postroom.tenancy.database import Pool
+from postroom.store.database import Pool
 
 # A small queue is clear before the reply, so that a client sees the effect at once; a large one goes on behind it.
 _SECONDS_BEFORE_REPLY = 2.0

@@ -13,8 +13,8 @@ from postroom.api.paths import query_fields
 from postroom.api.reply import Reply
 from postroom.api.requests import ClientGone, Head, read_body, read_head
 from postroom.api.wire.decoding import decode
+from postroom.store.database import Pool
 from postroom.tenancy.clients import Client, ClientUnknown, SecretHasher, SecretWrong, verify_client
-from postroom.tenancy.database import Pool
 from postroom.tenancy.scopes import ScopeUnknown, parse_scopes, scopes_text
 from postroom.tenancy.tokens import TokenSigner
 

@@ -12,7 +12,7 @@ import msgspec
 
 from postroom.audience.contacts import ContactStatus
 from postroom.content.attributes import fold_name
-from postroom.tenancy.database import Connection, Database
+from postroom.store.database import Connection, Database
 
 _COLUMNS = "contact_id, contact_key, address, profile, status, created_at, modified_at"
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import asyncpg
 
 from postroom.audience.contacts import ContactStatus
+from postroom.store.database import Connection, Database
 from postroom.tenancy.accounts import ALL_SUBSCRIBERS
-from postroom.tenancy.database import Connection, Database
 
 _CREATE = "insert into list (account_id, name) values ($1, $2) returning list_id, name"
 

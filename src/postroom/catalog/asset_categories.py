@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from postroom.tenancy.database import Database
+from postroom.store.database import Database
 
 _COLUMNS = "category_id, parent_id, name, description"
 

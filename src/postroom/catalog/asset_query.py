@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Literal, TypeAlias
 
 from postroom.catalog.assets import ASSET_TYPES, COLUMNS, TABLES, Asset, asset_of_row
-from postroom.tenancy.database import Connection
+from postroom.store.database import Connection
 
 MOST_TESTS = 100
 DEEPEST = 20

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import asyncpg
 
-from postroom.tenancy.database import Connection, Database
+from postroom.store.database import Connection, Database
 
 ASSET_TYPES = {
     4: "template",

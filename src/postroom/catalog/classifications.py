@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from postroom.tenancy.database import Database
+from postroom.store.database import Database
 
 _FIND = """
     select classification_key, name, kind, from_name, from_address, reply_to, block_unsubscribed from classification

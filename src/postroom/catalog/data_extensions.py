@@ -10,7 +10,7 @@ import msgspec
 
 from postroom.catalog.data_columns import LONGEST_DECIMAL, LONGEST_TEXT, CellRejected, Column, check_default
 from postroom.content.attributes import fold_name
-from postroom.tenancy.database import Connection, Database
+from postroom.store.database import Connection, Database
 
 MOST_COLUMNS = 500
 LONGEST_NAME = 100

@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 
 from postroom.catalog.data_rows import RowProblem
-from postroom.tenancy.database import Connection, Database
+from postroom.store.database import Connection, Database
 
 KEPT = timedelta(days=7)
 

@@ -15,7 +15,7 @@ import msgspec
 from postroom.catalog.data_columns import TERM_SEPARATOR, CellRejected, Column, cell_text, row_key, term
 from postroom.catalog.data_extensions import DataExtension
 from postroom.content.attributes import fold_name
-from postroom.tenancy.database import Database
+from postroom.store.database import Database
 
 Operator: TypeAlias = Literal["eq", "neq", "lt", "lte", "gt", "gte", "like"]
 

@@ -18,7 +18,7 @@ import msgspec
 from postroom.catalog.data_columns import CellRejected, cell_text, default_text, row_key, row_terms
 from postroom.catalog.data_extensions import DataExtension
 from postroom.content.attributes import fold_name
-from postroom.tenancy.database import Connection
+from postroom.store.database import Connection
 
 Cells: TypeAlias = dict[str, str]
 

@@ -11,7 +11,7 @@ from uuid import UUID
 import asyncpg
 
 from postroom.catalog.lists import list_key
-from postroom.tenancy.database import Connection, Database
+from postroom.store.database import Connection, Database
 
 _COLUMNS = """
     definition_id, definition_key, definition.name, description, status, classification_key, content_key,

@@ -7,7 +7,7 @@ accepted as well; answers always carry the full key.
 import re
 from dataclasses import dataclass
 
-from postroom.tenancy.database import Database
+from postroom.store.database import Database
 
 _BY_NAME = """
     select list_id, name from list where account_id = $1 and lower(name collate "C") = lower($2::text collate "C")

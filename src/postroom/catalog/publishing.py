@@ -25,8 +25,8 @@ from postroom.content.address import parse_address
 from postroom.content.compiler import compile_content
 from postroom.content.model import Content
 from postroom.content.views import content_from_views
+from postroom.store.database import Connection, Database, Pool
 from postroom.tenancy.accounts import DEFAULT_CLASSIFICATION
-from postroom.tenancy.database import Connection, Database, Pool
 
 Status = Literal["New", "Active", "Inactive"]
 _T = TypeVar("_T")

@@ -21,8 +21,8 @@ from postroom.catalog.definitions import Definition, find_definition
 from postroom.catalog.lists import find_list
 from postroom.catalog.publishing import DefinitionChange, DefinitionDraft, Publisher
 from postroom.content.attributes import fold_name
+from postroom.store.database import Connection, Pool
 from postroom.tenancy.accounts import PROFILE_ATTRIBUTES, ensure_account, find_account
-from postroom.tenancy.database import Connection, Pool
 
 Act: TypeAlias = Callable[[Connection], Awaitable[object]]
 

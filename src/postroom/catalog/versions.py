@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 
 from postroom.content.model import Content
-from postroom.tenancy.database import Connection, Database
+from postroom.store.database import Connection, Database
 
 _STORE = """
     insert into definition_version (account_id, definition_id, list_id, auto_add_subscriber, update_subscriber,

@@ -13,7 +13,7 @@ from uuid import UUID
 import asyncpg
 
 from postroom.events.signature import KEY_BYTES, new_signature_key
-from postroom.tenancy.database import Database, Pool
+from postroom.store.database import Database, Pool
 
 Removal: TypeAlias = Literal["removed", "unknown", "in use"]
 

@@ -13,7 +13,7 @@ from uuid import UUID
 import asyncpg
 
 from postroom.content.attributes import fold_name
-from postroom.tenancy.database import Database
+from postroom.store.database import Database
 
 MOST_PER_CALLBACK = 200
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import msgspec
 
+from postroom.store.database import Connection, Database, Pool
 from postroom.tenancy.clients import SecretHasher, random_alphanumerics, store_client
-from postroom.tenancy.database import Connection, Database, Pool
 from postroom.tenancy.scopes import SCOPES
 from postroom.tenancy.server_secrets import server_secret
 

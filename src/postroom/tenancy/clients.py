@@ -15,7 +15,7 @@ from datetime import datetime
 
 import argon2
 
-from postroom.tenancy.database import Database, Pool
+from postroom.store.database import Database, Pool
 
 _CREATE = """
     insert into api_client (client_id, account_id, name, secret_hash, scopes) values ($1, $2, $3, $4, $5)

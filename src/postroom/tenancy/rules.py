@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 import structlog
 
+from postroom.store.database import Pool
 from postroom.store.errors import DATABASE_AWAY
-from postroom.tenancy.database import Pool
 
 REFRESH_SECONDS = 5.0
 BURST_SECONDS = 6.0

@@ -10,7 +10,7 @@ import secrets
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from postroom.tenancy.database import Database
+from postroom.store.database import Database
 from postroom.tenancy.server_secrets import server_secret
 
 _NAME = "dkim_sealing_key"

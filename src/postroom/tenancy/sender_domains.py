@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from postroom.content.address import parse_address
-from postroom.tenancy.database import Connection, Database
+from postroom.store.database import Connection, Database
 from postroom.tenancy.sealing import Seal
 
 KeyAlgorithm: TypeAlias = Literal["rsa", "ed25519"]

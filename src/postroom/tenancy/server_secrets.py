@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from postroom.tenancy.database import Database
+from postroom.store.database import Database
 
 _KEEP_FIRST = """
     insert into server_secret (name, value) values ($1, $2) on conflict (name) do nothing

@@ -13,7 +13,7 @@ from collections.abc import Callable
 import msgspec
 from itsdangerous import BadSignature, Signer
 
-from postroom.tenancy.database import Pool
+from postroom.store.database import Pool
 from postroom.tenancy.scopes import scope_bits, scopes_of_bits
 from postroom.tenancy.server_secrets import server_secret
 
