@@ -13,8 +13,8 @@ from postroom.cli.database import run_on_database
 from postroom.cli.domain_records import Finding, Record, check_records, dns_lookup, records_of
 from postroom.cli.options import with_settings
 from postroom.delivery.smtp.target import parse_relay_url
-from postroom.setting_values import parse_address
 from postroom.settings import Settings
+from postroom.settings.option import parse_address
 from postroom.store.pool import Connection
 from postroom.tenancy.accounts import DEFAULT_ACCOUNT_ID
 from postroom.tenancy.sealing import load_seal

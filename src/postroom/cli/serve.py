@@ -9,6 +9,7 @@ that this order can be tested with other programs.
 """
 
 import asyncio
+import dataclasses
 import os
 import socket
 import time
@@ -18,7 +19,6 @@ from dataclasses import dataclass
 from typing import Protocol, TextIO
 
 import asyncpg
-import msgspec
 import structlog
 
 from postroom.cli.banner import Credentials, banner
@@ -190,7 +190,7 @@ def instance_name() -> str:
 def child_environ(settings: Settings, dsn: str) -> dict[str, str]:
     """A child's environment: ours, with all settings spelled out, and the database given by URL."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("POSTROOM_")}
-    return inherited | settings_environ(msgspec.structs.replace(settings, database_url=dsn))
+    return inherited | settings_environ(dataclasses.replace(settings, database_url=dsn))
 
 
 def _with_real_ports(settings: Settings, listener: socket.socket) -> Settings:
@@ -202,7 +202,7 @@ def _with_real_ports(settings: Settings, listener: socket.socket) -> Settings:
     sandbox_smtp = settings.sandbox_smtp
     if settings.delivery == "sandbox":
         sandbox_smtp = str(free_address("POSTROOM_SANDBOX_SMTP", sandbox_smtp))
-    return msgspec.structs.replace(settings, http=http, public_url=public_url, sandbox_smtp=sandbox_smtp)
+    return dataclasses.replace(settings, http=http, public_url=public_url, sandbox_smtp=sandbox_smtp)
 
 
 async def _all_answer(settings: Settings, supervisor: Supervisor) -> None:

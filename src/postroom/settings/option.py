@@ -9,10 +9,11 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec import Meta
 
 PREFIX = "POSTROOM_"
 
@@ -30,6 +31,11 @@ class Address(NamedTuple):
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{host}:{self.port}"
+
+
+def doc(sentence: str, *, unit: str = "", default: str = "", **bounds: Any) -> Meta:
+    """A field's page entry; `default` describes a computed default, bounds are ge=, le=, gt=."""
+    return Meta(description=sentence, extra={"unit": unit, "default": default}, **bounds)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,126 @@
+"""Where mail goes, how fast and how often it is tried."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from postroom.settings.option import doc
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeliverySettings:
+    """Delivery."""
+
+    delivery: Annotated[
+        Literal["sandbox", "relay", "mx"],
+        doc(
+            "Where mail goes: `sandbox` keeps it in the capture mailbox, `relay` hands it to the relay, `mx` takes "
+            "it straight to the recipients' MX hosts."
+        ),
+    ] = "sandbox"
+    relay: Annotated[
+        str | None,
+        doc(
+            "The relay that takes all mail when `delivery` is `relay`: `smtp://[user:pass@]host[:port]`, "
+            "`smtps://` for TLS from the first byte; `?tls=` is off, opportunistic, required or verify.",
+            unit="URL",
+            default="none",
+        ),
+    ] = None
+    relay_connections: Annotated[
+        int,
+        doc("Most SMTP connections one delivery process opens.", unit="connections", ge=1, le=1000),
+    ] = 16
+    dns_servers: Annotated[
+        str | None,
+        doc(
+            "The DNS servers that are asked when `delivery` is `mx`: IP addresses with commas between them, each with "
+            "its port if that is not 53.",
+            unit="addresses",
+            default="those of the machine, from `/etc/resolv.conf`",
+        ),
+    ] = None
+    mx_port: Annotated[
+        int,
+        doc(
+            "The port of MX hosts. On the internet it is 25; others are for test networks.", unit="port", ge=1, le=65535
+        ),
+    ] = 25
+    mx_private_addresses: Annotated[
+        Literal["refuse", "allow"],
+        doc(
+            "MX hosts with loopback, link-local or private addresses: `refuse` them, since whoever owns a domain can "
+            "point it into your network, or `allow` them, for mail within a network and for tests."
+        ),
+    ] = "refuse"
+    shaping: Annotated[
+        Path | None,
+        doc(
+            "A TOML file that says how fast each provider is fed when `delivery` is `mx`, in place of the rules that "
+            "come with Postroom.",
+            unit="file",
+            default="`src/postroom/delivery/routing/shaping.toml`",
+        ),
+    ] = None
+    retry_first_seconds: Annotated[
+        float,
+        doc("Wait before the second attempt of a deferred mail.", unit="seconds", gt=0, le=86_400),
+    ] = 60.0
+    retry_factor: Annotated[
+        float, doc("Each further wait is this many times the one before.", unit="times", ge=1, le=10)
+    ] = 2.0
+    retry_longest_seconds: Annotated[
+        float, doc("Longest wait between two attempts.", unit="seconds", gt=0, le=86_400)
+    ] = 3600.0
+    retry_max_hours: Annotated[
+        float,
+        doc("Age at which a mail that is still deferred counts as not sent.", unit="hours", gt=0, le=720),
+    ] = 72.0
+    delivery_processes: Annotated[
+        int,
+        doc(
+            "Processes that claim, compose and send.",
+            unit="processes",
+            default="half the cores, at least 1",
+            ge=1,
+            le=256,
+        ),
+    ]
+    lease_seconds: Annotated[
+        float,
+        doc(
+            "How long a delivery process owns what it claimed without renewing it; after a lost machine, "
+            "others go on after this time.",
+            unit="seconds",
+            ge=1,
+            le=3600,
+        ),
+    ] = 30.0
+    settle_milliseconds: Annotated[
+        int,
+        doc(
+            "How long outcomes are gathered before they are committed together.",
+            unit="milliseconds",
+            ge=1,
+            le=1000,
+        ),
+    ] = 20
+    slice_size: Annotated[
+        int,
+        doc(
+            "Most recipients of one request that one claim hands out together.",
+            unit="recipients",
+            ge=1,
+            le=2000,
+        ),
+    ] = 250
+    claim_messages: Annotated[
+        int,
+        doc(
+            "Most messages of one definition's batches that one delivery process holds at a time; "
+            "a quarter of it for its small requests. At the least, one slice is held.",
+            unit="messages",
+            ge=1,
+            le=100_000,
+        ),
+    ] = 1000

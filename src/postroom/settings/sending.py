@@ -1,0 +1,53 @@
+"""What is sent, by whom, and how long it is kept."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from postroom.settings.option import doc
+
+
+@dataclass(frozen=True, kw_only=True)
+class SendingSettings:
+    """Sending."""
+
+    from_name: Annotated[str, doc("Sender name of mails whose definition names no other.", unit="text")] = "Postroom"
+    from_address: Annotated[
+        str,
+        doc(
+            "Sender address of mails whose definition names no other.",
+            unit="email address",
+            default="`no-reply@` and the host of `public_url` when that is a domain name, "
+            "else `no-reply@postroom.localhost`",
+        ),
+    ]
+    new_definition_status: Annotated[
+        Literal["New", "Active"],
+        doc("Status of a definition that is created without one; only an `Active` one sends."),
+    ] = "New"
+    key_window_hours: Annotated[
+        int,
+        doc("How long a message key stays taken in its business unit.", unit="hours", ge=24, le=168),
+    ] = 72
+    queue_hours: Annotated[
+        int,
+        doc(
+            "How long a message waits for an inactive definition before it counts as not sent.",
+            unit="hours",
+            ge=1,
+            le=720,
+        ),
+    ] = 72
+    status_hours: Annotated[
+        int,
+        doc("How long the status of a message can be asked for by its key.", unit="hours", ge=1, le=720),
+    ] = 72
+    retention_days: Annotated[
+        int,
+        doc(
+            "How long requests, messages and events are kept; whole days are dropped, never a day with mail "
+            "still to send.",
+            unit="days",
+            ge=4,
+            le=3650,
+        ),
+    ] = 30
