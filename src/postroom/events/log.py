@@ -1,7 +1,8 @@
 """Appending to the event log.
 
 An event is never changed. ``sent`` and ``not_sent`` are final and are what the vendor calls the status of a
-message; ``deferred`` and ``unknown`` tell of attempts after which the message is still queued.
+message; ``deferred`` and ``unknown`` tell of attempts after which the message is still queued. What comes after
+the end (``bounced``, ``complained``, ``opened``, ``clicked``, ``unsubscribed``) never changes it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -11,7 +12,9 @@ from uuid import UUID
 
 from postroom.store.pool import PooledConnection
 
-EventKind: TypeAlias = Literal["sent", "not_sent", "deferred", "unknown"]
+EventKind: TypeAlias = Literal[
+    "sent", "not_sent", "deferred", "unknown", "bounced", "complained", "opened", "clicked", "unsubscribed"
+]
 
 FINAL_KINDS: Sequence[EventKind] = ("sent", "not_sent")
 
