@@ -132,6 +132,20 @@ def test_what_changed_in_the_file_changes_and_what_was_made_from_it_is_published
     assert "nothing to do" in shop.apply()[0]
 
 
+def test_sending_options_follow_the_file(shop: Shop) -> None:
+    shop.text += '\n[definition.sending]\ndeliver_before = 300\non_unknown = "hold"\n'
+    assert shop.apply() == [name_line(shop), *PLAN]
+    definition = "/messaging/v1/email/definitions/order"
+    assert shop.unit.call("GET", definition).json()["postroom"] == {"deliverBefore": 300, "onUnknown": "hold"}
+    assert "nothing to do" in shop.apply()[0]
+    shop.text = shop.text.replace("deliver_before = 300", "")
+    assert shop.apply() == ["~ definition 'order': sending"]
+    assert shop.unit.call("GET", definition).json()["postroom"] == {"onUnknown": "hold"}
+    shop.text = shop.text.replace('on_unknown = "hold"', "")
+    assert shop.apply() == ["~ definition 'order': sending"]
+    assert "postroom" not in shop.unit.call("GET", definition).json()
+
+
 def test_the_example_is_applied_as_it_stands(shop: Shop) -> None:
     example = Path(__file__).parents[2] / "examples" / "account.toml"
     shop.text = example.read_text(encoding="utf-8").replace("100001", str(shop.unit.account_id))
@@ -160,6 +174,8 @@ def test_a_new_business_unit_is_made_whole(shop: Shop) -> None:
         ('type = "Decimal"', 'type = "Money"', "'Money'"),
         ("scale = 2", "scale = 20", "scale"),
         ('key = "Shop"', 'key = ""', "key is empty"),
+        ('list = "News"', 'list = "News"\nsending = {on_unknown = "drop"}', "sending.on_unknown: 'drop' is unknown"),
+        ('list = "News"', 'list = "News"\nsending = {onUnknown = "hold"}', "onUnknown"),
         ("[[definition]]", '[[asset]]\nkey = "ORDER-email"\nsubject = "x"\ntext = "x"\n[[definition]]', "twice"),
     ],
 )

@@ -50,11 +50,43 @@ def test_what_a_get_answers_can_be_sent_back(sender: Unit) -> None:
     assert reply.json() | volatile == got | volatile
 
 
+def test_sending_options_are_kept_changed_as_a_whole_and_make_a_version(sender: Unit) -> None:
+    plain = sender.call("GET", f"{DEFINITIONS}/order")
+    assert "postroom" not in plain.json()
+    options = {"deliverBefore": 300, "onUnknown": "hold", "listUnsubscribe": True, "retrySchedule": "5s 1m"}
+    made = sender.call("PATCH", f"{DEFINITIONS}/order", json={"postroom": options})
+    assert made.json()["postroom"] == options
+    version = "Postroom-Definition-Version"
+    assert int(made.headers[version]) > int(plain.headers[version])
+    kept = sender.call("PATCH", f"{DEFINITIONS}/order", json={"description": "a", "postroom": None})
+    assert kept.json()["postroom"] == options
+    assert kept.headers[version] == made.headers[version]
+    stored = sender.api.rows(
+        "select sending::text from definition_version where account_id = $1 order by version_id", sender.account_id
+    )
+    assert [row["sending"] for row in stored] == [
+        None,
+        '{"deliverBefore":300,"onUnknown":"hold","listUnsubscribe":true,"retrySchedule":"5s 1m"}',
+    ]
+    fewer = sender.call("PATCH", f"{DEFINITIONS}/order", json={"postroom": {"onUnknown": "hold"}})
+    assert fewer.json()["postroom"] == {"onUnknown": "hold"}
+    none = sender.call("PATCH", f"{DEFINITIONS}/order", json={"postroom": {}})
+    assert "postroom" not in none.json()
+
+
+def test_a_definition_is_made_with_sending_options(unit: Unit) -> None:
+    unit.make_asset()
+    reply = unit.call("POST", DEFINITIONS, json=definition_body() | {"postroom": {"deliverBefore": 60}})
+    assert reply.json()["postroom"] == {"deliverBefore": 60}
+    assert unit.call("GET", f"{DEFINITIONS}/order").json()["postroom"] == {"deliverBefore": 60}
+
+
 def test_a_definition_without_a_status_is_new(unit: Unit) -> None:
     unit.make_asset()
     assert unit.make_definition(status=None)["status"] == "New"
 
 
+PARTS = {"options", "postroom"}
 DEFINITION_ERRORS: list[tuple[dict[str, Any], int, int, str]] = [
     ({"definitionKey": None}, 400, 109107, "MCMS_UTM_Validation_MissingRequiredField_definitionKey: definitionKey"),
     ({"definitionKey": ""}, 400, 109107, "MCMS_UTM_Validation_MissingRequiredField_definitionKey: definitionKey"),
@@ -104,6 +136,43 @@ DEFINITION_ERRORS: list[tuple[dict[str, Any], int, int, str]] = [
         109112,
         "MCMS_UTM_Validation_InvalidValue_options: options",
     ),
+    ({"postroom": 5}, 400, 10005, "MCMS_UTM_Validation_InvalidValue: postroom must be object, not integer"),
+    (
+        {"postroom": {"deliverBefore": 0}},
+        400,
+        10005,
+        "MCMS_UTM_Validation_InvalidValue: postroom.deliverBefore: 0 is out of range; give whole seconds from 1 to",
+    ),
+    (
+        {"postroom": {"deliverBefore": True}},
+        400,
+        10005,
+        "MCMS_UTM_Validation_InvalidValue: postroom.deliverBefore must be integer, not boolean",
+    ),
+    (
+        {"postroom": {"onUnknown": "drop"}},
+        400,
+        10005,
+        "MCMS_UTM_Validation_InvalidValue: postroom.onUnknown: 'drop' is unknown; it must be resend or hold",
+    ),
+    (
+        {"postroom": {"retrySchedule": "1m 5"}},
+        400,
+        10005,
+        "MCMS_UTM_Validation_InvalidValue: postroom.retrySchedule: '5' is no wait; write a number and s, m, h or d",
+    ),
+    (
+        {"postroom": {"route": "a\u0000b"}},
+        400,
+        10005,
+        "MCMS_UTM_Validation_InvalidValue: postroom.route: 'a\\x00b' is no name of a route",
+    ),
+    (
+        {"postroom": {"onunknown": "hold"}},
+        400,
+        10005,
+        "MCMS_UTM_Validation_InvalidValue: postroom has no member 'onunknown'; leave it out",
+    ),
     ({"options": {"createJourney": True}}, 400, 109112, "MCMS_UTM_Validation_InvalidValue_options: options.createJ"),
 ]
 
@@ -125,7 +194,11 @@ def test_a_bad_definition_is_refused_and_leaves_nothing(
 @pytest.mark.parametrize(
     ("change", "errorcode"),
     [
-        *((change, errorcode) for change, _, errorcode, _ in DEFINITION_ERRORS if change.get("options")),
+        *(
+            (change, errorcode)
+            for change, _, errorcode, _ in DEFINITION_ERRORS
+            if change.get("options") or change.get("postroom")
+        ),
         ({"name": ""}, 10002),
         ({"definitionKey": "other"}, 10005),
         ({"content": {"customerKey": "none"}}, 10005),

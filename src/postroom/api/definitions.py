@@ -165,6 +165,11 @@ def _problems(rejection: ContentRejected) -> str:
     return "; ".join(shown) + (f"; and {hidden} more" if hidden else "")
 
 
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
 def _rejected(rejection: Exception) -> ApiError:
     text = str(rejection)
     match rejection:
@@ -180,6 +185,8 @@ def _rejected(rejection: Exception) -> ApiError:
             return ApiError(Code.INVALID_OPERATION, text)
         case publishing.ClassificationNotTransactional():
             return ApiError(Code.CLASSIFICATION_TYPE, text)
+        case publishing.SendingOptionInvalid():
+            return ApiError(Code.INVALID_VALUE, f"postroom.{_camel(rejection.field)}: {rejection.problem}")
         case publishing.CopyAddressInvalid():
             return ApiError(Code.INVALID_OPTIONS, text)
         case _:

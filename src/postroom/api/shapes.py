@@ -18,6 +18,7 @@ from postroom.api.wire.messages import (
     PartlyAccepted,
     QueuedStatus,
 )
+from postroom.catalog.sending_options import SendingOptions
 
 Kind: TypeAlias = "type | Mapping[str, Any] | None"
 
@@ -65,6 +66,8 @@ _DEFINITION = _object(
     options=_object(trackLinks=_FLAG),
     journey=_OBJECT,
 )
+# Not among the required: a definition without sending options is exactly the vendor's.
+_DEFINITION = _DEFINITION | {"properties": {**_DEFINITION["properties"], "postroom": _ref(SendingOptions)}}
 _ASSET = _object(
     id=_NUMBER,
     customerKey=_STRING,

@@ -13,6 +13,7 @@ import msgspec
 from postroom.catalog.classifications import Classification
 from postroom.catalog.data_columns import COLUMN_TYPES, Column
 from postroom.catalog.data_extensions import ExtensionDraft, ExtensionRejected, checked
+from postroom.catalog.sending_options import SendingOptions, problem_of
 
 
 class BlueprintRejected(ValueError):
@@ -69,6 +70,16 @@ class AssetPart(_Part, frozen=True):
     text_file: str | None = None
 
 
+class SendingPart(_Part, frozen=True):
+    """The sending options of a definition, in the names of this file."""
+
+    deliver_before: int | None = None
+    on_unknown: str | None = None
+    route: str | None = None
+    list_unsubscribe: bool = False
+    retry_schedule: str | None = None
+
+
 class DefinitionPart(_Part, frozen=True):
     key: str
     asset: str
@@ -83,6 +94,7 @@ class DefinitionPart(_Part, frozen=True):
     track_links: bool = True
     cc: tuple[str, ...] = ()
     bcc: tuple[str, ...] = ()
+    sending: SendingPart = SendingPart()
 
 
 class Blueprint(_Part, frozen=True):
@@ -117,6 +129,8 @@ def read_blueprint(text: str, read_file: Callable[[str], str]) -> Blueprint:
                 raise BlueprintRejected(f"{kind} {key!r} is there twice")
     for extension in blueprint.data_extension:
         extension_draft(extension)
+    for definition in blueprint.definition:
+        sending_options(definition)
     return msgspec.structs.replace(blueprint, asset=tuple(_with_files(part, read_file) for part in blueprint.asset))
 
 
@@ -161,6 +175,15 @@ def extension_draft(part: ExtensionPart) -> ExtensionDraft:
         return checked(draft)
     except ExtensionRejected as rejected:
         raise BlueprintRejected(f"data_extension {part.key!r}: {rejected}") from None
+
+
+def sending_options(part: DefinitionPart) -> SendingOptions:
+    """The definition's sending options. Raises BlueprintRejected."""
+    options = SendingOptions(**msgspec.structs.asdict(part.sending))
+    problem = problem_of(options)
+    if problem is not None:
+        raise BlueprintRejected(f"definition {part.key!r}: sending.{problem[0]}: {problem[1]}")
+    return options
 
 
 def classification(part: ClassificationPart) -> Classification:

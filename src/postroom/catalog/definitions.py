@@ -11,12 +11,13 @@ from uuid import UUID
 import asyncpg
 
 from postroom.catalog.lists import list_key
+from postroom.catalog.sending_options import SendingOptions, decode_options
 from postroom.store.database import Connection, Database
 
 _COLUMNS = """
     definition_id, definition_key, definition.name, description, status, classification_key, content_key,
     definition.list_id, list.name as list_name, data_extension_key, auto_add_subscriber, update_subscriber,
-    track_links, cc, bcc, version_id, definition.created_at, modified_at
+    track_links, cc, bcc, sending, version_id, definition.created_at, modified_at
 """
 
 _FIND = f"""
@@ -73,6 +74,7 @@ class Definition:
     track_links: bool
     cc: tuple[str, ...]
     bcc: tuple[str, ...]
+    sending: SendingOptions
     version_id: int
     created_at: datetime
     modified_at: datetime
@@ -144,4 +146,5 @@ async def delete_definition(database: Database, account_id: int, definition_key:
 def _definition(account_id: int, row: asyncpg.Record) -> Definition:
     fields = dict(row)
     cc, bcc = tuple(fields.pop("cc")), tuple(fields.pop("bcc"))
-    return Definition(account_id=account_id, cc=cc, bcc=bcc, **fields)
+    sending = decode_options(fields.pop("sending"))
+    return Definition(account_id=account_id, cc=cc, bcc=bcc, sending=sending, **fields)

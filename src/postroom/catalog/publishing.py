@@ -1,7 +1,8 @@
 """Publishing: creating and changing definitions, each time with the immutable version that mail is made from.
 
 A version copies its content from the asset when the definition is created, when a change names the content, and
-when a change makes it Active. Other changes (carbon copies, subscriptions, classification, link tracking) make a
+when a change makes it Active. Other changes (carbon copies, subscriptions, classification, link
+tracking, sending options) make a
 version with the content as it was copied last. Deactivating makes none: it must work whatever became of the
 asset. Every rejection leaves the definition as it was.
 """
@@ -20,6 +21,7 @@ from postroom.catalog.classifications import Classification, find_classification
 from postroom.catalog.data_extensions import DataExtension, find_extension
 from postroom.catalog.definitions import Definition, find_definition, lock_definition
 from postroom.catalog.lists import SubscriberList, find_list
+from postroom.catalog.sending_options import DEFAULT, SendingOptions, encode_options, problem_of
 from postroom.catalog.versions import VersionDraft, load_version, store_version
 from postroom.content.address import parse_address
 from postroom.content.compiler import compile_content
@@ -34,14 +36,15 @@ _T = TypeVar("_T")
 _INSERT = """
     insert into definition (account_id, definition_id, definition_key, name, description, status,
                             classification_key, content_key, list_id, data_extension_key, auto_add_subscriber,
-                            update_subscriber, track_links, cc, bcc, version_id)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+                            update_subscriber, track_links, cc, bcc, version_id, sending)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 """
 
 _UPDATE = """
     update definition set name = $3, description = $4, status = $5, classification_key = $6, content_key = $7,
                           list_id = $8, data_extension_key = $9, auto_add_subscriber = $10, update_subscriber = $11,
-                          track_links = $12, cc = $13, bcc = $14, version_id = $15, modified_at = now()
+                          track_links = $12, cc = $13, bcc = $14, version_id = $15, sending = $16,
+                          modified_at = now()
      where account_id = $1 and definition_id = $2
 """
 
@@ -67,6 +70,7 @@ class DefinitionDraft:
     track_links: bool = True
     cc: tuple[str, ...] = ()
     bcc: tuple[str, ...] = ()
+    sending: SendingOptions = DEFAULT
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,8 @@ class DefinitionChange:
     track_links: bool | None = None
     cc: tuple[str, ...] | None = None
     bcc: tuple[str, ...] | None = None
+    sending: SendingOptions | None = None
+    """All of them: what it does not set becomes the default."""
 
 
 class PublishingRejected(Exception):
@@ -125,6 +131,15 @@ class CopyAddressInvalid(PublishingRejected):
     def __init__(self, field: str, entry: str) -> None:
         super().__init__(f"{field}: {entry[:100]!r} is neither an email address nor a %%name%%")
         self.field = field
+
+
+class SendingOptionInvalid(PublishingRejected):
+    """A sending option can't be used. ``field`` is its name in `SendingOptions`."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field}: {problem}")
+        self.field = field
+        self.problem = problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +191,7 @@ class Publisher:
             if await find_definition(connection, account_id, draft.definition_key) is not None:
                 raise DefinitionKeyTaken(draft.definition_key)
             _check_copies(draft.cc, draft.bcc)
+            _check_sending(draft.sending)
             references = _References(
                 await _classification(connection, account_id, draft.classification_key or DEFAULT_CLASSIFICATION),
                 await _list(connection, account_id, draft.list_key),
@@ -196,6 +212,7 @@ class Publisher:
                     content,
                     references.data_extension_id,
                     references.classification.block_unsubscribed,
+                    draft.sending,
                 ),
             )
             try:
@@ -217,6 +234,7 @@ class Publisher:
                     draft.cc,
                     draft.bcc,
                     version_id,
+                    encode_options(draft.sending),
                 )
             except asyncpg.UniqueViolationError as error:
                 raise _taken(error, draft.definition_key, draft.name) from None
@@ -235,6 +253,7 @@ class Publisher:
                 raise StatusUnreachable(f"status: a definition that is {current.status} can't become New again")
             changed = _merged(current, change)
             _check_copies(change.cc or (), change.bcc or ())
+            _check_sending(change.sending or DEFAULT)
             references = _References(
                 await _classification(connection, account_id, changed.classification_key),
                 SubscriberList(current.list_id, current.list_name)
@@ -287,6 +306,7 @@ class Publisher:
             content,
             references.data_extension_id,
             references.classification.block_unsubscribed,
+            definition.sending,
         )
         return replace(definition, version_id=await store_version(connection, draft))
 
@@ -334,6 +354,7 @@ async def _update(connection: Connection, definition: Definition) -> None:
             definition.cc,
             definition.bcc,
             definition.version_id,
+            encode_options(definition.sending),
         )
     except asyncpg.UniqueViolationError as error:
         raise _taken(error, definition.definition_key, definition.name) from None
@@ -356,6 +377,7 @@ def _merged(current: Definition, change: DefinitionChange) -> Definition:
         track_links=either(change.track_links, current.track_links),
         cc=either(change.cc, current.cc),
         bcc=either(change.bcc, current.bcc),
+        sending=either(change.sending, current.sending),
     )
 
 
@@ -370,6 +392,7 @@ def _mail_differs(old: Definition, new: Definition) -> bool:
         or old.track_links != new.track_links
         or old.cc != new.cc
         or old.bcc != new.bcc
+        or old.sending != new.sending
     )
 
 
@@ -380,6 +403,12 @@ def _check_copies(cc: tuple[str, ...], bcc: tuple[str, ...]) -> None:
             addresses = [part.strip() for part in entry.split(";")]
             if not personalized and not all(parse_address(address) for address in addresses):
                 raise CopyAddressInvalid(field, entry)
+
+
+def _check_sending(options: SendingOptions) -> None:
+    problem = problem_of(options)
+    if problem is not None:
+        raise SendingOptionInvalid(*problem)
 
 
 async def _data_extension(database: Database, account_id: int, key: str | None) -> DataExtension | None:

@@ -14,7 +14,14 @@ from uuid_utils.compat import uuid7
 from postroom.audience.directory import declare_attribute, declared_attributes
 from postroom.audience.memberships import create_list, is_everyone
 from postroom.catalog.assets import AssetDraft, create_asset, find_asset, replace_asset
-from postroom.catalog.blueprint import AssetPart, Blueprint, DefinitionPart, classification, extension_draft
+from postroom.catalog.blueprint import (
+    AssetPart,
+    Blueprint,
+    DefinitionPart,
+    classification,
+    extension_draft,
+    sending_options,
+)
 from postroom.catalog.classifications import find_classification, store_classification
 from postroom.catalog.data_extensions import change_extension, create_extension, find_extension
 from postroom.catalog.definitions import Definition, find_definition
@@ -203,6 +210,7 @@ class _Planner:
             "track_links": (stored.track_links, part.track_links),
             "cc": (stored.cc, part.cc),
             "bcc": (stored.bcc, part.bcc),
+            "sending": (stored.sending, sending_options(part)),
         }
         if part.data_extension is not None:
             pairs["data_extension"] = (
@@ -259,6 +267,7 @@ def _definition_draft(part: DefinitionPart) -> DefinitionDraft:
         track_links=part.track_links,
         cc=part.cc,
         bcc=part.bcc,
+        sending=sending_options(part),
     )
 
 
@@ -276,4 +285,5 @@ def _definition_change(part: DefinitionPart, *, content: bool) -> DefinitionChan
         track_links=part.track_links,
         cc=part.cc,
         bcc=part.bcc,
+        sending=sending_options(part),
     )

@@ -9,19 +9,20 @@ from uuid import UUID
 
 import msgspec
 
+from postroom.catalog.sending_options import DEFAULT, SendingOptions, decode_options, encode_options
 from postroom.content.model import Content
 from postroom.store.database import Connection, Database
 
 _STORE = """
     insert into definition_version (account_id, definition_id, list_id, auto_add_subscriber, update_subscriber,
-                                    track_links, content, data_extension_id, block_unsubscribed)
-    values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                                    track_links, content, data_extension_id, block_unsubscribed, sending)
+    values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
     returning version_id
 """
 
 _LOAD = """
     select definition_id, list_id, auto_add_subscriber, update_subscriber, track_links, content, data_extension_id,
-           block_unsubscribed
+           block_unsubscribed, sending
       from definition_version
      where account_id = $1 and version_id = $2
 """
@@ -44,6 +45,7 @@ class VersionDraft:
     """The data extension that each send writes a row of."""
     block_unsubscribed: bool = False
     """Whether contacts that are unsubscribed from everything get nothing."""
+    sending: SendingOptions = DEFAULT
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class Version:
     content: Content
     data_extension_id: int | None = None
     block_unsubscribed: bool = False
+    sending: SendingOptions = DEFAULT
 
 
 class VersionUnknown(LookupError):
@@ -79,6 +82,7 @@ async def store_version(connection: Connection, draft: VersionDraft) -> int:
         msgspec.json.encode(draft.content).decode(),
         draft.data_extension_id,
         draft.block_unsubscribed,
+        encode_options(draft.sending),
     )
     return version_id
 
@@ -99,4 +103,5 @@ async def load_version(pool: Database, account_id: int, version_id: int) -> Vers
         content=_CONTENT.decode(row["content"]),
         data_extension_id=row["data_extension_id"],
         block_unsubscribed=row["block_unsubscribed"],
+        sending=decode_options(row["sending"]),
     )

@@ -10,7 +10,7 @@ from postroom.api.errors import ApiError, Code
 
 _T = TypeVar("_T")
 
-_UNKNOWN = re.compile(r"Object contains unknown field `(.*?)`", re.DOTALL)
+_UNKNOWN = re.compile(r"Object contains unknown field `(.*?)`(?: - at `\$\.?(.*)`)?", re.DOTALL)
 _WRONG = re.compile(r"Expected `(.+?)`, got `(.+?)`(?: - at `\$\.?(.*)`)?", re.DOTALL)
 _WORDS = {"str": "string", "bool": "boolean", "int": "integer", "float": "number"}
 _NO_CODES: Mapping[str, Code] = {}
@@ -39,6 +39,9 @@ def _explained(problem: str, codes: Mapping[str, Code]) -> ApiError:
         name = unknown[1]
         if name.lower() == "access_token":
             return ApiError(Code.TOKEN_IN_BODY)
+        place = unknown[2] or ""
+        if place in codes:
+            return ApiError(codes[place], f"{place} has no member {name[:100]!r}; leave it out")
         return ApiError(Code.UNKNOWN_FIELD, f"Unrecognized email field name '{name}'")
     if wrong := _WRONG.match(problem):
         wanted = [kind for kind in wrong[1].split(" | ") if kind != "null"]

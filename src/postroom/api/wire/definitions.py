@@ -12,6 +12,7 @@ from postroom.api.times import minute_time
 from postroom.api.wire.decoding import decode, refuse_token_in, shorter, storable
 from postroom.catalog.definitions import Definition, DefinitionSummary
 from postroom.catalog.publishing import DefinitionChange, DefinitionDraft, Status
+from postroom.catalog.sending_options import DEFAULT, SendingOptions
 
 LONGEST_KEY = 36  # contract §3
 LONGEST_NAME = 100
@@ -21,6 +22,7 @@ _TYPE_CODES = {
     "subscriptions.autoAddSubscriber": Code.INVALID_AUTO_ADD,
     "subscriptions.updateSubscriber": Code.INVALID_UPDATE,
     "options": Code.INVALID_OPTIONS,
+    "postroom": Code.INVALID_VALUE,
 }
 
 _STATUSES: dict[str, Status] = {"new": "New", "active": "Active", "inactive": "Inactive"}
@@ -55,6 +57,7 @@ class DefinitionBody(msgspec.Struct, rename="camel"):
     content: WireContent | None = None
     subscriptions: WireSubscriptions | None = None
     options: WireOptions | None = None
+    postroom: SendingOptions | None = None
 
 
 _decoder = msgspec.json.Decoder(DefinitionBody)
@@ -81,6 +84,7 @@ def read_draft(body: bytes) -> DefinitionDraft:
         track_links=options.track_links is not False,
         cc=tuple(options.cc or ()),
         bcc=tuple(options.bcc or ()),
+        sending=wire.postroom or DEFAULT,
     )
 
 
@@ -115,6 +119,7 @@ def read_change(body: bytes, definition_key: str) -> DefinitionChange:
         track_links=options.track_links,
         cc=None if options.cc is None else tuple(options.cc),
         bcc=None if options.bcc is None else tuple(options.bcc),
+        sending=wire.postroom,
     )
 
 
@@ -140,6 +145,8 @@ def full_definition(definition: Definition, request_id: str) -> dict[str, Any]:
     }
     if definition.description is not None:
         full["description"] = definition.description
+    if definition.sending != DEFAULT:
+        full["postroom"] = definition.sending
     return full | {
         "classification": definition.classification_key,
         "status": definition.status,
