@@ -6,6 +6,7 @@ so any number of servers can live side by side in one process.
 
 import asyncio
 import contextlib
+import dataclasses
 import os
 import random
 import socket
@@ -22,6 +23,9 @@ from uuid_utils.compat import uuid7
 
 from postroom.api.app import build_api
 from postroom.api.server import server_config
+from postroom.content.ampscript.dialect import Dialect
+from postroom.content.ampscript.dialect import Limits as TemplateLimits
+from postroom.content.ampscript.engine import Engine
 from postroom.delivery.retry import RetrySchedule
 from postroom.delivery.routing.options import MxOptions
 from postroom.delivery.routing.shaping import read_shaping
@@ -40,6 +44,7 @@ from postroom.sandbox.routes import sandbox_router
 from postroom.sandbox.smtp_server import run_mailbox as serve_mailbox
 from postroom.sandbox.watch import MailWatch
 from postroom.settings import Settings, this_machine
+from postroom.settings.templates import TemplateSettings
 from postroom.store.migrate import migrate
 from postroom.store.partitions import ensure_days, keep_days
 from postroom.store.pool import Pool, open_pool
@@ -111,7 +116,14 @@ async def run_api(settings: Settings, dsn: str, *, listen_fd: int | None, stop: 
                 )
             )
         await running.enter_async_context(_background(keep_days(pool, timedelta(days=settings.retention_days))))
-        app = await build_api(settings=settings, pool=pool, accepter=accepter, clock=time.time, extra_routes=extra)
+        app = await build_api(
+            settings=settings,
+            pool=pool,
+            accepter=accepter,
+            engine=Engine(dialect_of(settings)),
+            clock=time.time,
+            extra_routes=extra,
+        )
         await _serve_http(settings, app, listen_fd, stop)
 
 
@@ -149,7 +161,7 @@ def worker_options(settings: Settings, *, owner: str, replaces: str | None) -> W
         connections=settings.relay_connections,
         helo=_helo(settings),
         sender=Sender(settings.from_name, settings.from_address),
-        missing_name=settings.missing_name,
+        dialect=dialect_of(settings),
         lease=timedelta(seconds=settings.lease_seconds),
         settle_interval=timedelta(milliseconds=settings.settle_milliseconds),
         lane_messages=settings.claim_messages,
@@ -164,6 +176,17 @@ def worker_options(settings: Settings, *, owner: str, replaces: str | None) -> W
         # Together the delivery processes may sign on every core.
         signing_threads=-(-this_machine().cores // settings.delivery_processes),
     )
+
+
+def dialect_of(settings: TemplateSettings) -> Dialect:
+    """How templates are read: the settings whose names begin with ``template_``, and ``missing_name``."""
+    limits = {field.name: getattr(settings, f"template_{field.name}") for field in dataclasses.fields(TemplateLimits)}
+    points = {
+        field.name: getattr(settings, f"template_{field.name}") == "yes"
+        for field in dataclasses.fields(Dialect)
+        if field.name not in {"missing_name", "limits"}
+    }
+    return Dialect(missing_name=settings.missing_name, limits=TemplateLimits(**limits), **points)
 
 
 def events_options(settings: Settings, *, owner: str, replaces: str | None) -> EventsOptions:

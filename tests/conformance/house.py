@@ -19,6 +19,7 @@ import msgspec
 from uuid_utils.compat import uuid7
 
 from postroom.catalog.versions import VersionDraft, store_version
+from postroom.content.ampscript.dialect import Dialect
 from postroom.content.model import Content
 from postroom.delivery.claim import Queue
 from postroom.delivery.composer import Composer
@@ -243,7 +244,7 @@ class Hand:
         self.owner = owner
         self.pool = pool or house.pool
         self.queue = Queue(self.pool, owner=owner, lease=lease, clock=clock)
-        versions = Versions(self.pool, sender=Sender("Shop", "shop@example.com"), missing_name="fail", clock=clock)
+        versions = Versions(self.pool, sender=Sender("Shop", "shop@example.com"), dialect=Dialect(), clock=clock)
         self.loader = Loader(self.pool, self.queue, versions, Composer(versions.prepared), Keyring(self.pool))
 
     async def claim(self, room: int = 1_000) -> list[Slice]:

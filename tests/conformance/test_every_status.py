@@ -19,6 +19,7 @@ from postroom.audience.memberships import create_list, set_member
 from postroom.catalog.data_columns import Column
 from postroom.catalog.data_extensions import ExtensionDraft, create_extension, delete_extension, load_extension
 from postroom.catalog.versions import VersionDraft, store_version
+from postroom.content.ampscript.dialect import Dialect
 from postroom.content.ampscript.memory import MemoryBlocks
 from postroom.content.ampscript.run import Services
 from postroom.content.compiler import compile_content
@@ -213,7 +214,7 @@ def composing(content: Content, *, address: str = "c@example.com") -> Produce:
         await send(house, "mail")
         await house.pool.execute("update message set address = $2 where account_id = $1", ACCOUNT, address)
         hand = Hand(house, "w")
-        versions = Versions(house.pool, sender=SENDER, missing_name="fail", clock=asyncio.get_running_loop().time)
+        versions = Versions(house.pool, sender=SENDER, dialect=Dialect(), clock=asyncio.get_running_loop().time)
         slices: list[Slice] = await hand.claim()
         composer = Composer(versions.prepared)
         loaded = await Loader(house.pool, hand.queue, versions, composer, Keyring(house.pool)).load(ACCOUNT, slices)

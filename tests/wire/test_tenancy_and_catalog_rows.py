@@ -18,6 +18,7 @@ from postroom.catalog.publishing import DefinitionDraft, DefinitionKeyTaken, Pub
 from postroom.catalog.versions import VersionUnknown, load_version
 from postroom.cli.client import client_app
 from postroom.cli.database import running_dsn
+from postroom.content.ampscript.engine import Engine
 from postroom.store.errors import ServerFailed
 from postroom.store.pool import Pool, open_pool
 from postroom.tenancy.accounts import (
@@ -64,7 +65,7 @@ def publisher(pool: Pool, weekly_limit: int | None = None) -> Publisher:
         from_name="Shop",
         from_address="shop@example.org",
         new_status="New",
-        missing_name="fail",
+        engine=Engine(),
         new_id=uuid7,
         weekly_limit=weekly_limit,
     )

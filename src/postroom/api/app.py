@@ -36,6 +36,7 @@ from postroom.api.schema_page import SCHEMA, SCHEMA_PAGE, Schema
 from postroom.api.token import TokenRoute
 from postroom.api.wire.asset_files import FILES
 from postroom.catalog.publishing import Publisher
+from postroom.content.ampscript.engine import Engine
 from postroom.settings import Settings
 from postroom.store.database import Pool
 from postroom.tenancy.clients import SecretHasher
@@ -79,10 +80,11 @@ async def build_api(
     settings: Settings,
     pool: Pool,
     accepter: Accepting,
+    engine: Engine,
     clock: Callable[[], float],
     extra_routes: Sequence[Router] = (),
 ) -> "Api":
-    """The API as an ASGI application. ``clock`` gives seconds since the epoch.
+    """The API as an ASGI application. ``engine`` compiles templates; ``clock`` gives seconds since the epoch.
 
     Reads the token signing key from the database, making it at the first start. ``extra_routes`` are served
     beside the API's own, without its authorization.
@@ -94,7 +96,7 @@ async def build_api(
         from_name=settings.from_name,
         from_address=settings.from_address,
         new_status=settings.new_definition_status,
-        missing_name=settings.missing_name,
+        engine=engine,
         new_id=uuid7,
     )
     queues = Queues(pool)

@@ -24,6 +24,7 @@ from postroom.catalog.lists import SubscriberList, find_list
 from postroom.catalog.sending_options import DEFAULT, SendingOptions, encode_options, problem_of
 from postroom.catalog.versions import VersionDraft, load_version, store_version
 from postroom.content.address import parse_address
+from postroom.content.ampscript.engine import Engine
 from postroom.content.compiler import compile_content
 from postroom.content.model import Content
 from postroom.content.views import content_from_views
@@ -162,7 +163,7 @@ class Publisher:
 
     ``from_name`` and ``from_address`` are the server's sender, used where a classification names none.
     ``weekly_limit`` bounds the definitions a business unit may create in seven days (the vendor: 500); None is
-    no bound. Compiling is processor work and is done in a thread.
+    no bound. ``engine`` compiles what templates hold, which is processor work and is done in a thread.
     """
 
     def __init__(
@@ -172,7 +173,7 @@ class Publisher:
         from_name: str,
         from_address: str,
         new_status: Status,
-        missing_name: Literal["fail", "empty", "keep"],
+        engine: Engine,
         new_id: Callable[[], UUID],
         weekly_limit: int | None = None,
     ) -> None:
@@ -180,7 +181,7 @@ class Publisher:
         self._from_name = from_name
         self._from_address = from_address
         self._new_status: Status = new_status
-        self._missing_name: Literal["fail", "empty", "keep"] = missing_name
+        self._engine = engine
         self._new_id = new_id
         self._weekly_limit = weekly_limit
 
@@ -323,7 +324,7 @@ class Publisher:
         return content
 
     async def _check(self, content: Content) -> None:
-        await asyncio.to_thread(compile_content, content, missing_name=self._missing_name)
+        await asyncio.to_thread(compile_content, content, engine=self._engine)
 
     async def _check_limit(self, connection: Connection, account_id: int) -> None:
         if self._weekly_limit is None:

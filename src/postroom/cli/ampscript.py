@@ -1,13 +1,17 @@
 """`postroom ampscript`: golden cases of the language, the user's own or ours."""
 
+import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from postroom.assembly import dialect_of
 from postroom.cli.files import read_text, unusable
+from postroom.cli.options import with_template_settings
 from postroom.content.ampscript.cases import CasesRejected, check_case, read_cases
 from postroom.content.ampscript.engine import Engine
+from postroom.settings import Settings
 
 app = typer.Typer(help="Templates and their golden cases.", no_args_is_help=True)
 
@@ -18,17 +22,19 @@ def ampscript() -> None:
 
 
 @app.command("test")
+@with_template_settings
 def test(
+    settings: Settings,
     cases: Annotated[
         Path, typer.Argument(metavar="CASES.jsonl", help="One JSON object a line; - reads standard input.")
     ],
 ) -> None:
     """Run golden cases: each failure with expected and got, then how many passed. Exit code 1 on a failure."""
-    engine = Engine()
+    engine = Engine(dialect_of(settings))
     passed = failed = 0
     try:
         for case in read_cases(read_text(cases)):
-            failure = check_case(case, engine)
+            failure = check_case(case, engine, clock=time.monotonic)
             if failure is None:
                 passed += 1
                 continue

@@ -49,12 +49,15 @@ def ampscript_reference() -> str:
 def _limits() -> str:
     lines = [
         "## Limits\n",
-        "A message whose template uses up one of these fails, with a code of its own.\n",
-        "| limit | default | of |",
+        "A message whose template uses up one of these fails, with a code of its own. Each is a setting of",
+        "[settings.md](settings.md), for the server and for `render`, `lint` and `ampscript test` alike.\n",
+        "| setting | default | of |",
         "|---|---|---|",
     ]
     limits = Limits()
-    lines.extend(f"| {one.name} | {getattr(limits, one.name):,} | {one.metadata['doc']} |" for one in fields(Limits))
+    lines.extend(
+        f"| `template_{one.name}` | {getattr(limits, one.name):,} | {one.metadata['doc']} |" for one in fields(Limits)
+    )
     return "\n".join([*lines, ""])
 
 
@@ -66,11 +69,13 @@ def _dialect() -> str:
         "|---|---|---|",
     ]
     dialect = Dialect()
-    lines.extend(
-        f"| {one.name} | {str(getattr(dialect, one.name)).lower()} | {one.metadata['doc']} |"
-        for one in fields(Dialect)
-        if one.name != "limits"
-    )
+    for one in fields(Dialect):
+        if one.name == "limits":
+            continue
+        value = getattr(dialect, one.name)
+        name = f"template_{one.name}" if isinstance(value, bool) else one.name
+        shown = ("yes" if value else "no") if isinstance(value, bool) else value
+        lines.append(f"| `{name}` | {shown} | {one.metadata['doc']} |")
     return "\n".join([*lines, ""])
 
 

@@ -7,12 +7,14 @@ from typing import Annotated
 import typer
 from uuid_utils.compat import uuid7
 
+from postroom.assembly import dialect_of
 from postroom.catalog.blueprint import Blueprint, BlueprintRejected, file_reader, read_blueprint
 from postroom.catalog.data_extensions import ExtensionRejected
 from postroom.catalog.publishing import Publisher, PublishingRejected
 from postroom.catalog.shaping import carry_out, plan
 from postroom.cli.database import database_of
 from postroom.cli.options import with_settings
+from postroom.content.ampscript.engine import Engine
 from postroom.content.model import ContentRejected
 from postroom.settings import Settings
 from postroom.store.pool import open_pool
@@ -54,7 +56,7 @@ async def _apply(settings: Settings, blueprint: Blueprint, *, dry_run: bool) -> 
                 from_name=settings.from_name,
                 from_address=settings.from_address,
                 new_status=settings.new_definition_status,
-                missing_name=settings.missing_name,
+                engine=Engine(dialect_of(settings)),
                 new_id=uuid7,
             )
             async with pool.acquire() as connection:

@@ -8,16 +8,21 @@ from typing import Annotated
 import typer
 
 from postroom import __version__
+from postroom.assembly import dialect_of
 from postroom.cli.files import read_object, read_text, unusable
+from postroom.cli.options import with_template_settings
 from postroom.content.ampscript.engine import Engine
 from postroom.content.ampscript.problems import Diagnostic
 from postroom.content.attributes import fold_name
 from postroom.content.names import COMPUTED, DERIVED, WITHOUT_SOURCE
+from postroom.settings import Settings
 
 _FORMATS = ("text", "json", "sarif")
 
 
+@with_template_settings
 def lint(
+    settings: Settings,
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Templates, UTF-8; - reads standard input.")],
     output: Annotated[str, typer.Option("--format", metavar="text|json|sarif", help="How to print.")] = "text",
     attributes: Annotated[
@@ -32,7 +37,7 @@ def lint(
     if attributes is not None:
         given = read_object(attributes, "what holds attributes")
         known = frozenset(map(fold_name, given)) | COMPUTED.keys() | WITHOUT_SOURCE | DERIVED
-    engine = Engine()
+    engine = Engine(dialect_of(settings))
     found: list[tuple[Path, Diagnostic]] = []
     for file in files:
         source = read_text(file)

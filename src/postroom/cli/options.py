@@ -7,7 +7,7 @@ an option, reads environment and file, and hands it the checked tree.
 import functools
 import inspect
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,6 +17,8 @@ from rich.markup import escape
 from postroom.delivery.routing.shaping import ShapingRejected, read_shaping
 from postroom.delivery.smtp.target import RelayUrlError, parse_relay_url
 from postroom.settings import Option, Settings, SettingsRejected, load_settings, options
+from postroom.settings.templates import TemplateSettings
+from postroom.settings.tree import group_options
 
 
 def with_settings(verb: Callable[..., None]) -> Callable[..., None]:
@@ -24,14 +26,26 @@ def with_settings(verb: Callable[..., None]) -> Callable[..., None]:
 
     Raises `SettingsRejected` before the verb runs.
     """
+    return _with_options(verb, options(), read_settings)
+
+
+def with_template_settings(verb: Callable[..., None]) -> Callable[..., None]:
+    """As `with_settings`, for verbs that try templates: only the settings of templates are options. The others may
+    stand in the environment and the file, as they do where mail is sent, and mean nothing."""
+    return _with_options(verb, group_options(TemplateSettings), _load)
+
+
+def _with_options(
+    verb: Callable[..., None], shown: Sequence[Option], read: Callable[[Mapping[str, object]], Settings]
+) -> Callable[..., None]:
     own = [p for p in inspect.signature(verb).parameters.values() if p.name != "settings"]
 
     @functools.wraps(verb)
     def command(**given: Any) -> None:
         mine = {parameter.name: given.pop(parameter.name) for parameter in own}
-        verb(read_settings(given), **mine)
+        verb(read(given), **mine)
 
-    added = [_config_parameter(), *(_parameter(option) for option in options())]
+    added = [_config_parameter(), *(_parameter(option) for option in shown)]
     parameters = [*(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own), *added]
     # Typer reads a command's options from its signature.
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -41,11 +55,7 @@ def with_settings(verb: Callable[..., None]) -> Callable[..., None]:
 
 def read_settings(given: Mapping[str, object], environ: Mapping[str, str] | None = None) -> Settings:
     """The settings from command line options (`config` is the TOML file), environment and file."""
-    overrides = {name: value for name, value in given.items() if name != "config"}
-    config = given.get("config")
-    settings = load_settings(
-        os.environ if environ is None else environ, None if config is None else Path(str(config)), overrides
-    )
+    settings = _load(given, environ)
     if settings.delivery == "relay" and settings.relay is not None:
         try:
             parse_relay_url(settings.relay)
@@ -60,6 +70,14 @@ def read_settings(given: Mapping[str, object], environ: Mapping[str, str] | None
         except (OSError, UnicodeDecodeError) as wrong:
             raise SettingsRejected([f"{where}: it can't be read ({wrong}); name a file in UTF-8"]) from None
     return settings
+
+
+def _load(given: Mapping[str, object], environ: Mapping[str, str] | None = None) -> Settings:
+    overrides = {name: value for name, value in given.items() if name != "config"}
+    config = given.get("config")
+    return load_settings(
+        os.environ if environ is None else environ, None if config is None else Path(str(config)), overrides
+    )
 
 
 def _config_parameter() -> inspect.Parameter:

@@ -4,24 +4,29 @@ import sys
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal, cast, get_args
+from typing import Annotated, Literal, get_args
 from uuid import uuid4
 
 import typer
 
+from postroom.assembly import dialect_of
 from postroom.cli.files import read_object, read_text, unusable
+from postroom.cli.options import with_template_settings
 from postroom.content.ampscript.cases import new_run
 from postroom.content.ampscript.engine import Engine
 from postroom.content.ampscript.faults import Fault
 from postroom.content.ampscript.memory import MemoryBlocks, MemoryData, TablesRejected
-from postroom.content.ampscript.run import Dialect, MissingName, Services
+from postroom.content.ampscript.run import Services
 from postroom.content.attributes import merge_attributes
 from postroom.content.model import ContentRejected
+from postroom.settings import Settings
 
 Part = Literal["html", "text", "subject", "preheader"]
 
 
+@with_template_settings
 def render(
+    settings: Settings,
     file: Annotated[Path, typer.Argument(help="The template, UTF-8; - reads standard input.")],
     attributes: Annotated[
         Path | None, typer.Option("--attributes", metavar="A.json", help="Attributes: one JSON object.")
@@ -42,22 +47,16 @@ def render(
     ] = None,
     now: Annotated[str | None, typer.Option("--now", metavar="ISO", help="The time of the send.")] = None,
     part: Annotated[str, typer.Option("--part", metavar="html|text|subject", help="Which part the file is.")] = "html",
-    missing_name: Annotated[
-        str,
-        typer.Option("--missing-name", metavar="fail|empty|keep", help="What a name without a value does."),
-    ] = "fail",
     seed: Annotated[str | None, typer.Option("--seed", metavar="TEXT", help="Fixes what Random and GUID give.")] = None,
 ) -> None:
     """Print what a template gives. Warnings and errors go to standard error; exit code 1 when there is no output."""
     if part not in get_args(Part):
         unusable(f"option --part={part}: choose one of {', '.join(get_args(Part))}")
-    if missing_name not in get_args(MissingName):
-        unusable(f"option --missing-name={missing_name}: choose one of {', '.join(get_args(MissingName))}")
     moment = _moment(now)
     source = read_text(file)
     values = merge_attributes(read_object(attributes, "what holds attributes"), None)
     services = _services(data_extensions, content_blocks)
-    engine = Engine(Dialect(missing_name=cast(MissingName, missing_name)))
+    engine = Engine(dialect_of(settings))
     try:
         program = engine.compile({part: source})
     except ContentRejected as rejected:

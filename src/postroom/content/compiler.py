@@ -29,25 +29,25 @@ MissingName = Literal["fail", "empty", "keep"]
 def compile_content(
     content: Content,
     *,
-    missing_name: MissingName = "fail",
+    missing_name: MissingName | None = None,
     engine: Engine | None = None,
     known_names: frozenset[str] | None = None,
 ) -> Plan:
     """The plan of ``content``; ``engine`` compiles the parts that hold code, one of the standard dialect if None.
 
     ``missing_name`` says what a ``%%Name%%`` nobody has a value for does to its message: ``fail`` it with 103,
-    print nothing, or print itself. In cc and bcc it always fails (132, 133).
+    print nothing, or print itself; None is what the engine's dialect says. In cc and bcc it always fails (132, 133).
 
     ``known_names`` (folded), where they are known, are all names a send may use: others are then errors.
 
     Raises ContentRejected with every problem found: mistakes in code, server-side JavaScript, names of mobile
     messages, no body at all, names that would have to contain themselves.
     """
-    dialect = Dialect(missing_name=missing_name) if engine is None else engine.dialect
+    dialect = Dialect(missing_name=missing_name or "fail") if engine is None else engine.dialect
     code = code_parts(content, dialect)
     if code and engine is None:
         engine = Engine(dialect)
-    return _Compiler(content, missing_name, code, engine, known_names).compile()
+    return _Compiler(content, missing_name or dialect.missing_name, code, engine, known_names).compile()
 
 
 class _Compiler:

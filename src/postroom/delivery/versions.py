@@ -7,7 +7,6 @@ again when an entry is `_FRESH_SECONDS` old.
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
 
 from postroom.catalog.versions import Version, load_version
 from postroom.content.address import parse_address
@@ -17,8 +16,6 @@ from postroom.content.compiler import compile_content
 from postroom.content.model import ContentRejected
 from postroom.content.plan import Plan
 from postroom.store.pool import Pool
-
-MissingName: TypeAlias = Literal["fail", "empty", "keep"]
 
 _FRESH_SECONDS = 60.0
 _KEPT = 1_000
@@ -56,12 +53,11 @@ class Prepared:
 class Versions:
     """Loads and compiles versions; ``clock`` is the loop's, in seconds."""
 
-    def __init__(self, pool: Pool, *, sender: Sender, missing_name: MissingName, clock: Callable[[], float]) -> None:
+    def __init__(self, pool: Pool, *, sender: Sender, dialect: Dialect, clock: Callable[[], float]) -> None:
         self._pool = pool
         self._sender = sender
-        self._missing_name: MissingName = missing_name
         self._clock = clock
-        self._engine = Engine(Dialect(missing_name=missing_name))
+        self._engine = Engine(dialect)
         self._prepared: OrderedDict[tuple[int, int], Prepared] = OrderedDict()
 
     async def version(self, account_id: int, version_id: int) -> Version:
@@ -92,7 +88,7 @@ class Versions:
             content = replace(content, from_name=self._sender.name)
         plan, problem = None, ""
         try:
-            plan = compile_content(content, missing_name=self._missing_name, engine=self._engine)
+            plan = compile_content(content, engine=self._engine)
         except ContentRejected as rejected:
             problem = str(rejected)
         sender = parse_address(content.from_address)

@@ -16,6 +16,7 @@ from weakref import WeakKeyDictionary
 
 import structlog
 
+from postroom.content.ampscript.dialect import Dialect
 from postroom.content.model import Mail, NotComposed
 from postroom.delivery.claim import Queue
 from postroom.delivery.claimer import Claimer
@@ -34,7 +35,7 @@ from postroom.delivery.signing import Ahead, Signing
 from postroom.delivery.slices import Message, Slice
 from postroom.delivery.smtp.pool import SmtpPool
 from postroom.delivery.smtp.target import SmtpTarget
-from postroom.delivery.versions import MissingName, Sender, Versions
+from postroom.delivery.versions import Sender, Versions
 from postroom.events.codes import StatusCode
 from postroom.intake.backlog import expire_queue
 from postroom.store.errors import DATABASE_AWAY
@@ -60,7 +61,8 @@ class WorkerOptions:
     """To the relay."""
     helo: str
     sender: Sender
-    missing_name: MissingName
+    dialect: Dialect
+    """How templates are read, and what one message's may use up."""
     lease: timedelta
     settle_interval: timedelta
     lane_messages: int
@@ -83,7 +85,7 @@ class Worker:
         self._lease_margin = min(_LEASE_MARGIN_SECONDS, options.lease.total_seconds() * _LEASE_MARGIN_SHARE)
         self._held: dict[Slice, None] = {}
         self._queue = Queue(pool, owner=options.owner, lease=options.lease, clock=loop.time)
-        self._versions = Versions(pool, sender=options.sender, missing_name=options.missing_name, clock=loop.time)
+        self._versions = Versions(pool, sender=options.sender, dialect=options.dialect, clock=loop.time)
         self._composer = Composer(self._versions.prepared)
         self._keyring = Keyring(pool)
         self._ahead: WeakKeyDictionary[Lanes, Ahead] = WeakKeyDictionary()

@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from postroom.cli.main import app
+from postroom.settings import SettingsRejected
 
 THREE_MISTAKES = '<p>\n%%[ SET @a = “x” ]%%\n%%=Uppercas("a")=%%\n%%[ IF @a = "x" THEN ]%%y%%[ ENDIF ]%%\n'
 
@@ -74,7 +75,6 @@ def test_a_template_that_fails_says_where(tmp_path: Path, source: str, said: str
         (["render", "{}/t.html", "--content-blocks", "{}/block.json"], "block.json: by_key is an object of texts"),
         (["render", "{}/t.html", "--now", "soon"], "option --now=soon: this is not an ISO time"),
         (["render", "{}/t.html", "--part", "body"], "option --part=body: choose one of html, text, subject"),
-        (["render", "{}/t.html", "--missing-name", "x"], "option --missing-name=x: choose one of fail"),
         (["lint", "{}/t.html", "--format", "xml"], "option --format=xml: choose one of text, json, sarif"),
         (["ampscript", "test", "{}/t.html"], "t.html: line 1: this is not JSON"),
     ],
@@ -89,6 +89,58 @@ def test_what_cannot_be_used_is_named_with_exit_code_2(tmp_path: Path, arguments
     assert result.exit_code == 2
     assert said in result.stderr
     assert result.stderr.startswith("postroom: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "source", "code"),
+    [
+        ("template_steps", "5", "%%[ FOR @i = 1 TO 6 DO NEXT ]%%", "StepLimit"),
+        ("template_output", "1024", "%%[ FOR @i = 1 TO 110 DO ]%%0123456789%%[ NEXT ]%%", "OutputLimit"),
+        ("template_block_depth", "1", "%%=TreatAsContent('%%=TreatAsContent(\"%%xtday%%\")=%%')=%%", "BlockDepthLimit"),
+        ("template_blocks", "1", "%%=TreatAsContent('%%xtday%%')=%%%%=TreatAsContent('%%xtday%%')=%%", "BlockLimit"),
+        ("template_lookups", "1", "%%=Lookup('T','A','A',1)=%%%%=Lookup('T','A','A',2)=%%", "LookupLimit"),
+        ("template_writes", "0", "%%[ InsertDE('T','A',1) ]%%", "WriteLimit"),
+        ("template_text", "1024", "%%=Char(65, 1025)=%%", "TextLimit"),
+        ("template_seconds", "0.000001", "%%[ FOR @i = 1 TO 9 DO NEXT ]%%", "TimeLimit"),
+    ],
+)
+def test_a_limit_of_the_settings_holds_in_render_and_in_golden_cases(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, value: str, source: str, code: str
+) -> None:
+    template = write(tmp_path, "t.html", source)
+    data = write(tmp_path, "d.json", {"T": [{"A": "0"}]})
+    assert call("render", template, "--data-extensions", data).exit_code == 0
+    result = call("render", template, "--data-extensions", data, f"--{name.replace('_', '-')}", value)
+    assert (result.exit_code, f"[{code}]" in result.stderr) == (1, True), result.stderr
+    case = {"id": "one", "template": source, "data_extensions": {"T": [{"A": "0"}]}, "error": "runtime"}
+    cases = write(tmp_path, "cases.jsonl", json.dumps(case))
+    assert call("ampscript", "test", cases).exit_code == 1
+    monkeypatch.setenv(f"POSTROOM_{name.upper()}", value)
+    assert call("ampscript", "test", cases).exit_code == 0
+
+
+def test_contested_points_are_settings_of_every_verb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = '%%[ IF true OR true AND false THEN ]%%a%%[ ENDIF ]%%%%=ProperCase("3d")=%%'
+    template = write(tmp_path, "t.html", source)
+    cases = write(tmp_path, "cases.jsonl", json.dumps({"id": "one", "template": source, "expect": "a3D"}))
+    assert call("render", template).stdout == "3d"
+    assert call("ampscript", "test", cases).exit_code == 1
+    file = tmp_path / "postroom.toml"
+    file.write_text('template_and_before_or = "yes"\ntemplate_digits_start_words = "yes"\n')
+    assert call("render", template, "--config", file).stdout == "a3D"
+    monkeypatch.setenv("POSTROOM_CONFIG", str(file))
+    assert call("ampscript", "test", cases).exit_code == 0
+    glued = write(tmp_path, "g.html", "%%[ IF true THEN SET @a = 1 ELSEOutputLine(v(1)) ENDIF ]%%")
+    assert call("lint", glued).exit_code == 1
+    assert call("lint", glued, "--template-repair-keywords", "yes").exit_code == 0
+
+
+def test_a_setting_that_cannot_be_used_stops_the_verb(tmp_path: Path) -> None:
+    result = call("render", write(tmp_path, "t.html", "x"), "--missing-name", "x")
+    assert isinstance(result.exception, SettingsRejected)
+    assert result.exception.lines == (
+        "option POSTROOM_MISSING_NAME=x: it is none of the possible values; use fail, empty, keep",
+    )
 
 
 def test_three_mistakes_are_mended_by_what_lint_says(tmp_path: Path) -> None:

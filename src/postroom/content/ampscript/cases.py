@@ -20,7 +20,7 @@ One case is one JSON object:
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -77,8 +77,10 @@ def read_cases(text: str) -> Iterator[dict[str, object]]:
         yield case
 
 
-def check_case(case: Mapping[str, object], engine: Engine) -> Failure | None:
-    """None when ``case`` gives what it expects."""
+def check_case(
+    case: Mapping[str, object], engine: Engine, *, clock: Callable[[], float] | None = None
+) -> Failure | None:
+    """None when ``case`` gives what it expects; ``clock`` gives monotonic seconds for the limit on time."""
     identity = str(case["id"])
     expected = _expectation(case)
     try:
@@ -95,7 +97,7 @@ def check_case(case: Mapping[str, object], engine: Engine) -> Failure | None:
         got = f"error: compile ({rejected})"
         return None if case.get("error") == "compile" else Failure(identity, expected, got)
     attributes = merge_attributes(_mapping(case, "data"), _mapping(case, "attributes"))
-    run = new_run(engine, attributes, now=now, services=Services(data=data, blocks=store), seed=identity)
+    run = new_run(engine, attributes, now=now, services=Services(clock, data, store), seed=identity)
     try:
         printed = program.render(run)
     except Raised as raised:
