@@ -9,6 +9,8 @@ import asyncpg
 import pytest
 from tests.conformance.house import ACCOUNT, KEY_WINDOW, House, open_house
 
+from postroom.audience import suppression
+from postroom.audience.suppression import Entry, load_address_hash, suppress
 from postroom.delivery import claim, settle
 from postroom.events import status
 from postroom.intake import backlog, ledger
@@ -105,6 +107,23 @@ async def test_a_hot_statement_reads_its_own_rows(
     # A look-up is an index of two or three levels and the row, in each of the eight days where the day is not known.
     assert found["Shared Hit Blocks"] + found["Shared Read Blocks"] < WANTED * 8 * 4
     assert _rows_passed(found) < WANTED * 8 * 4
+
+
+async def test_suppressed_addresses_are_looked_up_by_their_whole_keys(house: House) -> None:
+    for start in range(0, MESSAGES, 2_000):
+        async with house.pool.acquire() as connection, connection.transaction():
+            entries = [Entry(f"p{number}@example.com", "import") for number in range(start, start + 2_000)]
+            await suppress(connection, ACCOUNT, entries)
+    pool = await open_pool(house.dsn, max_size=1, application_name="plans", settings={"enable_seqscan": "off"})
+    hashes = await load_address_hash(pool)
+    wanted = [hashes.of(ACCOUNT, f"p{number}@example.com") for number in range(0, 2 * MESSAGES, 2 * MESSAGES // WANTED)]
+    statement = f"explain (analyze, buffers, format json) {suppression._LOOK_UP}"
+    (plan,) = await pool.fetchrow(statement, ACCOUNT, wanted) or ("[]",)
+    await pool.close()
+    found = json.loads(plan)[0]["Plan"]
+    assert found["Actual Rows"] == WANTED / 2
+    assert found["Shared Hit Blocks"] + found["Shared Read Blocks"] < WANTED * 5
+    assert _rows_passed(found) < WANTED * 4
 
 
 async def test_the_status_of_a_message_is_a_few_look_ups(house: House) -> None:

@@ -6,6 +6,7 @@ comments, blanks outside quotes, control characters, empty local parts, anything
 """
 
 import re
+import unicodedata
 from typing import NamedTuple
 
 import idna
@@ -16,6 +17,9 @@ _PLAIN = re.compile(rf"({_ATOM}(?:\.{_ATOM})*)@((?:{_LABEL}\.)+(?![0-9]+\Z){_LAB
 _DOMAIN = re.compile(rf"(?:{_LABEL}\.)+(?![0-9]+\Z){_LABEL}\Z")
 _WIDE_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\x80-\U0010ffff-]+"
 _WIDE_LOCAL = re.compile(rf'(?:{_WIDE_ATOM}(?:\.{_WIDE_ATOM})*|"(?:[ !#-\[\]-~\x80-\U0010ffff]|\\[ -~])+")\Z')
+_WIDE_DOT_ATOM = re.compile(rf"{_WIDE_ATOM}(?:\.{_WIDE_ATOM})*\Z")
+_ESCAPED = re.compile(r"\\(.)")
+_TO_ESCAPE = re.compile(r'["\\]')
 _MAX_LOCAL = 64
 _MAX_ADDRESS = 254
 
@@ -51,6 +55,28 @@ def is_address(text: str) -> bool:
     if match is None or match.end(1) > _MAX_LOCAL or len(text) > _MAX_ADDRESS or "xn--" in text.lower():
         return parse_address(text) is not None
     return True
+
+
+def fold_address(text: str) -> str | None:
+    """The form in which two addresses are compared, or None when ``text`` is no address.
+
+    Letter case does not matter, nor do quotes around a local part that needs none (RFC 5321 §4.1.2), nor how an
+    accented letter is composed, nor whether a domain is written in its own letters or in A-labels. All else does:
+    what a provider makes of dots and plus signs is its own business.
+    """
+    match = _PLAIN.match(text)
+    if match is not None and match.end(1) <= _MAX_LOCAL and len(text) <= _MAX_ADDRESS:
+        folded = text.lower()
+        if "xn--" not in folded:
+            return folded
+    address = parse_address(text)
+    if address is None:
+        return None
+    local = address.local
+    if local.startswith('"'):
+        bare = _ESCAPED.sub(r"\1", local[1:-1])
+        local = bare if _WIDE_DOT_ATOM.match(bare) else '"' + _TO_ESCAPE.sub(r"\\\g<0>", bare) + '"'
+    return f"{unicodedata.normalize('NFC', unicodedata.normalize('NFC', local).lower())}@{address.domain}"
 
 
 def _parse_wide(text: str) -> Address | None:

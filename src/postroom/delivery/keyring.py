@@ -14,7 +14,7 @@ from postroom.delivery.dkim.key import KeyUnusable, SigningKey
 from postroom.delivery.dkim.signer import Signer
 from postroom.store.pool import Pool
 from postroom.tenancy.sealing import Seal, SealBroken, load_seal
-from postroom.tenancy.sender_domains import StoredKey, place_of, signing_keys, signing_revision
+from postroom.tenancy.sender_domains import StoredKey, place_of, signing_keys
 
 
 @dataclass(slots=True)
@@ -35,9 +35,8 @@ class Keyring:
         self._keys: dict[int, _Keys] = {}
         self._log = structlog.get_logger("delivery")
 
-    async def refresh(self, account_id: int) -> None:
-        """Know the keys of a business unit as they are now."""
-        revision = await signing_revision(self._pool, account_id)
+    async def refresh(self, account_id: int, revision: int) -> None:
+        """Know the keys of a business unit as they are now; ``revision`` is what its `Standing` says of them."""
         known = self._keys.get(account_id)
         if known is not None and known.revision == revision:
             return

@@ -12,6 +12,7 @@ import msgspec
 
 from postroom.audience.contacts import Contact, ContactStatus, Wanted, profile_attributes, resolve_contacts
 from postroom.audience.memberships import add_members, is_everyone, member_statuses
+from postroom.audience.suppression import Cause, SuppressionList
 from postroom.catalog.versions import Version
 from postroom.content.attributes import FoldedNames, fold_name, merge_attributes
 from postroom.delivery.claim import Queue
@@ -24,8 +25,18 @@ from postroom.delivery.versions import Versions
 from postroom.events.codes import StatusCode
 from postroom.intake.keys import fold_key
 from postroom.store.pool import Pool
+from postroom.tenancy.standing import account_standing
 
 _ATTRIBUTES = msgspec.json.Decoder(dict[str, object])
+
+_SUPPRESSED: Mapping[Cause, StatusCode] = {
+    "complaint": StatusCode.HELD,
+    "bounce": StatusCode.HELD,
+    "unsubscribe": StatusCode.UNSUBSCRIBED,
+    "erasure": StatusCode.SUBSCRIBER_DELETED,
+    "manual": StatusCode.SUPPRESSION_LIST_EXCLUSION,
+    "import": StatusCode.SUPPRESSION_LIST_EXCLUSION,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +75,7 @@ class Loader:
         self._versions = versions
         self._renderer = Renderer(pool, composer)
         self._keyring = keyring
+        self._suppression = SuppressionList(pool)
         self._names = FoldedNames()
 
     async def load(self, account_id: int, slices: Sequence[Slice]) -> Loaded:
@@ -71,7 +83,8 @@ class Loader:
 
         Afterwards the signing keys are known that were in force at the claim.
         """
-        await self._keyring.refresh(account_id)
+        standing = await account_standing(self._pool, account_id)
+        await self._keyring.refresh(account_id, standing.signing_revision)
         rows = await self._queue.message_rows(account_id, slices)
         requests = {
             row["request_id"]: Request(
@@ -86,6 +99,10 @@ class Loader:
         claim = _Claim({each.slice_id: each for each in slices}, requests, versions, self._names)
         declared = {fold_name(name): name for name in await profile_attributes(self._pool, account_id)}
         claim.read(rows, declared)
+        if standing.suppresses:
+            # Before the contacts: a message that may not go out neither makes one nor changes one.
+            addresses = [wanted.address for wanted in claim.wanted]
+            claim.leave_out(await self._suppression.suppressed(account_id, addresses))
         contacts = await resolve_contacts(self._pool, account_id, claim.wanted)
         lists = await self._memberships(account_id, versions, contacts)
         for each in slices:
@@ -191,6 +208,22 @@ class _Claim:
                     update=version.update_subscriber,
                 )
             )
+
+    def leave_out(self, causes: Mapping[str, Cause]) -> None:
+        """End the messages to these addresses."""
+        if not causes:
+            return
+        kept = []
+        for row in self._rows:
+            record, slice_ = row[:2]
+            cause = causes.get(record["address"])
+            if cause is None:
+                kept.append(row)
+                continue
+            reason = f"the address is suppressed ({cause})"
+            self._unsendable.append(Unsendable(slice_, record["position"], _SUPPRESSED[cause], reason))
+        self._rows = kept
+        self.wanted = [wanted for wanted in self.wanted if wanted.address not in causes]
 
     def ready(self, contacts: Mapping[str, Contact], lists: Mapping[int, Membership]) -> Loaded:
         """Every row as a message to compose or as one that ends here."""

@@ -23,9 +23,13 @@ CAUSES: Mapping[StatusCode, Cause] = MappingProxyType(
         StatusCode.UNSUBSCRIBED: Cause(
             "The subscriber is unsubscribed.",
             "The contact is unsubscribed from the definition's list; or from everything, and the classification's "
-            "delivery profile says `blockUnsubscribed`.",
+            "delivery profile says `blockUnsubscribed`; or the address is suppressed as unsubscribed.",
         ),
-        StatusCode.HELD: Cause("The subscriber is held.", "The contact is held, or held on the definition's list."),
+        StatusCode.HELD: Cause(
+            "The subscriber is held.",
+            "The contact is held, or held on the definition's list, or its address is suppressed after a bounce or a "
+            "complaint.",
+        ),
         StatusCode.NO_ALL_SUBSCRIBERS_LIST_ENTRY: Cause(
             "The subscriber is not on the list and may not be added.",
             "`autoAddSubscriber` is false and the contact is unknown or not on the definition's list.",
@@ -55,10 +59,15 @@ CAUSES: Mapping[StatusCode, Cause] = MappingProxyType(
             "The row could not be inserted into the data extension.",
             "The data extension was deleted after the message was accepted.",
         ),
+        StatusCode.SUPPRESSION_LIST_EXCLUSION: Cause(
+            "The email address is on a suppression list.", "The address was suppressed by hand or by an import."
+        ),
         StatusCode.SUBSCRIBER_QUEUE_CLEARED: Cause(
             "The message was cleared from the queue.", "DELETE of the definition's queue."
         ),
-        StatusCode.SUBSCRIBER_DELETED: Cause("The subscriber is deleted.", "The contact was deleted."),
+        StatusCode.SUBSCRIBER_DELETED: Cause(
+            "The subscriber is deleted.", "The contact was deleted, or the address was erased."
+        ),
         StatusCode.FAILURE: Cause(
             "The message was refused and will not be tried again.",
             "The relay or receiving server refused it for good (a 5xx reply); the event's detail has the reply.",

@@ -59,8 +59,6 @@ where account_id = $1 and domain = $2 and active_from is null
 
 _FORGET = "delete from dkim_key where account_id = $1 and domain = $2 and retired_at < now() - $3::interval"
 
-_REVISION = "select signing_revision from account where account_id = $1"
-
 _SIGNING_KEYS = """
 select domain, selector, sealed, active_from, retired_at from dkim_key
 where account_id = $1 and active_from is not null and (retired_at is null or retired_at > now() - $2::interval)
@@ -215,11 +213,6 @@ async def find_domain(database: Database, account_id: int, domain: str) -> Sende
         f"business unit {account_id} has no domain {domain}; postroom domain create {domain} makes it, and --mid "
         "names another business unit"
     )
-
-
-async def signing_revision(database: Database, account_id: int) -> int:
-    """A number that grows with every change to the keys of a business unit; 0 while there never were any."""
-    return await database.fetchval(_REVISION, account_id) or 0
 
 
 async def signing_keys(database: Database, account_id: int) -> list[StoredKey]:

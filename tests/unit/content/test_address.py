@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from postroom.content.address import is_address, parse_address
+from postroom.content.address import fold_address, is_address, parse_address
 
 
 @pytest.mark.parametrize(
@@ -119,3 +119,49 @@ def test_every_plain_address_is_accepted(text: str) -> None:
 )
 def test_the_quick_question_has_the_same_answer(text: str) -> None:
     assert is_address(text) == (parse_address(text) is not None)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Anna@Example.COM", "anna@example.com"),
+        ('"anna"@example.com', "anna@example.com"),
+        ('"an\\na.b"@example.com', "anna.b@example.com"),
+        ('"Anna \\b"@example.com', '"anna b"@example.com'),
+        ("anna@Bücher.example", "ANNA@xn--bcher-kva.example"),
+        ("jürgen@example.com", "JU\u0308RGEN@example.com"),
+        ("a@XN--R8JZ45G.jp", "A@例え.jp"),
+    ],
+)
+def test_addresses_that_are_one(one: str, other: str) -> None:
+    assert fold_address(one) == fold_address(other) is not None
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("anna@example.com", "anna+tag@example.com"),
+        ("an.na@example.com", "anna@example.com"),
+        ('"a b"@example.com', '"a\\\\b"@example.com'),
+        ('"a.."@example.com', '"a."@example.com'),
+        ("anna@example.com", "anna@mail.example.com"),
+    ],
+)
+def test_addresses_that_are_two(one: str, other: str) -> None:
+    assert None not in (fold_address(one), fold_address(other))
+    assert fold_address(one) != fold_address(other)
+
+
+@settings(deadline=None)
+@given(
+    st.one_of(
+        st.text(max_size=40).map(lambda local: f"{local}@Example.com"),
+        st.emails(),
+        st.from_regex(r'"([a-zA-Z. ]|\\[ -~]){1,20}"@bücher\.example', fullmatch=True),
+    )
+)
+def test_a_folded_address_folds_to_itself(text: str) -> None:
+    folded = fold_address(text)
+    assert (folded is None) == (parse_address(text) is None)
+    if folded is not None:
+        assert fold_address(folded) == folded
