@@ -1,7 +1,6 @@
 """The sandbox: a capture mailbox that takes every mail by SMTP and shows it over HTTP. Nothing leaves the machine.
 
-smtp_grammar  what a connection says and is answered (sans-I/O)
-smtp_server   the listening process; arrivals are committed together
+smtp_server   the capture mailbox as a listening process (over `postroom.inbound`)
 capture       the group commit between the two
 mailbox       what is stored, in SQL
 watch         wakes those who wait for a mail

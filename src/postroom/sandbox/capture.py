@@ -13,8 +13,8 @@ from datetime import datetime
 
 import structlog
 
+from postroom.inbound.smtp_grammar import Arrival
 from postroom.sandbox.mailbox import Incoming, Mailbox
-from postroom.sandbox.smtp_grammar import Arrival
 from postroom.store.errors import DATABASE_AWAY
 
 BATCH_MESSAGES = 1000

@@ -13,8 +13,8 @@ from uuid import UUID
 
 import asyncpg
 
+from postroom.inbound.smtp_grammar import Arrival
 from postroom.sandbox.headers import Origin, Summary, origin_of, summarize
-from postroom.sandbox.smtp_grammar import Arrival
 
 CHANNEL = "postroom_captured_mail"
 """The NOTIFY channel that says: something was captured."""

@@ -12,9 +12,10 @@ import httpx
 import pytest
 from litestar import Litestar
 
+from postroom.inbound.smtp_server import ServerLimits
 from postroom.sandbox.mailbox import Limits, Mailbox
 from postroom.sandbox.routes import sandbox_router
-from postroom.sandbox.smtp_server import ServerLimits, run_mailbox
+from postroom.sandbox.smtp_server import run_mailbox
 from postroom.sandbox.watch import MailWatch
 from postroom.store.pool import Pool, open_pool
 

@@ -9,8 +9,8 @@ import asyncpg
 import uvloop
 from tests.scenarios.sandbox.conftest import Sandbox, running
 
+from postroom.inbound.smtp_server import ServerLimits
 from postroom.sandbox.mailbox import Limits, Mailbox
-from postroom.sandbox.smtp_server import ServerLimits
 from postroom.store.pool import Pool, open_pool
 
 HOLD = "select pg_advisory_lock(hashtextextended('captured_mail', 0))"

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 from tests.scenarios.sandbox.conftest import running
 
+from postroom.inbound.smtp_grammar import Arrival
 from postroom.sandbox.mailbox import Incoming, Limits, Mailbox, MailFilter
-from postroom.sandbox.smtp_grammar import Arrival
 from postroom.store.pool import Pool
 
 

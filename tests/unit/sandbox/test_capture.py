@@ -9,10 +9,10 @@ from typing import cast
 
 import pytest
 
+from postroom.inbound.smtp_grammar import Arrival
 from postroom.sandbox import capture
 from postroom.sandbox.capture import Capture
 from postroom.sandbox.mailbox import Incoming, Mailbox
-from postroom.sandbox.smtp_grammar import Arrival
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 

@@ -9,15 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from postroom.sandbox import smtp_grammar
-from postroom.sandbox.smtp_grammar import Arrival, Phase, Session
+from postroom.inbound import smtp_grammar
+from postroom.inbound.smtp_grammar import Arrival, Manner, Phase, Session
 
 STORED = "250 2.0.0 Ok"
 ENVELOPE = b"EHLO c\r\nMAIL FROM:<a@example.com>\r\nRCPT TO:<b@example.com>\r\nDATA\r\n"
 
 
-def session(max_message_bytes: int = 10_000, max_recipients: int = 1000) -> Session:
-    return Session("mx.test", max_message_bytes=max_message_bytes, max_recipients=max_recipients)
+ANYTHING = Manner(greeting="Test", about="Every address is taken", auth=True)
+
+
+def session(max_message_bytes: int = 10_000, max_recipients: int = 1000, manner: Manner = ANYTHING) -> Session:
+    return Session("mx.test", manner, max_message_bytes=max_message_bytes, max_recipients=max_recipients)
 
 
 def converse(smtp: Session, *pieces: bytes) -> tuple[bytes, list[Arrival]]:
@@ -400,3 +403,46 @@ def test_a_stuffed_mail_arrives_as_it_was(content: bytes) -> None:
     stuffed = (b"\r\n" + content).replace(b"\r\n.", b"\r\n..")[2:]
     _, mails = converse(session(), ENVELOPE + stuffed + b".\r\n")
     assert [mail.raw for mail in mails] == [content]
+
+
+def test_a_server_without_auth_neither_offers_nor_takes_it() -> None:
+    smtp = session(manner=Manner(greeting="", about=""))
+    said, _ = converse(smtp, b"EHLO c\r\n")
+    assert b"AUTH" not in said
+    assert say(smtp, "AUTH PLAIN AGEAYg==").startswith("502")
+
+
+def test_a_recipient_that_is_not_taken_is_refused_with_the_manner_s_reply() -> None:
+    def refusal(address: str) -> str | None:
+        return None if address == "good@example.com" else "550 5.1.1 Nobody here"
+
+    smtp = session(manner=Manner(greeting="", about="", refusal=refusal))
+    converse(smtp, b"EHLO c\r\nMAIL FROM:<>\r\n")
+    assert say(smtp, "RCPT TO:<bad@example.com>") == "550 5.1.1 Nobody here"
+    assert smtp.phase is Phase.MAIL
+    assert say(smtp, "RCPT TO:<Postmaster>").startswith("250")
+    assert say(smtp, "RCPT TO:<good@example.com>").startswith("250")
+
+
+@pytest.mark.parametrize("piece", [1, 7, 10_000])
+@pytest.mark.parametrize("size", [90, 100, 101, 300])
+def test_of_a_long_mail_only_the_beginning_is_kept(size: int, piece: int) -> None:
+    smtp = session(manner=Manner(greeting="", about="", keep_bytes=100))
+    content = b".." + b"x" * (size - 3) + b"\r\n"
+    stream = ENVELOPE + content + b".\r\n" + ENVELOPE.removeprefix(b"EHLO c\r\n") + b"next\r\n.\r\nQUIT\r\n"
+    said, mails = converse(smtp, *(stream[at : at + piece] for at in range(0, len(stream), piece)))
+    assert [mail.raw for mail in mails] == [content[:100].removeprefix(b"."), b"next\r\n"]
+    assert codes(said)[-1] == "221"
+
+
+def test_starttls_injection_what_follows_in_clear_text_is_thrown_away() -> None:
+    smtp = session(manner=Manner(greeting="", about="", starttls=True))
+    said, _ = converse(smtp, b"EHLO c\r\nMAIL FROM:<a@example.com>\r\n")
+    assert b"250-STARTTLS\r\n" in said
+    step = smtp.receive(b"STARTTLS\r\nRCPT TO:<b@example.com>\r\nNOOP\r\n")
+    assert (codes(step.reply), step.starttls) == (["220"], True)
+    assert smtp.phase is Phase.FRESH, "nothing that was said before counts"
+    said, _ = converse(smtp, b"EHLO c\r\n")
+    assert b"STARTTLS" not in said
+    assert say(smtp, "STARTTLS").startswith("502")
+    assert say(smtp, "RCPT TO:<b@example.com>").startswith("503")

@@ -1,4 +1,4 @@
-"""The receiving side of SMTP as a state machine without I/O (RFC 5321, 2920, 1870, 6152, 6531, 4954, 2034).
+"""The receiving side of SMTP as a state machine without I/O (RFC 5321, 2920, 1870, 3207, 6152, 6531, 4954, 2034).
 
 Bytes go in with `receive`, a `Step` comes out: what to write, a mail that must be stored before anything else is
 answered, whether to hang up. While a mail waits for `settle`, later bytes are only kept.
@@ -14,7 +14,7 @@ outside it, so two servers can never disagree about where a mail ends.
     rcpt      DATA            data
     data      <CRLF>.<CRLF>   settling
     settling  settle()        ready
-    any but data: RSET EHLO HELO -> ready (RSET keeps fresh); QUIT -> closed
+    any but data: RSET EHLO HELO -> ready (RSET keeps fresh); QUIT -> closed; STARTTLS -> fresh
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import base64
 import binascii
 import enum
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 MAX_COMMAND_LINE = 4096
@@ -35,6 +36,25 @@ MAX_ERRORS = 20
 """Rejected commands in a row after which the client is hung up on."""
 
 END_OF_DATA = b"\r\n.\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """What sets one kind of server apart from another: its texts, and what it takes.
+
+    greeting: stands after the name in the first line. about: answers VRFY and HELP.
+    auth: whether AUTH is offered; any credentials are good then. starttls: whether STARTTLS is offered.
+    refusal: of a recipient that is not taken, the whole reply line; None for one that is. It is not asked about
+    `<postmaster>`.
+    keep_bytes: of a longer mail only the beginning is kept, and the mail is taken all the same.
+    """
+
+    greeting: str
+    about: str
+    auth: bool = False
+    starttls: bool = False
+    refusal: Callable[[str], str | None] | None = None
+    keep_bytes: int | None = None
 
 
 class Phase(enum.Enum):
@@ -58,11 +78,12 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What the shell has to do now, in this order: write `reply`, store `mail`, hang up if `close`."""
+    """What the shell has to do now, in this order: write `reply`, begin TLS, store `mail`, hang up if `close`."""
 
     reply: bytes = b""
     mail: Arrival | None = None
     close: bool = False
+    starttls: bool = False
 
 
 # A path in angle brackets: optional source route (RFC 5321 §4.1.2, to be accepted and ignored), then a mailbox
@@ -84,14 +105,17 @@ _HTTP_VERBS = frozenset({"GET", "POST", "PUT", "HEAD", "OPTIONS", "PATCH", "DELE
 class Session:
     """One SMTP connection. Never raises on any bytes; memory is bounded by `max_message_bytes` and line limits.
 
-    hostname: name in the greeting and EHLO reply.
+    hostname: name in the greeting and EHLO reply. manner: which kind of server it belongs to.
     max_message_bytes: content beyond it is read to its end, thrown away and answered 552.
     max_recipients: per mail; more are answered 452.
     """
 
-    def __init__(self, hostname: str, *, max_message_bytes: int, max_recipients: int = 1000) -> None:
+    def __init__(self, hostname: str, manner: Manner, *, max_message_bytes: int, max_recipients: int = 1000) -> None:
         self.phase = Phase.FRESH
         self._hostname = hostname
+        self._manner = manner
+        self._starttls = manner.starttls
+        self._begin_tls = False
         self._max_message_bytes = max_message_bytes
         self._max_recipients = max_recipients
         self._buffer = bytearray()
@@ -105,6 +129,7 @@ class Session:
         self._smtputf8 = False
         self._data = bytearray()
         self._data_size = 0
+        self._kept: bytes | None = None
         self._mail: Arrival | None = None
         self._commands = {
             "EHLO": self._ehlo,
@@ -118,14 +143,14 @@ class Session:
             "HELP": self._help,
             "AUTH": self._auth,
             "QUIT": self._quit,
-            "STARTTLS": self._not_offered,
+            "STARTTLS": self._start_tls,
             "EXPN": self._not_offered,
             "BDAT": self._not_offered,
         }
 
     def greet(self) -> bytes:
         """The first line the server says."""
-        return f"220 {self._hostname} ESMTP Postroom sandbox: mail is captured, nothing leaves\r\n".encode()
+        return f"220 {self._hostname} ESMTP {self._manner.greeting}\r\n".encode()
 
     def receive(self, data: bytes) -> Step:
         """Takes bytes in pieces of any size; the same stream gives the same replies however it is cut."""
@@ -148,16 +173,18 @@ class Session:
     # -- the stream ------------------------------------------------------------------------------------------
 
     def _advance(self) -> Step:
-        while self.phase not in (Phase.SETTLING, Phase.CLOSED, Phase.DATA):
+        while not self._begin_tls and self.phase not in (Phase.SETTLING, Phase.CLOSED, Phase.DATA):
             line = self._next_line()
             if line is None:
                 break
             self._take_line(line)
-        if self.phase is Phase.CLOSED:
+        if self.phase is Phase.CLOSED or self._begin_tls:
+            # After STARTTLS: what came in clear text behind it is nobody's (RFC 3207 §4.2).
             self._buffer.clear()
         reply, self._reply = bytes(self._reply), bytearray()
         mail, self._mail = self._mail, None
-        return Step(reply, mail, self.phase is Phase.CLOSED)
+        starttls, self._begin_tls = self._begin_tls, False
+        return Step(reply, mail, self.phase is Phase.CLOSED, starttls)
 
     def _next_line(self) -> bytes | None:
         """The next command line without its CRLF; None when there is none yet, or the connection was given up."""
@@ -215,7 +242,11 @@ class Session:
         end = self._data.find(END_OF_DATA, max(0, seen - len(END_OF_DATA) + 1))
         if end < 0:
             self._data_size += len(data)
-            if self._data_size > self._max_message_bytes + 2:  # ".", CR of a terminator may be among them
+            keep = self._manner.keep_bytes
+            if keep is not None and self._kept is None and len(self._data) > keep + len(END_OF_DATA):
+                self._kept = bytes(self._data[: keep + 2])
+            # ".", CR of a terminator may be among them
+            if self._kept is not None or self._data_size > self._max_message_bytes + 2:
                 del self._data[: -len(END_OF_DATA) + 1]
             return
         self._buffer += self._data[end + len(END_OF_DATA) :]
@@ -225,12 +256,15 @@ class Session:
             self._say(f"552 5.3.4 The mail is larger than {self._max_message_bytes} bytes")
             self._forget_mail()
             return
+        if self._manner.keep_bytes is not None:
+            self._data[:] = self._kept or self._data[: self._manner.keep_bytes + 2]
         if b"\r\n." in self._data:
             content = bytes(self._data.replace(b"\r\n.", b"\r\n")[2:])
         else:
             content = bytes(memoryview(self._data)[2:])
         self._mail = Arrival(self._sender, tuple(self._recipients), content)
         self._data = bytearray()
+        self._kept = None
         self.phase = Phase.SETTLING
 
     def _say(self, line: str) -> None:
@@ -250,6 +284,7 @@ class Session:
         self._smtputf8 = False
         self._data = bytearray()
         self._data_size = 0
+        self._kept = None
         if self.phase is not Phase.FRESH:
             self.phase = Phase.READY
 
@@ -267,7 +302,8 @@ class Session:
             f"SIZE {self._max_message_bytes}",
             "8BITMIME",
             "SMTPUTF8",
-            "AUTH PLAIN LOGIN",
+            *(("AUTH PLAIN LOGIN",) if self._manner.auth else ()),
+            *(("STARTTLS",) if self._starttls else ()),
             "ENHANCEDSTATUSCODES",
         )
         for line in lines[:-1]:
@@ -337,6 +373,8 @@ class Session:
         refusal = None if postmaster else _path_problem(path, smtputf8=self._smtputf8)
         if refusal is None and parameters:
             refusal = "555 5.5.4 Unknown RCPT parameter"
+        if refusal is None and not postmaster and self._manner.refusal is not None:
+            refusal = self._manner.refusal(_mailbox(path))
         if refusal is not None:
             self._refuse(refusal)
         elif len(self._recipients) >= self._max_recipients:
@@ -371,10 +409,10 @@ class Session:
         self._say("250 2.0.0 Ok")
 
     def _vrfy(self, _argument: str) -> None:
-        self._say("252 2.5.0 Every address is accepted here")
+        self._say(f"252 2.5.0 {self._manner.about}")
 
     def _help(self, _argument: str) -> None:
-        self._say("214 2.0.0 Postroom sandbox: every mail is captured, see the web page")
+        self._say(f"214 2.0.0 {self._manner.about}")
 
     def _quit(self, argument: str) -> None:
         if argument:
@@ -384,14 +422,29 @@ class Session:
         self.phase = Phase.CLOSED
 
     def _not_offered(self, _argument: str) -> None:
-        self._refuse("502 5.5.1 Not offered by the sandbox")
+        self._refuse("502 5.5.1 Not offered here")
+
+    def _start_tls(self, argument: str) -> None:
+        if not self._starttls:
+            self._not_offered(argument)
+        elif argument:
+            self._refuse("501 5.5.4 STARTTLS takes no argument")
+        else:
+            self._say("220 2.0.0 Go ahead")
+            # RFC 3207 §4.2: nothing of what was said before counts, and the client greets again.
+            self._starttls = False
+            self._begin_tls = True
+            self.phase = Phase.FRESH
+            self._forget_mail()
 
     # -- AUTH: any credentials are good, but their form must be (RFC 4954 §4) --------------------------------
 
     def _auth(self, argument: str) -> None:
         mechanism, _, initial = argument.partition(" ")
         mechanism = mechanism.upper()
-        if self.phase is not Phase.READY or self._authenticated:
+        if not self._manner.auth:
+            self._not_offered(argument)
+        elif self.phase is not Phase.READY or self._authenticated:
             self._refuse("503 5.5.1 AUTH comes once, after EHLO and before MAIL")
         elif mechanism not in ("PLAIN", "LOGIN"):
             self._refuse("504 5.5.4 AUTH PLAIN or AUTH LOGIN")
@@ -418,7 +471,7 @@ class Session:
             self._say("334 UGFzc3dvcmQ6")
         else:
             self._authenticated = True
-            self._say("235 2.7.0 Any credentials are good in the sandbox")
+            self._say("235 2.7.0 Any credentials are good here")
 
 
 def _split_path(text: str) -> tuple[str, list[str]]:
