@@ -26,6 +26,7 @@ from postroom.api.server import server_config
 from postroom.content.ampscript.dialect import Dialect
 from postroom.content.ampscript.dialect import Limits as TemplateLimits
 from postroom.content.ampscript.engine import Engine
+from postroom.delivery.mail_headers import MailHeaders
 from postroom.delivery.retry import RetrySchedule
 from postroom.delivery.routing.options import MxOptions
 from postroom.delivery.routing.shaping import read_shaping
@@ -175,6 +176,10 @@ def worker_options(settings: Settings, *, owner: str, replaces: str | None) -> W
         inactive_age=timedelta(hours=settings.queue_hours),
         # Together the delivery processes may sign on every core.
         signing_threads=-(-this_machine().cores // settings.delivery_processes),
+        headers=MailHeaders(
+            feedback_sender="" if settings.feedback_id == "none" else settings.feedback_id,
+            auto_submitted=settings.auto_submitted != "none",
+        ),
     )
 
 

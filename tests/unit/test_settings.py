@@ -98,6 +98,8 @@ def test_the_file_of_the_option_wins_over_the_one_of_the_environment(tmp_path: P
         ("public_url", "ftp://mail.example.com", "write https://host or https://host:port"),
         ("public_url", "https://u:p@mail.example.com", "write https://host or https://host:port"),
         ("public_url", "https://mail.example.com?x=1", "write https://host or https://host:port"),
+        ("feedback_id", "shop", "it is not 5 to 15"),
+        ("feedback_id", "a shop of mine", "it is not 5 to 15"),
         ("from_address", "no-reply", "it is not an email address"),
         ("from_address", "a b@example.com", "it is not an email address"),
         ("from_address", "Ada <ada@example.com>", "it is not an email address"),

@@ -32,11 +32,14 @@ def compile_content(
     missing_name: MissingName | None = None,
     engine: Engine | None = None,
     known_names: frozenset[str] | None = None,
+    headers: str = "",
 ) -> Plan:
     """The plan of ``content``; ``engine`` compiles the parts that hold code, one of the standard dialect if None.
 
     ``missing_name`` says what a ``%%Name%%`` nobody has a value for does to its message: ``fail`` it with 103,
     print nothing, or print itself; None is what the engine's dialect says. In cc and bcc it always fails (132, 133).
+
+    ``headers`` are further header fields of every mail, as lines for the wire, each made by ``header.field``.
 
     ``known_names`` (folded), where they are known, are all names a send may use: others are then errors.
 
@@ -47,7 +50,7 @@ def compile_content(
     code = code_parts(content, dialect)
     if code and engine is None:
         engine = Engine(dialect)
-    return _Compiler(content, missing_name or dialect.missing_name, code, engine, known_names).compile()
+    return _Compiler(content, missing_name or dialect.missing_name, code, engine, known_names, headers).compile()
 
 
 class _Compiler:
@@ -58,12 +61,14 @@ class _Compiler:
         code: Mapping[str, str],
         engine: Engine | None,
         known_names: frozenset[str] | None,
+        headers: str,
     ) -> None:
         """``code`` holds the parts with code, which need the ``engine``."""
         self._content = content
         self._missing_name = missing_name
         self._engine = engine
         self._known_names = known_names
+        self._headers = headers
         self._code = code
         self._script: Script | None = None
         self._slots: list[Slot] = []
@@ -107,7 +112,7 @@ class _Compiler:
         if self._problems:
             raise ContentRejected(self._problems)
         fields = Fields(subject, from_name, from_address, reply_to, cc, bcc, fixed)
-        return Plan(self._slots, self._body_slots, fields, parts, tail, self._script)
+        return Plan(self._slots, self._body_slots, fields, parts, tail, self._script, self._headers)
 
     def _check(self) -> None:
         content = self._content

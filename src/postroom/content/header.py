@@ -18,6 +18,7 @@ _control = re.compile("[\0-\x1f\x7f-\x9f\u2028\u2029]")
 _surrogate = re.compile("[\ud800-\udfff]")
 _atoms = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*\Z").match
 _literal = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/")
+_field_name = re.compile(r"[!-9;-~]{1,76}\Z").match
 _message_id = re.compile(r"[!-;=?-~]{3,900}\Z").match
 
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -69,6 +70,20 @@ def date_text(moment: datetime) -> str:
         f"{_DAYS[moment.weekday()]}, {moment.day:02d} {_MONTHS[moment.month - 1]} {moment.year:04d} "
         f"{moment.hour:02d}:{moment.minute:02d}:{moment.second:02d} +0000"
     )
+
+
+def field(name: str, value: str) -> str:
+    """One whole field for the wire, with its CRLF, folded at blanks where it is long.
+
+    For fields whose value has a grammar of its own and is ASCII. Raises ValueError for a name that is none and for
+    anything in the value that is not printable ASCII.
+    """
+    if _field_name(name) is None:
+        raise ValueError(f"{name!r} is not the name of a header field (RFC 5322 §2.2)")
+    folded = _fold(value, len(name) + 2) if value.isascii() and value.isprintable() else None
+    if not value or value != value.strip() or folded is None:
+        raise ValueError(f"{name}: {value[:80]!r} is not one line of printable ASCII with blanks to fold it at")
+    return f"{name}: {folded}\r\n"
 
 
 def is_message_id(text: str) -> bool:

@@ -44,6 +44,10 @@ class Context:
     ``attributes`` (recipient merged over request), ``profile`` and ``system`` are keyed by folded names
     (``attributes.fold_name``); the first two hold JSON values, ``system`` holds text. ``accepted_at`` is aware
     UTC and dates the mail; ``message_id`` is the full id without angle brackets, the same on every attempt.
+
+    ``headers`` are further header fields of this message alone (List-Unsubscribe and its like), as lines for the wire:
+    each made by ``header.field``, so that none can end the header or pass for another. What all messages of a version
+    have in common is given to ``compile_content`` instead.
     """
 
     address: str
@@ -54,6 +58,7 @@ class Context:
     system: Mapping[str, str]
     accepted_at: datetime
     message_id: str
+    headers: str = ""
 
 
 @dataclass(slots=True)

@@ -131,15 +131,18 @@ class Plan:
         parts: Sequence[BodyPart | CodePart],
         tail: str,
         script: Script | None = None,
+        headers: str = "",
     ) -> None:
         """``body_slots`` lists the slots the parts show, in the numbering of their values; ``tail`` ends the body.
-        A message's texts are those of ``script``, then those of ``slots``."""
+        A message's texts are those of ``script``, then those of ``slots``. ``headers`` are further header fields of
+        every message, as lines for the wire; those of one message alone are ``Context.headers``."""
         self.slots = tuple(slots)
         self.body_slots = tuple(body_slots)
         self.fields = fields
         self.parts = tuple(parts)
         self.tail = tail
         self.script = script
+        self._headers = f"{headers}MIME-Version: 1.0\r\n"
         self._names = [(slot.name, slot) for slot in self.slots]
         self._dated = (datetime.min.replace(tzinfo=UTC), "")
         fixed_sender = fields.from_name.fixed and fields.from_address.fixed
@@ -214,7 +217,8 @@ class Plan:
             smtputf8 = smtputf8 or any(copy.smtputf8 for copy in (*cc, *bcc))
         header = (
             f"Date: {self._date(context.accepted_at)}\r\n{from_line}To: {to.wire}\r\n{copy_line}{reply_line}"
-            f"Subject: {unstructured(subject, 9)}\r\nMessage-ID: <{context.message_id}>\r\nMIME-Version: 1.0\r\n"
+            f"Subject: {unstructured(subject, 9)}\r\nMessage-ID: <{context.message_id}>\r\n"
+            f"{context.headers}{self._headers}"
         )
         fixed, body = self.fields.fixed, self._body(texts, bodies)
         if files:

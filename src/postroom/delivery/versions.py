@@ -15,6 +15,7 @@ from postroom.content.ampscript.engine import Engine
 from postroom.content.compiler import compile_content
 from postroom.content.model import ContentRejected
 from postroom.content.plan import Plan
+from postroom.delivery.mail_headers import NO_HEADERS, MailHeaders
 from postroom.store.pool import Pool
 
 _FRESH_SECONDS = 60.0
@@ -53,10 +54,19 @@ class Prepared:
 class Versions:
     """Loads and compiles versions; ``clock`` is the loop's, in seconds."""
 
-    def __init__(self, pool: Pool, *, sender: Sender, dialect: Dialect, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        *,
+        sender: Sender,
+        dialect: Dialect,
+        clock: Callable[[], float],
+        headers: MailHeaders = NO_HEADERS,
+    ) -> None:
         self._pool = pool
         self._sender = sender
         self._clock = clock
+        self._headers = headers
         self._engine = Engine(dialect)
         self._prepared: OrderedDict[tuple[int, int], Prepared] = OrderedDict()
 
@@ -88,7 +98,7 @@ class Versions:
             content = replace(content, from_name=self._sender.name)
         plan, problem = None, ""
         try:
-            plan = compile_content(content, engine=self._engine)
+            plan = compile_content(content, engine=self._engine, headers=self._headers.lines(version))
         except ContentRejected as rejected:
             problem = str(rejected)
         sender = parse_address(content.from_address)

@@ -25,6 +25,7 @@ from postroom.delivery.job import Job
 from postroom.delivery.keyring import Keyring
 from postroom.delivery.lanes import Lanes
 from postroom.delivery.loading import Loaded, Loader
+from postroom.delivery.mail_headers import NO_HEADERS, MailHeaders
 from postroom.delivery.outcome import Deferred, Outcome
 from postroom.delivery.record import Recorder
 from postroom.delivery.retry import RetrySchedule
@@ -72,6 +73,7 @@ class WorkerOptions:
     """How long messages wait for a definition that is not active."""
     signing_threads: int
     """How many mails are signed at the same time."""
+    headers: MailHeaders = NO_HEADERS
 
 
 class Worker:
@@ -85,7 +87,9 @@ class Worker:
         self._lease_margin = min(_LEASE_MARGIN_SECONDS, options.lease.total_seconds() * _LEASE_MARGIN_SHARE)
         self._held: dict[Slice, None] = {}
         self._queue = Queue(pool, owner=options.owner, lease=options.lease, clock=loop.time)
-        self._versions = Versions(pool, sender=options.sender, dialect=options.dialect, clock=loop.time)
+        self._versions = Versions(
+            pool, sender=options.sender, dialect=options.dialect, clock=loop.time, headers=options.headers
+        )
         self._composer = Composer(self._versions.prepared)
         self._keyring = Keyring(pool)
         self._ahead: WeakKeyDictionary[Lanes, Ahead] = WeakKeyDictionary()

@@ -216,6 +216,13 @@ def _checked_from_address(text: str) -> str:
     return text
 
 
+def _checked_feedback_id(text: str) -> str:
+    # Google's rule for the SenderId of Feedback-ID.
+    if text != "none" and re.fullmatch(r"[A-Za-z0-9_-]{5,15}", text) is None:
+        raise ValueError("it is not 5 to 15 letters, digits, - or _; write a name such as example-shop, or none")
+    return text
+
+
 _SHAPES: dict[str, Callable[[str], str]] = {
     "http": _checked_address,
     "sandbox_smtp": _checked_address,
@@ -224,4 +231,5 @@ _SHAPES: dict[str, Callable[[str], str]] = {
     "relay": _checked_relay,
     "public_url": _checked_public_url,
     "from_address": _checked_from_address,
+    "feedback_id": _checked_feedback_id,
 }

@@ -20,6 +20,21 @@ class SendingSettings:
             "else `no-reply@postroom.localhost`",
         ),
     ]
+    feedback_id: Annotated[
+        str,
+        doc(
+            "The last part of the `Feedback-ID` header, by which Gmail's Postmaster Tools tell senders apart: 5 to 15 "
+            "letters, digits, `-` or `_`; `none` leaves the header out.",
+            unit="text",
+        ),
+    ] = "postroom"
+    auto_submitted: Annotated[
+        Literal["auto-generated", "none"],
+        doc(
+            "What the header `Auto-Submitted` says: `auto-generated` keeps absence notes from being sent back; `none` "
+            "leaves it out, for recipients that file such mail away, as some help desks do."
+        ),
+    ] = "auto-generated"
     new_definition_status: Annotated[
         Literal["New", "Active"],
         doc("Status of a definition that is created without one; only an `Active` one sends."),

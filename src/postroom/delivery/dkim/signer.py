@@ -23,6 +23,8 @@ SIGNED_FIELDS = (
     b"content-type",
     b"list-unsubscribe",
     b"list-unsubscribe-post",
+    b"feedback-id",
+    b"auto-submitted",
 )
 """What is signed where it is there. From is signed once more than it occurs: none can be added (RFC 6376 §8.15)."""
 
