@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import jsonschema_rs
 import pytest
 from tests.wire.live import LiveApi, Unit
 
 from postroom.api.errors import Code
-from postroom.api.shapes import AUTH_SHAPES, SHAPES
+from postroom.intake.request import RecipientError
 
+DOCS = Path(__file__).parents[2] / "docs"
 EXAMPLES = os.environ.get("SCHEMATHESIS_EXAMPLES", "3")
 LEAST_REQUESTS = int(os.environ.get("SCHEMATHESIS_LEAST_REQUESTS", "500"))
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
@@ -30,16 +32,63 @@ def document(live_api: LiveApi) -> dict[str, Any]:
     return body
 
 
-def test_every_shape_is_of_a_route_and_every_error_is_there(document: dict[str, Any]) -> None:
+def operations_of(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Every operation by its method and path."""
+    return {
+        f"{method.upper()} {path}": operation
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+    }
+
+
+def json_of(part: dict[str, Any]) -> dict[str, Any]:
+    """The JSON of a request or reply."""
+    found: dict[str, Any] = part["content"]["application/json"]
+    return found
+
+
+def test_every_route_says_what_it_takes_and_gives(document: dict[str, Any]) -> None:
     assert document["openapi"] == "3.1.0"
-    described = {(method.upper(), path) for path, operations in document["paths"].items() for method in operations}
-    assert set(SHAPES) <= described
-    assert set(AUTH_SHAPES) <= {path for _, path in described}
+    for name, operation in operations_of(document).items():
+        if "requestBody" in operation:
+            request = json_of(operation["requestBody"])
+            assert request["schema"], f"{name} takes any JSON: give its route a shape, as postroom.api.shape says"
+            assert "example" in request, f"{name}: its shape has no example"
+        for status, reply in operation["responses"].items():
+            if "content" in reply:
+                assert json_of(reply)["schema"], f"{name} gives any JSON with {status}: give its route a shape"
+
+
+def test_every_example_is_what_its_schema_says(document: dict[str, Any]) -> None:
+    components = {"components": document["components"]}
+    for name, operation in operations_of(document).items():
+        parts = [operation["requestBody"]] if "requestBody" in operation else []
+        for part in (*parts, *(reply for reply in operation["responses"].values() if "content" in reply)):
+            shown = json_of(part)
+            examples = [each["value"] for each in shown.get("examples", {}).values()]
+            for example in (*([shown["example"]] if "example" in shown else []), *examples):
+                problem = next(
+                    jsonschema_rs.Draft202012Validator(shown["schema"] | components).iter_errors(example), None
+                )
+                assert problem is None, f"{name}: {problem}"
+
+
+def test_the_compatibility_pages_name_every_route_of_the_vendor(document: dict[str, Any]) -> None:
+    pages = "".join((DOCS / page).read_text(encoding="utf-8") for page in ("compatibility.md", "webhooks.md"))
+    for name in operations_of(document):
+        path = name.partition(" ")[2]
+        if path.startswith(("/messaging/v1/email", "/asset", "/platform/v1/t", "/platform/v1/endp")):
+            assert f"`{name}`" in pages or f"`{name}?type=notSent`" in pages
+        elif path.startswith(("/v2", "/v1/requestToken")):
+            assert f" {path}`" in pages
+
+
+def test_every_error_is_there(document: dict[str, Any]) -> None:
     responses = document["components"]["responses"]
     shown = {
         name for response in responses.values() for name in response["content"]["application/json"].get("examples", {})
     }
-    assert shown == {code.name for code in Code if code.row.status >= 400}
+    assert shown == {code.name for code in Code if code.row.status >= 400} | {error.name for error in RecipientError}
 
 
 def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:

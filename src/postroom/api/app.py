@@ -1,8 +1,8 @@
 """The HTTP application: the route table, and the ASGI wrapper that brings paths to the form the routes have."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
-from typing import Any, Literal, NamedTuple, TypeAlias, cast
+from collections.abc import Callable, MutableMapping, Sequence
+from typing import Any, Literal, cast
 
 import structlog
 from litestar import Litestar, Request, Response, Router
@@ -18,7 +18,7 @@ from postroom.api.audience import Audience
 from postroom.api.auth import Gate
 from postroom.api.data_extensions import DataExtensions
 from postroom.api.definitions import Definitions
-from postroom.api.endpoint import Handler, RouteFunction, endpoint
+from postroom.api.endpoint import RouteFunction, endpoint
 from postroom.api.ens import EventNotifications
 from postroom.api.errors import ApiError, Code, error_body
 from postroom.api.files import Files
@@ -26,13 +26,18 @@ from postroom.api.identity import Identity
 from postroom.api.legacy_sends import LegacySends
 from postroom.api.legacy_token import LegacyTokenRoute
 from postroom.api.messages import Accepting, Messages
-from postroom.api.oauth import AnyRequest, oauth_route
+from postroom.api.oauth import oauth_route
 from postroom.api.paths import RouteTable, keep_match, raw_path_of
 from postroom.api.platform import Platform
 from postroom.api.queues import Queues
-from postroom.api.reply import Reply, error_reply
-from postroom.api.schema import build_document
+from postroom.api.reply import error_reply
+from postroom.api.schema import OpenRoute, build_document
 from postroom.api.schema_page import SCHEMA, SCHEMA_PAGE, Schema
+from postroom.api.shape import Method, Route
+from postroom.api.shapes import assets as asset_shapes
+from postroom.api.shapes import definitions as definition_shapes
+from postroom.api.shapes import messages as message_shapes
+from postroom.api.shapes import platform as platform_shapes
 from postroom.api.token import TokenRoute
 from postroom.api.wire.asset_files import FILES
 from postroom.catalog.publishing import Publisher
@@ -43,8 +48,6 @@ from postroom.tenancy.clients import SecretHasher
 from postroom.tenancy.rules import ClientRules
 from postroom.tenancy.tokens import TokenSigner, token_signing_key
 
-Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
-
 MESSAGES = "/messaging/v1/email/messages"
 DEFINITIONS = "/messaging/v1/email/definitions"
 ASSETS = "/asset/v1/content/assets"
@@ -54,8 +57,6 @@ TOKEN = "/v2/token"  # noqa: S105
 USER_INFO = "/v2/userinfo"
 DISCOVERY = "/v2/discovery"
 REQUEST_TOKEN = "/v1/requestToken"  # noqa: S105
-OpenRoute: TypeAlias = "tuple[Method, str, Callable[[AnyRequest], Awaitable[Reply]]]"
-
 AUTH_PATHS = (TOKEN, USER_INFO, DISCOVERY, REQUEST_TOKEN)
 
 SEND = frozenset({"email_send"})
@@ -64,15 +65,6 @@ WRITE = frozenset({"email_write"})
 ASSET_READ = frozenset({"saved_content_read", "documents_and_images_read"})
 ASSET_WRITE = frozenset({"saved_content_write", "documents_and_images_write"})
 ANY_TOKEN: frozenset[str] = frozenset()
-
-
-class Route(NamedTuple):
-    """One route: any one of ``scopes`` admits."""
-
-    method: Method
-    template: str
-    scopes: frozenset[str]
-    handler: Handler
 
 
 async def build_api(
@@ -107,18 +99,18 @@ async def build_api(
         Assets(pool, base_url=base_url),
         Platform(base_url=base_url),
     )
-    routes += [Route(*route) for route in DataExtensions(pool, clock=clock).routes()]
-    routes += [Route(*route) for route in Audience(pool, clock=clock).routes()]
+    routes += DataExtensions(pool, clock=clock).routes()
+    routes += Audience(pool, clock=clock).routes()
     legacy = LegacySends(pool, accepter, status_hours=settings.status_hours, clock=clock)
-    routes += [Route(*route) for route in legacy.routes()]
+    routes += legacy.routes()
     ens = EventNotifications(pool, private=bool(settings.ens_allow_private), clock=clock)
-    routes += [Route(*route) for route in ens.routes()]
+    routes += ens.routes()
     rules = ClientRules(pool, clock=asyncio.get_running_loop().time)
     categories = AssetCategories(pool)
     routes += [
-        Route("GET", CATEGORIES, ASSET_READ, categories.page),
-        Route("POST", CATEGORIES, ASSET_WRITE, categories.create),
-        Route("GET", CATEGORIES + "/{id}", ASSET_READ, categories.get),
+        Route("GET", CATEGORIES, ASSET_READ, categories.page, asset_shapes.CATEGORIES),
+        Route("POST", CATEGORIES, ASSET_WRITE, categories.create, asset_shapes.CREATE_CATEGORY),
+        Route("GET", CATEGORIES + "/{id}", ASSET_READ, categories.get, asset_shapes.CATEGORY),
     ]
     gate = Gate(tokens, rules)
     handlers = [
@@ -135,8 +127,11 @@ async def build_api(
         TokenRoute(pool, tokens, hasher, base_url=base_url), LegacyTokenRoute(pool, tokens, hasher), identity
     )
     schema = Schema(build_document(routes, auth, base_url))
-    open_routes: list[OpenRoute] = [*auth, ("GET", SCHEMA, schema.document), ("GET", SCHEMA_PAGE, schema.page)]
-    handlers += [_handler(method, path, oauth_route(path, answer)) for method, path, answer in open_routes]
+    handlers += [_handler(route.method, route.template, oauth_route(route.template, route.handler)) for route in auth]
+    handlers += [
+        _handler("GET", path, oauth_route(path, answer))
+        for path, answer in ((SCHEMA, schema.document), (SCHEMA_PAGE, schema.page))
+    ]
     handlers.append(_handler("GET", PUBLIC_FILE, oauth_route(PUBLIC_FILE, Files(pool).answer), more=("HEAD",)))
     litestar = Litestar(
         route_handlers=[*handlers, *extra_routes],
@@ -158,38 +153,38 @@ def rest_routes(
     """Every REST route with the scopes of contract §1."""
     message, definition, asset = MESSAGES + "/{messageKey}", DEFINITIONS + "/{definitionKey}", ASSETS + "/{id}"
     return [
-        Route("POST", MESSAGES, SEND, messages.send_many),
-        Route("GET", MESSAGES, READ, messages.not_sent),
-        Route("POST", message, SEND, messages.send_one),
-        Route("GET", message, READ, messages.status),
-        Route("POST", DEFINITIONS, WRITE, definitions.create),
-        Route("GET", DEFINITIONS, READ, definitions.page),
-        Route("GET", definition, READ, definitions.get),
-        Route("PATCH", definition, WRITE, definitions.change),
-        Route("DELETE", definition, WRITE, definitions.delete),
-        Route("GET", definition + "/queue", READ, queues.depth),
-        Route("DELETE", definition + "/queue", WRITE, queues.clear),
-        Route("POST", ASSETS, ASSET_WRITE, assets.create),
-        Route("POST", ASSETS + "/query", ASSET_READ, assets.query),
-        Route("GET", ASSETS, ASSET_READ, assets.page),
-        Route("GET", asset, ASSET_READ, assets.get),
-        Route("PUT", asset, ASSET_WRITE, assets.replace),
-        Route("PATCH", asset, ASSET_WRITE, assets.change),
-        Route("DELETE", asset, ASSET_WRITE, assets.delete),
-        Route("GET", asset + "/channelviews/{view}", ASSET_READ, assets.channel_view),
-        Route("GET", "/platform/v1/tokenContext", ANY_TOKEN, platform.token_context),
-        Route("GET", "/platform/v1/endpoints", ANY_TOKEN, platform.endpoints),
-        Route("GET", "/platform/v1/endpoints/{type}", ANY_TOKEN, platform.endpoint),
+        Route("POST", MESSAGES, SEND, messages.send_many, message_shapes.SEND_MANY),
+        Route("GET", MESSAGES, READ, messages.not_sent, message_shapes.NOT_SENT),
+        Route("POST", message, SEND, messages.send_one, message_shapes.SEND_ONE),
+        Route("GET", message, READ, messages.status, message_shapes.STATUS),
+        Route("POST", DEFINITIONS, WRITE, definitions.create, definition_shapes.CREATE),
+        Route("GET", DEFINITIONS, READ, definitions.page, definition_shapes.LIST),
+        Route("GET", definition, READ, definitions.get, definition_shapes.GET),
+        Route("PATCH", definition, WRITE, definitions.change, definition_shapes.CHANGE),
+        Route("DELETE", definition, WRITE, definitions.delete, definition_shapes.DELETE),
+        Route("GET", definition + "/queue", READ, queues.depth, definition_shapes.QUEUE),
+        Route("DELETE", definition + "/queue", WRITE, queues.clear, definition_shapes.CLEAR_QUEUE),
+        Route("POST", ASSETS, ASSET_WRITE, assets.create, asset_shapes.CREATE),
+        Route("POST", ASSETS + "/query", ASSET_READ, assets.query, asset_shapes.QUERY),
+        Route("GET", ASSETS, ASSET_READ, assets.page, asset_shapes.LIST),
+        Route("GET", asset, ASSET_READ, assets.get, asset_shapes.GET),
+        Route("PUT", asset, ASSET_WRITE, assets.replace, asset_shapes.REPLACE),
+        Route("PATCH", asset, ASSET_WRITE, assets.change, asset_shapes.CHANGE),
+        Route("DELETE", asset, ASSET_WRITE, assets.delete, asset_shapes.DELETE),
+        Route("GET", asset + "/channelviews/{view}", ASSET_READ, assets.channel_view, asset_shapes.CHANNEL_VIEW),
+        Route("GET", "/platform/v1/tokenContext", ANY_TOKEN, platform.token_context, platform_shapes.TOKEN_CONTEXT),
+        Route("GET", "/platform/v1/endpoints", ANY_TOKEN, platform.endpoints, platform_shapes.ENDPOINTS),
+        Route("GET", "/platform/v1/endpoints/{type}", ANY_TOKEN, platform.endpoint, platform_shapes.ENDPOINT),
     ]
 
 
 def auth_routes(token: TokenRoute, legacy: LegacyTokenRoute, identity: Identity) -> list[OpenRoute]:
     """The routes of the authentication host, which look after tokens themselves (contract §2)."""
     return [
-        ("POST", TOKEN, token.answer),
-        ("GET", USER_INFO, identity.user_info),
-        ("GET", DISCOVERY, identity.discovery),
-        ("POST", REQUEST_TOKEN, legacy.answer),
+        OpenRoute("POST", TOKEN, token.answer, platform_shapes.TOKEN),
+        OpenRoute("GET", USER_INFO, identity.user_info, platform_shapes.USER_INFO),
+        OpenRoute("GET", DISCOVERY, identity.discovery, platform_shapes.DISCOVERY),
+        OpenRoute("POST", REQUEST_TOKEN, legacy.answer, platform_shapes.REQUEST_TOKEN),
     ]
 
 

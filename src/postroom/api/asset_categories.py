@@ -1,7 +1,6 @@
 """The folders of Content Builder: /asset/v1/content/categories (contract §7.1)."""
 
 import re
-from typing import Any
 
 import msgspec
 
@@ -9,6 +8,7 @@ from postroom.api.definitions import HIGHEST_PAGE, LARGEST_PAGE_SIZE, number_fie
 from postroom.api.endpoint import Call
 from postroom.api.errors import ApiError, Code
 from postroom.api.reply import Reply
+from postroom.api.shape import Page
 from postroom.api.wire.asset_files import asset_error
 from postroom.api.wire.decoding import decode, refuse_token_in, shorter, storable
 from postroom.catalog.asset_categories import (
@@ -40,6 +40,18 @@ class CategoryBody(msgspec.Struct):
     capital_description: str | None = msgspec.field(default=None, name="Description")
 
 
+class ShownCategory(msgspec.Struct, rename="camel"):
+    """A category."""
+
+    id: int
+    name: str
+    parent_id: int
+    category_type: str
+    member_id: int
+    enterprise_id: int
+    description: str
+
+
 _decoder = msgspec.json.Decoder(CategoryBody)
 
 
@@ -58,14 +70,8 @@ class AssetCategories:
         found, total = await page_categories(
             self._pool, call.account_id, parent_id=parent_id, name=name, page=page, page_size=page_size
         )
-        body: dict[str, Any] = {
-            "count": total,
-            "page": page,
-            "pageSize": page_size,
-            "links": {},
-            "items": [_shown(category, call.account_id) for category in found],
-        }
-        return Reply(_encode(body))
+        items = [_shown(category, call.account_id) for category in found]
+        return Reply(_encode(Page[ShownCategory](total, page, page_size, {}, items)))
 
     async def get(self, call: Call) -> Reply:
         """GET /categories/{id}."""
@@ -116,13 +122,13 @@ def _filter(text: str | None) -> tuple[int | None, str | None]:
     return (int(found[2]), None) if found[1] else (None, found[4].replace("''", "'"))
 
 
-def _shown(category: AssetCategory, account_id: int) -> dict[str, Any]:
-    return {
-        "id": category.category_id,
-        "name": category.name,
-        "parentId": category.parent_id,
-        "categoryType": "asset",
-        "memberId": account_id,
-        "enterpriseId": account_id,
-        "description": category.description,
-    }
+def _shown(category: AssetCategory, account_id: int) -> ShownCategory:
+    return ShownCategory(
+        category.category_id,
+        category.name,
+        category.parent_id,
+        "asset",
+        account_id,
+        account_id,
+        category.description,
+    )

@@ -11,14 +11,23 @@ from typing import Any, NoReturn
 import msgspec
 from uuid_utils.compat import uuid7
 
-from postroom.api.data_extensions import DataRoute
 from postroom.api.definitions import HIGHEST_PAGE, number_field
 from postroom.api.endpoint import Call
 from postroom.api.errors import ApiError, Code
 from postroom.api.reply import Reply
+from postroom.api.shape import AllOf, Listing, Route
+from postroom.api.shapes import audience as shapes
 from postroom.api.times import fine_time
 from postroom.api.wire.audience import (
     LONGEST_KEY,
+    FoundAddress,
+    FoundAddresses,
+    FoundKey,
+    ShownAttribute,
+    ShownClassification,
+    ShownList,
+    ShownMember,
+    WrittenContact,
     read_classification,
     read_contact,
     read_list_name,
@@ -75,29 +84,29 @@ class Audience:
         self._pool = pool
         self._clock = clock
 
-    def routes(self) -> list[DataRoute]:
+    def routes(self) -> list[Route]:
         """Every route with its scopes."""
         own = "/postroom/v1"
         contact, lists, member = own + "/contacts/{key}", own + "/lists", own + "/lists/{id}/members/{key}"
         kinds, attributes = own + "/classifications", own + "/profile-attributes"
         return [
-            DataRoute("POST", "/contacts/v1/contacts", WRITE, self.create),
-            DataRoute("PATCH", "/contacts/v1/contacts", WRITE, self.change),
-            DataRoute("POST", "/contacts/v1/addresses/email/search", READ, self.search),
-            DataRoute("GET", contact, READ, self.get),
-            DataRoute("PATCH", contact, WRITE, self.change_own),
-            DataRoute("DELETE", contact, WRITE, self.delete),
-            DataRoute("GET", lists, READ, self.lists),
-            DataRoute("POST", lists, WRITE, self.create_list),
-            DataRoute("DELETE", lists + "/{id}", WRITE, self.delete_list),
-            DataRoute("GET", lists + "/{id}/members", READ, self.members),
-            DataRoute("PUT", member, WRITE, self.set_member),
-            DataRoute("DELETE", member, WRITE, self.remove_member),
-            DataRoute("GET", attributes, READ, self.attributes),
-            DataRoute("PUT", attributes + "/{name}", WRITE, self.declare),
-            DataRoute("GET", kinds, SEND_READ, self.classifications),
-            DataRoute("GET", kinds + "/{key}", SEND_READ, self.classification),
-            DataRoute("PUT", kinds + "/{key}", SEND_WRITE, self.store_classification),
+            Route("POST", "/contacts/v1/contacts", WRITE, self.create, shapes.CREATE),
+            Route("PATCH", "/contacts/v1/contacts", WRITE, self.change, shapes.CHANGE),
+            Route("POST", "/contacts/v1/addresses/email/search", READ, self.search, shapes.SEARCH),
+            Route("GET", contact, READ, self.get, shapes.GET),
+            Route("PATCH", contact, WRITE, self.change_own, shapes.CHANGE_OWN),
+            Route("DELETE", contact, WRITE, self.delete, shapes.DELETE),
+            Route("GET", lists, READ, self.lists, shapes.LISTS),
+            Route("POST", lists, WRITE, self.create_list, shapes.CREATE_LIST),
+            Route("DELETE", lists + "/{id}", WRITE, self.delete_list, shapes.DELETE_LIST),
+            Route("GET", lists + "/{id}/members", READ, self.members, shapes.MEMBERS),
+            Route("PUT", member, WRITE, self.set_member, shapes.SET_MEMBER),
+            Route("DELETE", member, WRITE, self.remove_member, shapes.REMOVE_MEMBER),
+            Route("GET", attributes, READ, self.attributes, shapes.ATTRIBUTES),
+            Route("PUT", attributes + "/{name}", WRITE, self.declare, shapes.DECLARE),
+            Route("GET", kinds, SEND_READ, self.classifications, shapes.CLASSIFICATIONS),
+            Route("GET", kinds + "/{key}", SEND_READ, self.classification, shapes.CLASSIFICATION),
+            Route("PUT", kinds + "/{key}", SEND_WRITE, self.store_classification, shapes.STORE_CLASSIFICATION),
         ]
 
     # -- the vendor's
@@ -130,23 +139,13 @@ class Audience:
         addresses, most = read_search(await call.json_body())
         found = await search_addresses(self._pool, call.account_id, addresses, most=most)
         entities = [
-            {
-                "contactKeyDetails": [
-                    {"contactKey": each.contact_key, "createDate": fine_time(each.created_at)}
-                    for each in found
-                    if each.wanted == address
-                ],
-                "channelAddress": address,
-            }
+            FoundAddress(
+                [FoundKey(each.contact_key, fine_time(each.created_at)) for each in found if each.wanted == address],
+                address,
+            )
             for address in dict.fromkeys(addresses)
         ]
-        body = {
-            "channelAddressResponseEntities": entities,
-            "requestServiceMessageID": str(uuid7()),
-            "resultMessages": [],
-            "serviceMessageID": str(uuid7()),
-        }
-        return Reply(_encode(body))
+        return Reply(_encode(FoundAddresses(entities, str(uuid7()), [], str(uuid7()))))
 
     # -- contacts
 
@@ -171,7 +170,8 @@ class Audience:
         """GET /postroom/v1/lists."""
         page, page_size = _page(call)
         found = await page_lists(self._pool, call.account_id, page=page, page_size=page_size)
-        return Reply(_encode(_listing(page, page_size, [shown_list(each) for each in found])))
+        items = [shown_list(each) for each in found]
+        return Reply(_encode(Listing[ShownList](items, len(items), page, page_size)))
 
     async def create_list(self, call: Call) -> Reply:
         """POST /postroom/v1/lists."""
@@ -197,7 +197,8 @@ class Audience:
         page, page_size = _page(call)
         found = await self._list(call)
         members = await page_members(self._pool, call.account_id, found, page=page, page_size=page_size)
-        return Reply(_encode(_listing(page, page_size, [shown_member(each) for each in members])))
+        items = [shown_member(each) for each in members]
+        return Reply(_encode(Listing[ShownMember](items, len(items), page, page_size)))
 
     async def set_member(self, call: Call) -> Reply:
         """PUT /postroom/v1/lists/{id}/members/{key}: on All Subscribers the status is the contact's own."""
@@ -210,7 +211,7 @@ class Audience:
             await self._change(call.account_id, contact.contact_key, address=None, profile={}, status=status)
         else:
             await set_member(self._pool, call.account_id, found.list_id, contact.contact_id, status)
-        return Reply(_encode({"contactKey": contact.contact_key, "address": contact.address, "status": status}))
+        return Reply(_encode(ShownMember(contact.contact_key, contact.address, status)))
 
     async def remove_member(self, call: Call) -> Reply:
         """DELETE /postroom/v1/lists/{id}/members/{key}."""
@@ -227,21 +228,22 @@ class Audience:
     async def attributes(self, call: Call) -> Reply:
         """GET /postroom/v1/profile-attributes."""
         names = await declared_attributes(self._pool, call.account_id)
-        return Reply(_encode({"items": [{"name": name} for name in names], "count": len(names)}))
+        return Reply(_encode(AllOf[ShownAttribute]([ShownAttribute(name) for name in names], len(names))))
 
     async def declare(self, call: Call) -> Reply:
         """PUT /postroom/v1/profile-attributes/{name}: what sends carry under this name is kept from now on."""
         name = required_key("the name in the path", call.key("name"), 128).strip()
         async with self._pool.acquire() as connection, connection.transaction():
             await declare_attribute(connection, call.account_id, name)
-        return Reply(_encode({"name": name}))
+        return Reply(_encode(ShownAttribute(name)))
 
     # -- classifications
 
     async def classifications(self, call: Call) -> Reply:
         """GET /postroom/v1/classifications."""
         found = await list_classifications(self._pool, call.account_id)
-        return Reply(_encode({"items": [shown_classification(each) for each in found], "count": len(found)}))
+        items = [shown_classification(each) for each in found]
+        return Reply(_encode(AllOf[ShownClassification](items, len(items))))
 
     async def classification(self, call: Call) -> Reply:
         """GET /postroom/v1/classifications/{key}."""
@@ -264,17 +266,9 @@ class Audience:
     # -- what all share
 
     def _written(self, contact: StoredContact, *, new: bool) -> bytes:
-        body = {
-            "contactKey": contact.contact_key,
-            "contactID": contact.contact_id,
-            "isNewContactKey": new,
-            "requestServiceMessageID": str(uuid7()),
-            "responseDateTime": fine_time(datetime.fromtimestamp(self._clock(), UTC)),
-            "hasErrors": False,
-            "resultMessages": [],
-            "serviceMessageID": str(uuid7()),
-        }
-        return _encode(body)
+        now = fine_time(datetime.fromtimestamp(self._clock(), UTC))
+        ids = str(uuid7()), str(uuid7())
+        return _encode(WrittenContact(contact.contact_key, contact.contact_id, new, ids[0], now, False, [], ids[1]))
 
     async def _change(self, account_id: int, contact_key: str, **change: Any) -> StoredContact:
         try:
@@ -304,10 +298,6 @@ class Audience:
 def _page(call: Call) -> tuple[int, int]:
     page = number_field(call.query, "page", default=1, highest=HIGHEST_PAGE)
     return page, number_field(call.query, "pagesize", default=DEFAULT_PAGE_SIZE, highest=LARGEST_PAGE_SIZE)
-
-
-def _listing(page: int, page_size: int, items: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"items": items, "count": len(items), "page": page, "pageSize": page_size}
 
 
 def _undeclared(unknown: AttributeUnknown) -> NoReturn:

@@ -8,19 +8,31 @@ import base64
 import binascii
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, NamedTuple
+from typing import Any
 from uuid import UUID
 
 import msgspec
 from uuid_utils.compat import uuid7
 
 from postroom.api.definitions import HIGHEST_PAGE, number_field
-from postroom.api.endpoint import Call, Handler
+from postroom.api.endpoint import Call
 from postroom.api.errors import ApiError, Code
 from postroom.api.reply import Reply
+from postroom.api.shape import Page, Route
+from postroom.api.shapes import data as shapes
 from postroom.api.times import fine_time
 from postroom.api.wire.data import (
-    full_extension,
+    JobAccepted,
+    JobResults,
+    JobState,
+    JobStatus,
+    ResultMessage,
+    RowResult,
+    Rowset,
+    RowsetLinks,
+    ShownExtension,
+    ShownFields,
+    WrittenRow,
     key_pairs,
     read_extension,
     read_items,
@@ -28,8 +40,9 @@ from postroom.api.wire.data import (
     read_values,
     rejection,
     rows_rejected,
-    wire_fields,
-    wire_row,
+    shown_extension,
+    shown_fields,
+    shown_row,
 )
 from postroom.catalog.data_extensions import (
     DataExtension,
@@ -66,13 +79,7 @@ _RESULT_CODES = {
 _encode = msgspec.json.Encoder().encode
 
 
-class DataRoute(NamedTuple):
-    """A route: method, template, scopes of which one is enough, handler."""
-
-    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
-    template: str
-    scopes: frozenset[str]
-    handler: Handler
+DataRoute = Route
 
 
 class _Page(msgspec.Struct, frozen=True):
@@ -100,32 +107,38 @@ class DataExtensions:
         self._pool = pool
         self._clock = clock
 
-    def routes(self) -> list[DataRoute]:
+    def routes(self) -> list[Route]:
         """Every route with the scopes of contract §1."""
         objects, rows = "/data/v1/customobjects", "/data/v1/async/dataextensions/{id}/rows"
         events, data, own = "/hub/v1/dataevents/{id}", "/data/v1/customobjectdata", "/postroom/v1/data-extensions"
         job = "/data/v1/async/{requestId}"
         return [
-            DataRoute("POST", objects, DATA_WRITE, self.create),
-            DataRoute("GET", objects, DATA_READ, self.page),
-            DataRoute("GET", objects + "/{id}", DATA_READ, self.get),
-            DataRoute("DELETE", objects + "/{id}", DATA_WRITE, self.delete),
-            DataRoute("GET", objects + "/{id}/fields", DATA_READ, self.fields),
-            DataRoute("GET", own, DATA_READ, self.page),
-            DataRoute("GET", own + "/{key}", DATA_READ, self.get_by_key),
-            DataRoute("DELETE", own + "/{key}", DATA_WRITE, self.delete_by_key),
-            DataRoute("POST", events + "/rowset", DATA_WRITE, self.upsert_rowset),
-            DataRoute("PUT", events + "/rows/{keys}", DATA_WRITE, self.upsert_row),
-            DataRoute("DELETE", events + "/rows/{keys}", DATA_WRITE, self.delete_row),
-            DataRoute("POST", rows, DATA_WRITE, self.insert_async),
-            DataRoute("PUT", rows, DATA_WRITE, self.upsert_async),
-            DataRoute("DELETE", rows, DATA_WRITE, self.delete_async),
-            DataRoute("GET", job + "/status", DATA_READ, self.job_status),
-            DataRoute("GET", job + "/results", DATA_READ, self.job_results),
-            DataRoute("GET", data + "/key/{key}/rowset", DATA_READ, self.rowset_by_key),
-            DataRoute("GET", data + "/token/{token}/rowset", DATA_READ, self.rowset_by_token),
-            DataRoute("GET", "/v1/customobjectdata/token/{token}/rowset", DATA_READ, self.rowset_by_token),
-            DataRoute("GET", data + "/{id}/rowset", DATA_READ, self.rowset_by_id),
+            Route("POST", objects, DATA_WRITE, self.create, shapes.CREATE),
+            Route("GET", objects, DATA_READ, self.page, shapes.LIST),
+            Route("GET", objects + "/{id}", DATA_READ, self.get, shapes.GET),
+            Route("DELETE", objects + "/{id}", DATA_WRITE, self.delete, shapes.DELETE),
+            Route("GET", objects + "/{id}/fields", DATA_READ, self.fields, shapes.FIELDS),
+            Route("GET", own, DATA_READ, self.page, shapes.LIST),
+            Route("GET", own + "/{key}", DATA_READ, self.get_by_key, shapes.GET),
+            Route("DELETE", own + "/{key}", DATA_WRITE, self.delete_by_key, shapes.DELETE),
+            Route("POST", events + "/rowset", DATA_WRITE, self.upsert_rowset, shapes.UPSERT_ROWSET),
+            Route("PUT", events + "/rows/{keys}", DATA_WRITE, self.upsert_row, shapes.UPSERT_ROW),
+            Route("DELETE", events + "/rows/{keys}", DATA_WRITE, self.delete_row, shapes.DELETE_ROW),
+            Route("POST", rows, DATA_WRITE, self.insert_async, shapes.ASYNC_ROWS),
+            Route("PUT", rows, DATA_WRITE, self.upsert_async, shapes.ASYNC_ROWS),
+            Route("DELETE", rows, DATA_WRITE, self.delete_async, shapes.ASYNC_DELETE),
+            Route("GET", job + "/status", DATA_READ, self.job_status, shapes.JOB_STATUS),
+            Route("GET", job + "/results", DATA_READ, self.job_results, shapes.JOB_RESULTS),
+            Route("GET", data + "/key/{key}/rowset", DATA_READ, self.rowset_by_key, shapes.ROWSET),
+            Route("GET", data + "/token/{token}/rowset", DATA_READ, self.rowset_by_token, shapes.ROWSET_BY_TOKEN),
+            Route(
+                "GET",
+                "/v1/customobjectdata/token/{token}/rowset",
+                DATA_READ,
+                self.rowset_by_token,
+                shapes.ROWSET_BY_TOKEN,
+            ),
+            Route("GET", data + "/{id}/rowset", DATA_READ, self.rowset_by_id, shapes.ROWSET),
         ]
 
     # -- what they are
@@ -138,7 +151,7 @@ class DataExtensions:
             extension = await create_extension(self._pool, call.account_id, object_id, draft)
         except ExtensionRejected as rejected:
             raise rejection(rejected) from None
-        return Reply(_encode(full_extension(extension, 0) | {"fields": wire_fields(extension)}), 201)
+        return Reply(_encode(shown_extension(extension, 0, fields=True)), 201)
 
     async def page(self, call: Call) -> Reply:
         """GET /customobjects: by name; `$search` is part of the name; `count` is the total."""
@@ -149,14 +162,8 @@ class DataExtensions:
         if search is not None and "\0" in search:
             raise ApiError(Code.INVALID_VALUE, "$search must not hold a NUL character")
         found, total = await page_extensions(self._pool, call.account_id, search=search, page=page, page_size=page_size)
-        body = {
-            "count": total,
-            "page": page,
-            "pageSize": page_size,
-            "links": {},
-            "items": [full_extension(extension, row_count) for extension, row_count in found],
-        }
-        return Reply(_encode(body))
+        items = [shown_extension(extension, row_count, fields=False) for extension, row_count in found]
+        return Reply(_encode(Page[ShownExtension](total, page, page_size, {}, items)))
 
     async def get(self, call: Call) -> Reply:
         """GET /customobjects/{id}."""
@@ -169,7 +176,7 @@ class DataExtensions:
     async def fields(self, call: Call) -> Reply:
         """GET /customobjects/{id}/fields."""
         extension = await self._extension(call, call.key("id"))
-        return Reply(_encode({"id": str(extension.object_id), "fields": wire_fields(extension)}))
+        return Reply(_encode(ShownFields(str(extension.object_id), shown_fields(extension))))
 
     async def delete(self, call: Call) -> Reply:
         """DELETE /customobjects/{id}, with all rows."""
@@ -195,14 +202,14 @@ class DataExtensions:
         extension = await self._extension(call, call.key("id"))
         row = values | dict(keys)
         await self._all_or_none(lambda connection: upsert_rows(connection, extension, [row], self._now()))
-        return Reply(_encode({"keys": keys, "values": values}))
+        return Reply(_encode(WrittenRow(dict(keys), values)))
 
     async def delete_row(self, call: Call) -> Reply:
         """DELETE /dataevents/{id}/rows/{Column:value}."""
         keys = key_pairs(call.key("keys", 1))
         extension = await self._extension(call, call.key("id"))
         await self._all_or_none(lambda connection: delete_rows(connection, extension, [keys]))
-        return Reply(_encode({"keys": keys, "values": {}}))
+        return Reply(_encode(WrittenRow(dict(keys), {})))
 
     # -- rows, asynchronously
 
@@ -228,16 +235,17 @@ class DataExtensions:
     async def job_status(self, call: Call) -> Reply:
         """GET /async/{requestId}/status."""
         request_id, job = await self._found_job(call)
-        status = {
-            "callDateTime": fine_time(job.called_at),
-            "pickupDateTime": fine_time(job.called_at),
-            "completionDateTime": fine_time(job.completed_at),
-            "hasErrors": job.has_errors,
-            "requestStatus": "Complete",
-            "resultStatus": "Error" if job.has_errors else "OK",
-            "requestId": request_id,
-        }
-        return Reply(_encode({"status": status, "requestId": request_id, "resultMessages": []}))
+        called, completed = fine_time(job.called_at), fine_time(job.completed_at)
+        state = JobState(
+            called,
+            called,
+            completed,
+            job.has_errors,
+            "Complete",
+            "Error" if job.has_errors else "OK",
+            request_id,
+        )
+        return Reply(_encode(JobStatus(state, request_id, [])))
 
     async def job_results(self, call: Call) -> Reply:
         """GET /async/{requestId}/results: one item a row, in the order of the call."""
@@ -247,22 +255,10 @@ class DataExtensions:
         request_id, job = await self._found_job(call)
         shown = job.results[(page - 1) * page_size : page * page_size]
         items = [
-            {
-                "errorCode": _RESULT_CODES.get(result.fault, ""),
-                "message": result.text,
-                "status": "Error" if result.fault else "OK",
-            }
+            RowResult(_RESULT_CODES.get(result.fault, ""), result.text, "Error" if result.fault else "OK")
             for result in shown
         ]
-        body = {
-            "page": page,
-            "pageSize": page_size,
-            "count": len(job.results),
-            "items": items,
-            "requestId": request_id,
-            "resultMessages": [],
-        }
-        return Reply(_encode(body))
+        return Reply(_encode(JobResults(page, page_size, len(job.results), items, request_id, [])))
 
     # -- reading rows
 
@@ -292,24 +288,15 @@ class DataExtensions:
         rows, total = await page_rows(self._pool, extension, query, page=page, page_size=page_size)
         token = _token(_Page(str(extension.object_id), filter_text, order))
         link = f"/v1/customobjectdata/token/{token}/rowset?$pageSize={page_size}&$page="
-        links = {"self": f"{link}{page}"}
-        if page > 1:
-            links["previous"] = f"{link}{page - 1}"
-        if page * page_size < total:
-            links["next"] = f"{link}{page + 1}"
-        expires = self._now() + _TOKEN_LIFE
-        body = {
-            "links": links,
-            "requestToken": token,
-            "tokenExpireDateUtc": expires.strftime("%Y-%m-%dT%H:%M:%S"),
-            "customObjectId": str(extension.object_id),
-            "customObjectKey": extension.key,
-            "pageSize": page_size,
-            "page": page,
-            "count": total,
-            "items": [wire_row(extension, row) for row in rows],
-        }
-        return Reply(_encode(body))
+        links = RowsetLinks(
+            self=f"{link}{page}",
+            previous=f"{link}{page - 1}" if page > 1 else msgspec.UNSET,
+            next=f"{link}{page + 1}" if page * page_size < total else msgspec.UNSET,
+        )
+        expires = (self._now() + _TOKEN_LIFE).strftime("%Y-%m-%dT%H:%M:%S")
+        items = [shown_row(extension, row) for row in rows]
+        object_id = str(extension.object_id)
+        return Reply(_encode(Rowset(links, token, expires, object_id, extension.key, page_size, page, total, items)))
 
     # -- what all share
 
@@ -317,8 +304,7 @@ class DataExtensions:
         return datetime.fromtimestamp(self._clock(), UTC)
 
     async def _shown(self, extension: DataExtension) -> Reply:
-        shown = full_extension(extension, await count_rows(self._pool, extension))
-        return Reply(_encode(shown | {"fields": wire_fields(extension)}))
+        return Reply(_encode(shown_extension(extension, await count_rows(self._pool, extension), fields=True)))
 
     async def _delete(self, extension: DataExtension) -> Reply:
         try:
@@ -344,18 +330,14 @@ class DataExtensions:
         request_id = uuid7()
         extension = await self._find(call, name)
         if extension is None:
-            message = {
-                "resultType": "Operational",
-                "resultClass": "Error",
-                "resultCode": "CustomObjectNotFound",
-                "message": f"Unable to find a DataExtension with {_named(name)}",
-            }
-            return Reply(_encode({"requestId": str(request_id), "resultMessages": [message]}))
+            text = f"Unable to find a DataExtension with {_named(name)}"
+            message = ResultMessage("Operational", "Error", "CustomObjectNotFound", text)
+            return Reply(_encode(JobAccepted(str(request_id), [message])))
         called_at = self._now()
         async with self._pool.acquire() as connection, connection.transaction():
             problems = await work(connection, extension)
             await store_job(connection, call.account_id, request_id, called_at, problems)
-        return Reply(_encode({"requestId": str(request_id), "resultMessages": []}), 202)
+        return Reply(_encode(JobAccepted(str(request_id), [])), 202)
 
     async def _found_job(self, call: Call) -> tuple[str, DataJob]:
         text = call.key("requestId")

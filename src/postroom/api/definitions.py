@@ -1,7 +1,6 @@
 """The definition routes (contract §3.1 to §3.5)."""
 
 import re
-from typing import Any
 
 import msgspec
 import uuid_utils
@@ -10,6 +9,7 @@ from postroom.api.endpoint import Call
 from postroom.api.errors import ApiError, Code
 from postroom.api.extras import version_header
 from postroom.api.reply import Reply
+from postroom.api.wire import definitions as wire
 from postroom.api.wire.definitions import LONGEST_KEY, full_definition, read_change, read_draft, summary
 from postroom.catalog import publishing
 from postroom.catalog.definitions import (
@@ -75,14 +75,8 @@ class Definitions:
             page=page,
             page_size=page_size,
         )
-        body: dict[str, Any] = {
-            "requestId": _request_id(),
-            "definitions": [summary(definition) for definition in found],
-            "count": len(found),
-            "page": page,
-            "pageSize": page_size,
-        }
-        return Reply(_encode(body))
+        listed = [summary(definition) for definition in found]
+        return Reply(_encode(wire.Definitions(_request_id(), listed, len(listed), page, page_size)))
 
     async def change(self, call: Call) -> Reply:
         """PATCH /definitions/{definitionKey}."""
@@ -102,13 +96,7 @@ class Definitions:
         archive_key = str(uuid_utils.uuid7())
         if not await delete_definition(self._pool, call.account_id, key, archive_key):
             raise unknown_definition(key)
-        body = {
-            "requestId": _request_id(),
-            "message": "Success",
-            "deletedDefinitionKey": archive_key,
-            "journey": {},
-        }
-        return Reply(_encode(body))
+        return Reply(_encode(wire.Deleted(_request_id(), "Success", archive_key)))
 
 
 def unknown_definition(key: str) -> ApiError:

@@ -11,11 +11,14 @@ from uuid import UUID
 import msgspec
 from uuid_utils.compat import uuid7
 
-from postroom.api.data_extensions import DataRoute
 from postroom.api.endpoint import Call
 from postroom.api.errors import ApiError, Code
 from postroom.api.reply import Reply
+from postroom.api.shape import Route
+from postroom.api.shapes import ens as shapes
 from postroom.api.wire.ens import (
+    Replay,
+    ShownSubscription,
     identity,
     read_changed_callback,
     read_changed_subscription,
@@ -75,7 +78,7 @@ class EventNotifications:
         self._clock = clock
         self._random_bytes = random_bytes
 
-    def routes(self) -> list[DataRoute]:
+    def routes(self) -> list[Route]:
         """Every route with the scopes of contract §1."""
         callbacks, subscriptions = "/platform/v1/ens-callbacks", "/platform/v1/ens-subscriptions"
         on_callback, on_subscription = "event_notification_callback_", "event_notification_subscription_"
@@ -87,19 +90,25 @@ class EventNotifications:
         )
         by_callback = "/platform/v1/ens-subscriptions-by-cb/{callbackId}"
         return [
-            DataRoute("POST", callbacks, create, self.create_callback),
-            DataRoute("GET", callbacks, read, self.callbacks),
-            DataRoute("PUT", callbacks, update, self.change_callback),
-            DataRoute("GET", callbacks + "/{callbackId}", read, self.callback),
-            DataRoute("DELETE", callbacks + "/{callbackId}", delete, self.remove_callback),
-            DataRoute("POST", "/platform/v1/ens-verify", update, self.verify),
-            DataRoute("PUT", "/platform/v1/ens-regenerate", update, self.regenerate),
-            DataRoute("POST", subscriptions, sub_create, self.create_subscription),
-            DataRoute("PUT", subscriptions, sub_update, self.change_subscription),
-            DataRoute("GET", subscriptions + "/{subscriptionId}", sub_read, self.subscription),
-            DataRoute("DELETE", subscriptions + "/{subscriptionId}", sub_delete, self.remove_subscription),
-            DataRoute("GET", by_callback, sub_read, self.subscriptions),
-            DataRoute("POST", "/postroom/v1/ens-callbacks/{callbackId}/replay", update, self.replay),
+            Route("POST", callbacks, create, self.create_callback, shapes.CREATE_CALLBACK),
+            Route("GET", callbacks, read, self.callbacks, shapes.CALLBACKS),
+            Route("PUT", callbacks, update, self.change_callback, shapes.CHANGE_CALLBACK),
+            Route("GET", callbacks + "/{callbackId}", read, self.callback, shapes.CALLBACK),
+            Route("DELETE", callbacks + "/{callbackId}", delete, self.remove_callback, shapes.REMOVE_CALLBACK),
+            Route("POST", "/platform/v1/ens-verify", update, self.verify, shapes.VERIFY),
+            Route("PUT", "/platform/v1/ens-regenerate", update, self.regenerate, shapes.REGENERATE),
+            Route("POST", subscriptions, sub_create, self.create_subscription, shapes.CREATE_SUBSCRIPTION),
+            Route("PUT", subscriptions, sub_update, self.change_subscription, shapes.CHANGE_SUBSCRIPTION),
+            Route("GET", subscriptions + "/{subscriptionId}", sub_read, self.subscription, shapes.SUBSCRIPTION),
+            Route(
+                "DELETE",
+                subscriptions + "/{subscriptionId}",
+                sub_delete,
+                self.remove_subscription,
+                shapes.REMOVE_SUBSCRIPTION,
+            ),
+            Route("GET", by_callback, sub_read, self.subscriptions, shapes.SUBSCRIPTIONS),
+            Route("POST", "/postroom/v1/ens-callbacks/{callbackId}/replay", update, self.replay, shapes.REPLAY),
         ]
 
     # -- callbacks
@@ -121,7 +130,7 @@ class EventNotifications:
         if callback is None:
             return Reply(b"", 304)
         await self._probe(callback, verification_key)
-        return Reply(_encode([shown_key(callback) | {"maxBatchSize": callback.max_batch_size}]), 201)
+        return Reply(_encode([shown_key(callback, new=True)]), 201)
 
     async def _probe(self, callback: Callback, verification_key: str) -> None:
         poster = Poster(private=self._private)
@@ -190,7 +199,7 @@ class EventNotifications:
         callback = await regenerate_key(self._pool, call.account_id, callback_id, random_bytes=self._random_bytes)
         if callback is None:
             raise unknown("callbackId", callback_id)
-        return Reply(_encode([shown_key(callback)]))
+        return Reply(_encode([shown_key(callback, new=False)]))
 
     async def replay(self, call: Call) -> Reply:
         """POST /postroom/v1/ens-callbacks/{callbackId}/replay: everything since a moment is sent again."""
@@ -198,7 +207,7 @@ class EventNotifications:
         since = read_replay(await call.json_body(), now=datetime.fromtimestamp(self._clock(), UTC))
         if not await replay_callback(self._pool, call.account_id, callback_id, since):
             raise unknown("callbackId", callback_id)
-        return Reply(_encode({"callbackId": str(callback_id), "from": since.isoformat()}), 202)
+        return Reply(_encode(Replay(str(callback_id), since.isoformat())), 202)
 
     # -- subscriptions
 
@@ -278,6 +287,6 @@ class EventNotifications:
             raise unknown("callbackId", callback_id)
         return callback
 
-    async def _shown(self, account_id: int, subscription: Subscription) -> dict[str, object]:
+    async def _shown(self, account_id: int, subscription: Subscription) -> ShownSubscription:
         callback = await self._callback(account_id, subscription.callback_id)
         return shown_subscription(subscription, callback, more=True)

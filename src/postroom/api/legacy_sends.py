@@ -11,11 +11,12 @@ from uuid import UUID
 import msgspec
 from uuid_utils.compat import uuid7
 
-from postroom.api.data_extensions import DataRoute
 from postroom.api.endpoint import Call
 from postroom.api.errors import ApiError, Code
 from postroom.api.messages import Accepting
 from postroom.api.reply import Reply
+from postroom.api.shape import Route
+from postroom.api.shapes import legacy_sends as shapes
 from postroom.api.times import fine_time
 from postroom.api.wire.legacy_sends import (
     DeliveryRecord,
@@ -52,13 +53,15 @@ class LegacySends:
         self._status_hours = status_hours
         self._clock = clock
 
-    def routes(self) -> list[DataRoute]:
+    def routes(self) -> list[Route]:
         """Every route with its scopes."""
         sends = "/messaging/v1/messageDefinitionSends/{id}"
         return [
-            DataRoute("POST", sends + "/send", SEND, self.send),
-            DataRoute("POST", sends + "/sendBatch", SEND, self.send_batch),
-            DataRoute("GET", sends + "/deliveryRecords/{recipientSendId}", READ, self.delivery_record),
+            Route("POST", sends + "/send", SEND, self.send, shapes.SEND),
+            Route("POST", sends + "/sendBatch", SEND, self.send_batch, shapes.SEND_BATCH),
+            Route(
+                "GET", sends + "/deliveryRecords/{recipientSendId}", READ, self.delivery_record, shapes.DELIVERY_RECORD
+            ),
         ]
 
     async def send(self, call: Call) -> Reply:

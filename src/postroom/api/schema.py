@@ -1,17 +1,16 @@
-"""The OpenAPI 3.1 document, made from the route table, the wire structs and the error table.
+"""The OpenAPI 3.1 document, made from the route table with its shapes, the wire structs and the error table."""
 
-What a handler says of itself is its summary. A route without an entry in `shapes` takes and gives any JSON.
-"""
-
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, Protocol
+from typing import Any, NamedTuple
 
 import msgspec
 
 from postroom import __version__
 from postroom.api.errors import Code
-from postroom.api.shapes import AUTH_SHAPES, REPLY_STRUCTS, SHAPES, Shape
+from postroom.api.shape import NOTHING, AnyOf, Method, Route, Shape
+from postroom.api.wire.messages import WireResponse
+from postroom.intake.request import RecipientError
 
 _ANY: dict[str, Any] = {}
 _BEARER: list[dict[str, list[str]]] = [{"bearer": []}]
@@ -19,61 +18,118 @@ _HEADERS = {
     "Idempotency-Key": "Repetitions within 72 hours get the first reply byte for byte (not the vendor's).",
     "Postroom-Definition-Version": "The version of the definition to send with (not the vendor's).",
 }
+_QUERY: Mapping[str, tuple[dict[str, Any], str]] = {
+    "$page": ({"type": "integer", "minimum": 1, "default": 1}, "The page, from 1."),
+    "$pageSize": ({"type": "integer", "minimum": 1}, "The items of a page; more than the most count as the most."),
+    "$filter": ({"type": "string"}, "A condition, such as status neq deleted."),
+    "$orderBy": ({"type": "string"}, "What to order by, then asc or desc."),
+    "$fields": ({"type": "string"}, "The fields to show, separated by commas."),
+    "$search": ({"type": "string"}, "A part of the name."),
+    "type": ({"const": "notSent"}, "Always notSent."),
+    "lastEventId": ({"type": "integer", "minimum": 0, "maximum": 10**18 - 1}, "The lastEventID of the page before."),
+    "legacy": ({"const": "1"}, "Whether a legacyToken is wanted as well."),
+}
+_REQUIRED_QUERY = frozenset({"type"})
 _OAUTH_ERROR = {
     "type": "object",
     "required": ["error", "error_description", "error_uri"],
     "properties": {name: {"type": "string"} for name in ("error", "error_description", "error_uri")},
 }
-_ERROR = {
-    "type": "object",
-    "required": ["message", "errorcode", "documentation"],
-    "properties": {
-        "message": {"type": "string"},
-        "errorcode": {"type": "integer"},
-        "documentation": {"type": "string"},
-        "validationErrors": {"type": "array", "items": {"type": "object"}},
-        "requestId": {"type": "string"},
-        "responses": {"type": "array", "items": {"type": "object"}},
-        "retryAfter": {"type": "integer"},
-    },
+_OAUTH_ERRORS = {
+    400: ("invalid_request", "Something is missing or malformed, or a scope is not granted."),
+    401: ("invalid_client", "The credentials or the token are wrong."),
+    413: ("invalid_request", "The body exceeds its limit."),
+    415: ("invalid_request", "Neither JSON nor a form."),
+    500: ("server_error", "The server failed; try again."),
+}
+_ERROR_HEADERS = {
+    401: {"WWW-Authenticate": ({"type": "string"}, "Bearer, so that clients ask for a new token.")},
+    429: {"Retry-After": ({"type": "integer"}, "Seconds until the next call is free.")},
 }
 
-
-class DocumentedRoute(Protocol):
-    """What the document needs of a route."""
-
-    @property
-    def method(self) -> str: ...
-
-    @property
-    def template(self) -> str: ...
-
-    @property
-    def scopes(self) -> frozenset[str]: ...
-
-    @property
-    def handler(self) -> Any: ...
+_ON_EVERY_ROUTE = (
+    *(Code.NOT_AUTHORIZED, Code.TOKEN_IN_URL, Code.TOKEN_IN_BODY, Code.INSUFFICIENT_PRIVILEGES),
+    *(Code.METHOD_NOT_ALLOWED, Code.RATE_LIMIT, Code.INTERNAL),
+)
+_WITH_A_PATH_KEY = (Code.ROUTE_UNKNOWN, Code.INVALID_VALUE)
+_WITH_A_QUERY = (Code.BAD_FORMAT, Code.INVALID_VALUE)
+_WITH_A_BODY = (Code.MEDIA_TYPE, Code.BODY_TOO_LARGE, Code.UNPARSEABLE, Code.WRONG_TYPE, Code.INVALID_VALUE)
 
 
-def build_document(
-    routes: Iterable[DocumentedRoute], auth_routes: Iterable[tuple[str, str, Any]], base_url: str
-) -> dict[str, Any]:
-    """The document; ``auth_routes`` are method, path and handler of the routes that need no token."""
+class OpenRoute(NamedTuple):
+    """A route of the authentication host, which looks after tokens itself (contract §2)."""
+
+    method: Method
+    template: str
+    handler: Any
+    shape: Shape
+
+
+class _Problem(NamedTuple):
+    """A row of the document's errors."""
+
+    status: int
+    errorcode: int
+    name: str
+    message: str
+    documentation: str
+    when: str
+
+
+class _Schemas:
+    """The kinds of all shapes, and their schemas; kinds that have a name stand among the components."""
+
+    def __init__(self, shapes: Iterable[Shape]) -> None:
+        kinds: list[Any] = [WireResponse]
+        for shape in shapes:
+            kinds += _msgspec_kinds(shape.request)
+            for reply in shape.replies.values():
+                kinds += _msgspec_kinds(reply)
+        schemas, self.components = msgspec.json.schema_components(kinds, ref_template="#/components/schemas/{name}")
+        self._found = dict(zip(map(repr, kinds), schemas, strict=True))
+
+    def of(self, kind: Any) -> dict[str, Any]:
+        """The schema of a kind."""
+        match kind:
+            case None:
+                return _ANY
+            case AnyOf():
+                return {"anyOf": [self.of(each) for each in kind.kinds]}
+            case Mapping():
+                return dict(kind)
+            case _:
+                return self._found[repr(kind)]
+
+    def request(self, shape: Shape) -> dict[str, Any]:
+        """The schema of a request, with the fields it must have."""
+        schema = self.of(shape.request)
+        if not shape.required:
+            return schema
+        required = {"type": "object", "required": list(shape.required)}
+        if "items" in schema:
+            return {"type": "array", "minItems": 1, "items": {"allOf": [schema["items"], required]}}
+        return {"allOf": [schema, required]}
+
+
+def build_document(routes: Iterable[Route], auth_routes: Iterable[OpenRoute], base_url: str) -> dict[str, Any]:
+    """The document."""
+    routes, auth_routes = list(routes), list(auth_routes)
+    shapes = [route.shape for route in routes if route.shape is not None]
+    schemas = _Schemas([*shapes, *(route.shape for route in auth_routes)])
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
-        shape = SHAPES.get((route.method, route.template), Shape())
-        operation = _operation(route.method, route.template, route.handler, shape)
+        shape = route.shape or Shape({}, dict.fromkeys((200, 201, 202)), None)
+        operation = _operation(route.method, route.template, route.handler, shape, schemas)
         operation["security"] = _BEARER
-        operation["responses"] |= {str(status): _ref("responses", f"Error{status}") for status in _error_statuses()}
+        problems = _every_problem() if shape.errors is None else _problems(route, shape)
+        operation["responses"] |= _error_responses(problems)
         if route.scopes:
             operation["description"] = f"Any one of these scopes admits: {', '.join(sorted(route.scopes))}."
         paths.setdefault(route.template, {})[route.method.lower()] = operation
-    for method, path, handler in auth_routes:
-        operation = _operation(method, path, handler, AUTH_SHAPES[path])
-        error = _ref("responses", "OAuthError") if path.startswith("/v2") else _ref("responses", "Error400")
-        operation["responses"] |= {str(status): error for status in (400, 401, 413, 415, 500)}
-        operation["responses"]["405"] = _ref("responses", "Error405")
-        paths.setdefault(path, {})[method.lower()] = operation
+    for open_route in auth_routes:
+        operation = _operation(*open_route, schemas)
+        operation["responses"] |= _open_errors(open_route)
+        paths.setdefault(open_route.template, {})[open_route.method.lower()] = operation
     return {
         "openapi": "3.1.0",
         "info": {
@@ -85,90 +141,174 @@ def build_document(
         "paths": paths,
         "components": {
             "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
-            "responses": _error_responses(),
-            "schemas": _schemas(),
+            "responses": {
+                f"Error{status}": reply for status, reply in _error_responses(_every_problem(), exact=False).items()
+            },
+            "schemas": {**schemas.components, "Error": _error_schema(), "OAuthError": _OAUTH_ERROR},
         },
     }
 
 
-def _operation(method: str, path: str, handler: Any, shape: Shape) -> dict[str, Any]:
+def _operation(method: str, path: str, handler: Any, shape: Shape, schemas: _Schemas) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "summary": " ".join((handler.__doc__ or "").split()),
         "operationId": "_".join([method.lower(), *path.replace("{", "").replace("}", "").split("/")[1:]]),
+        "tags": [_tag(path)],
         "parameters": [
             {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
             for name in _path_keys(path)
         ]
-        + [{"name": name, "in": "query", "schema": {"type": "string"}} for name in shape.query]
+        + [_query_parameter(name) for name in shape.query]
         + [
             {"name": name, "in": "header", "description": _HEADERS[name], "schema": {"type": "string"}}
             for name in shape.headers
         ],
         "responses": {
-            str(status): {"description": HTTPStatus(status).phrase, "content": _json(_schema(reply))}
-            for status, reply in shape.replies.items()
+            str(status): _reply(status, kind, shape, schemas, first=place == 0)
+            for place, (status, kind) in enumerate(shape.replies.items())
         },
     }
-    if method in ("POST", "PUT", "PATCH"):
-        content = _json(_schema(shape.request))
+    if shape.request is not None:
+        content = _json(schemas.request(shape))
         if shape.example is not None:
             content["application/json"]["example"] = shape.example
         operation["requestBody"] = {"required": True, "content": content}
     return operation
 
 
+def _reply(status: int, kind: Any, shape: Shape, schemas: _Schemas, *, first: bool) -> dict[str, Any]:
+    reply: dict[str, Any] = {"description": HTTPStatus(status).phrase}
+    if kind is not NOTHING:
+        reply["content"] = _json(schemas.of(kind))
+        if first and shape.answer is not None:
+            reply["content"]["application/json"]["example"] = shape.answer
+    return reply
+
+
+def _query_parameter(name: str) -> dict[str, Any]:
+    schema, description = _QUERY[name]
+    parameter = {"name": name, "in": "query", "description": description, "schema": schema}
+    return parameter | {"required": True} if name in _REQUIRED_QUERY else parameter
+
+
 def _path_keys(path: str) -> list[str]:
     return [part[1:-1] for part in path.split("/") if part.startswith("{")]
 
 
-def _schema(kind: type | Mapping[str, Any] | None) -> dict[str, Any]:
-    if kind is None:
-        return _ANY
-    return dict(kind) if isinstance(kind, Mapping) else _ref("schemas", kind.__name__)
+def _tag(path: str) -> str:
+    """The group of a route: its first segment, and what Postroom's own are about."""
+    segments = path.strip("/").split("/")
+    return segments[0] if segments[0] != "postroom" else f"postroom {segments[2]}"
 
 
-def _schemas() -> dict[str, Any]:
-    kinds: dict[str, type] = {kind.__name__: kind for kind in REPLY_STRUCTS}
-    for shape in (*SHAPES.values(), *AUTH_SHAPES.values()):
-        for kind in (shape.request, *shape.replies.values()):
-            if isinstance(kind, type):
-                kinds[kind.__name__] = kind
-    _, components = msgspec.json.schema_components(kinds.values(), ref_template="#/components/schemas/{name}")
-    return {**components, "Error": _ERROR, "OAuthError": _OAUTH_ERROR}
+def _msgspec_kinds(kind: Any) -> list[Any]:
+    if isinstance(kind, AnyOf):
+        return [found for each in kind.kinds for found in _msgspec_kinds(each)]
+    return [] if kind is None or kind is NOTHING or isinstance(kind, Mapping) else [kind]
 
 
-def _error_statuses() -> list[int]:
-    return sorted({code.row.status for code in Code if code.row.status >= 400})
+def _problem(error: Code | RecipientError) -> _Problem:
+    if isinstance(error, RecipientError):
+        message = f"{error.code_name}: …"
+        return _Problem(400, error.errorcode, error.name, message, "", "of the only recipient, or of one of several")
+    row = error.row
+    return _Problem(row.status, row.errorcode, error.name, error.message("…"), error.documentation, row.when)
 
 
-def _error_responses() -> dict[str, Any]:
-    responses: dict[str, Any] = {
-        "OAuthError": {"description": "The OAuth shape", "content": _json(_ref("schemas", "OAuthError"))}
-    }
-    for status in _error_statuses():
-        codes = [code for code in Code if code.row.status == status]
-        content = _json(_ref("schemas", "Error"))
+def _every_problem() -> list[_Problem]:
+    codes: list[Code | RecipientError] = [code for code in Code if code.row.status >= 400]
+    return [_problem(error) for error in (*codes, *RecipientError)]
+
+
+def _problems(route: Route, shape: Shape) -> list[_Problem]:
+    errors: list[Code | RecipientError] = [*_ON_EVERY_ROUTE, *(shape.errors or ())]
+    if "{" in route.template:
+        errors += _WITH_A_PATH_KEY
+    if shape.query:
+        errors += _WITH_A_QUERY
+    if shape.request is not None:
+        errors += _WITH_A_BODY
+    return [_problem(error) for error in dict.fromkeys(errors)]
+
+
+def _error_responses(problems: Sequence[_Problem], *, exact: bool = True) -> dict[str, Any]:
+    """Responses by status, each with its problems; ``exact`` also limits the error codes to these."""
+    responses: dict[str, Any] = {}
+    for status in sorted({problem.status for problem in problems}):
+        here = sorted(problem for problem in problems if problem.status == status)
+        schema = _ref("Error")
+        if exact:
+            codes = sorted({problem.errorcode for problem in here})
+            schema = {"allOf": [schema, {"properties": {"errorcode": {"enum": codes}}}]}
+        content = _json(schema)
         content["application/json"]["examples"] = {
-            code.name: {
-                "summary": code.row.when,
+            problem.name: {
+                "summary": problem.when,
                 "value": {
-                    "message": code.message("…"),
-                    "errorcode": code.row.errorcode,
-                    "documentation": code.documentation,
+                    "message": problem.message,
+                    "errorcode": problem.errorcode,
+                    "documentation": problem.documentation,
                 },
             }
-            for code in codes
+            for problem in here
         }
-        responses[f"Error{status}"] = {
-            "description": "; ".join(f"{code.row.errorcode}: {code.row.when}" for code in codes),
+        responses[str(status)] = {
+            "description": "; ".join(f"{problem.errorcode}: {problem.when}" for problem in here),
             "content": content,
         }
+        if status in _ERROR_HEADERS:
+            responses[str(status)]["headers"] = {
+                name: {"description": description, "schema": schema}
+                for name, (schema, description) in _ERROR_HEADERS[status].items()
+            }
     return responses
+
+
+def _open_errors(route: OpenRoute) -> dict[str, Any]:
+    wrong_method = _error_responses([_problem(Code.METHOD_NOT_ALLOWED)])
+    if route.shape.errors:
+        return wrong_method | _error_responses([_problem(error) for error in route.shape.errors]) | _open_failure()
+    return wrong_method | _open_failure(*_OAUTH_ERRORS)
+
+
+def _open_failure(*statuses: int) -> dict[str, Any]:
+    failures: dict[str, Any] = {}
+    for status in statuses or (500,):
+        error, when = _OAUTH_ERRORS[status]
+        content = _json(_ref("OAuthError"))
+        value = {"error": error, "error_description": when, "error_uri": "https://developer.salesforce.com/docs"}
+        content["application/json"]["example"] = value
+        failures[str(status)] = {"description": when, "content": content}
+    return failures
+
+
+def _error_schema() -> dict[str, Any]:
+    detail = object_of_detail()
+    return {
+        "type": "object",
+        "required": ["message", "errorcode", "documentation"],
+        "properties": {
+            "message": {"type": "string"},
+            "errorcode": {"type": "integer"},
+            "documentation": {"type": "string"},
+            "validationErrors": {"type": "array", "items": detail},
+            "additionalErrors": {"type": "array", "items": detail},
+            "requestId": {"type": "string"},
+            "responses": {"type": "array", "items": _ref("WireResponse")},
+            "retryAfter": {"type": "integer"},
+        },
+    }
+
+
+def object_of_detail() -> dict[str, Any]:
+    """One of the errors that an error lists."""
+    properties = {"message": {"type": "string"}, "errorcode": {"type": "integer"}, "documentation": {"type": "string"}}
+    return {"type": "object", "required": list(properties), "properties": properties}
 
 
 def _json(schema: dict[str, Any]) -> dict[str, Any]:
     return {"application/json": {"schema": schema}}
 
 
-def _ref(kind: str, name: str) -> dict[str, Any]:
-    return {"$ref": f"#/components/{kind}/{name}"}
+def _ref(name: str) -> dict[str, Any]:
+    return {"$ref": f"#/components/schemas/{name}"}

@@ -87,6 +87,86 @@ class WireClassification(msgspec.Struct, rename="camel"):
     delivery_profile: WireDeliveryProfile | None = None
 
 
+class WrittenContact(msgspec.Struct, rename="camel"):
+    """The reply of a contact call."""
+
+    contact_key: str
+    contact_id: int = msgspec.field(name="contactID")
+    is_new_contact_key: bool
+    request_service_message_id: str = msgspec.field(name="requestServiceMessageID")
+    response_date_time: str
+    has_errors: bool
+    result_messages: list[str]
+    service_message_id: str = msgspec.field(name="serviceMessageID")
+
+
+class FoundKey(msgspec.Struct, rename="camel"):
+    """A contact that has an address."""
+
+    contact_key: str
+    create_date: str
+
+
+class FoundAddress(msgspec.Struct, rename="camel"):
+    """An address that was looked for."""
+
+    contact_key_details: list[FoundKey]
+    channel_address: str
+
+
+class FoundAddresses(msgspec.Struct, rename="camel"):
+    """The reply of an address search, in the order of the request."""
+
+    channel_address_response_entities: list[FoundAddress]
+    request_service_message_id: str = msgspec.field(name="requestServiceMessageID")
+    result_messages: list[str]
+    service_message_id: str = msgspec.field(name="serviceMessageID")
+
+
+class ShownContact(msgspec.Struct, rename="camel"):
+    """A contact as Postroom's own routes show it."""
+
+    contact_key: str
+    contact_id: int
+    address: str
+    status: ContactStatus
+    attributes: Mapping[str, Any]
+    created_date: str
+    modified_date: str
+
+
+class ShownList(msgspec.Struct):
+    """A list; ``key`` is what a definition names."""
+
+    id: int
+    name: str
+    key: str
+
+
+class ShownMember(msgspec.Struct, rename="camel"):
+    """A contact on a list."""
+
+    contact_key: str
+    address: str
+    status: ContactStatus
+
+
+class ShownAttribute(msgspec.Struct):
+    """A declared profile attribute."""
+
+    name: str
+
+
+class ShownClassification(msgspec.Struct, rename="camel"):
+    """A classification with its profiles."""
+
+    key: str
+    name: str
+    type: Literal["transactional", "commercial"]
+    sender_profile: WireSenderProfile
+    delivery_profile: WireDeliveryProfile
+
+
 _contact = msgspec.json.Decoder(WireContact)
 _search = msgspec.json.Decoder(WireAddressSearch)
 _own_contact = msgspec.json.Decoder(WireOwnContact)
@@ -227,42 +307,38 @@ def checked_address(field: str, text: str) -> str:
     return text
 
 
-def shown_contact(contact: StoredContact) -> dict[str, Any]:
+def shown_contact(contact: StoredContact) -> ShownContact:
     """A contact as Postroom's own routes show it."""
-    return {
-        "contactKey": contact.contact_key,
-        "contactId": contact.contact_id,
-        "address": contact.address,
-        "status": contact.status,
-        "attributes": contact.profile,
-        "createdDate": fine_time(contact.created_at),
-        "modifiedDate": fine_time(contact.modified_at),
-    }
+    return ShownContact(
+        contact.contact_key,
+        contact.contact_id,
+        contact.address,
+        contact.status,
+        contact.profile,
+        fine_time(contact.created_at),
+        fine_time(contact.modified_at),
+    )
 
 
-def shown_list(found: MailingList) -> dict[str, Any]:
-    """A list; ``key`` is what a definition names."""
-    return {"id": found.list_id, "name": found.name, "key": list_key(found.name, found.list_id)}
+def shown_list(found: MailingList) -> ShownList:
+    """A list with the key that definitions name."""
+    return ShownList(found.list_id, found.name, list_key(found.name, found.list_id))
 
 
-def shown_member(member: Member) -> dict[str, Any]:
+def shown_member(member: Member) -> ShownMember:
     """A contact on a list."""
-    return {"contactKey": member.contact_key, "address": member.address, "status": member.status}
+    return ShownMember(member.contact_key, member.address, member.status)
 
 
-def shown_classification(found: Classification) -> dict[str, Any]:
+def shown_classification(found: Classification) -> ShownClassification:
     """A classification with its profiles."""
-    return {
-        "key": found.key,
-        "name": found.name,
-        "type": "transactional" if found.transactional else "commercial",
-        "senderProfile": {
-            "fromName": found.from_name,
-            "fromAddress": found.from_address,
-            "replyTo": found.reply_to,
-        },
-        "deliveryProfile": {"blockUnsubscribed": found.block_unsubscribed},
-    }
+    return ShownClassification(
+        found.key,
+        found.name,
+        "transactional" if found.transactional else "commercial",
+        WireSenderProfile(found.from_name, found.from_address, found.reply_to),
+        WireDeliveryProfile(found.block_unsubscribed),
+    )
 
 
 def _profile_value(field: str, value: object) -> object:

@@ -4,15 +4,16 @@ Unknown and read-only fields of a request are ignored: clients send back what th
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid5
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from postroom.api.errors import ApiError, Code
 from postroom.api.times import fine_time
 from postroom.api.wire.decoding import decode, refuse_token_in, shorter, storable
-from postroom.catalog.data_columns import COLUMN_TYPES, Column, shown_text
+from postroom.catalog.data_columns import COLUMN_TYPES, Column, ColumnType, shown_text
 from postroom.catalog.data_extensions import DataExtension, ExtensionDraft, ExtensionRejected, ExtensionTaken, checked
 from postroom.catalog.data_query import Row
 from postroom.catalog.data_rows import RowFault, RowProblem
@@ -65,6 +66,137 @@ class WireValues(msgspec.Struct):
 
 class WireItems(msgspec.Struct):
     items: list[dict[str, Any]] | None = None
+
+
+class ShownField(msgspec.Struct, rename="camel", kw_only=True):
+    """A field of a data extension."""
+
+    id: str
+    name: str
+    type: ColumnType
+    ordinal: int
+    is_primary_key: bool
+    is_nullable: bool
+    length: int | UnsetType = UNSET
+    scale: int | UnsetType = UNSET
+    default_value: str | UnsetType = UNSET
+
+
+class ShownExtension(msgspec.Struct, rename="camel", kw_only=True):
+    """A data extension; lists leave its fields out."""
+
+    id: str
+    name: str
+    key: str
+    description: str
+    is_active: bool
+    is_sendable: bool
+    category_id: int
+    created_date: str
+    modified_date: str
+    row_count: int
+    field_count: int
+    sendable_custom_object_field: str | UnsetType = UNSET
+    sendable_subscriber_field: str | UnsetType = UNSET
+    fields: list[ShownField] | UnsetType = UNSET
+
+
+class ShownFields(msgspec.Struct):
+    """The fields of one data extension."""
+
+    id: str
+    fields: list[ShownField]
+
+
+class ShownRow(msgspec.Struct):
+    """A row: names in lower case, values as texts."""
+
+    keys: dict[str, str]
+    values: dict[str, str]
+
+
+class RowsetLinks(msgspec.Struct):
+    """Paths of this page and its neighbours."""
+
+    self: str
+    previous: str | UnsetType = UNSET
+    next: str | UnsetType = UNSET
+
+
+class Rowset(msgspec.Struct, rename="camel"):
+    """A page of rows; ``count`` is the total."""
+
+    links: RowsetLinks
+    request_token: str
+    token_expire_date_utc: str
+    custom_object_id: str
+    custom_object_key: str
+    page_size: int
+    page: int
+    count: int
+    items: list[ShownRow]
+
+
+class WrittenRow(msgspec.Struct):
+    """A row as it was written, or the key of one that was deleted."""
+
+    keys: dict[str, str]
+    values: dict[str, Any]
+
+
+class ResultMessage(msgspec.Struct, rename="camel"):
+    """What is wrong with a request as a whole."""
+
+    result_type: Literal["Operational"]
+    result_class: Literal["Error"]
+    result_code: str
+    message: str
+
+
+class JobAccepted(msgspec.Struct, rename="camel"):
+    """202 of an asynchronous call; with 200, why there was none."""
+
+    request_id: str
+    result_messages: list[ResultMessage]
+
+
+class JobState(msgspec.Struct, rename="camel"):
+    """How an asynchronous call went."""
+
+    call_date_time: str
+    pickup_date_time: str
+    completion_date_time: str
+    has_errors: bool
+    request_status: Literal["Complete"]
+    result_status: Literal["OK", "Error"]
+    request_id: str
+
+
+class JobStatus(msgspec.Struct, rename="camel"):
+    """The status of an asynchronous call."""
+
+    status: JobState
+    request_id: str
+    result_messages: list[ResultMessage]
+
+
+class RowResult(msgspec.Struct, rename="camel"):
+    """What became of one row of an asynchronous call."""
+
+    error_code: str
+    message: str
+    status: Literal["OK", "Error"]
+
+
+class JobResults(msgspec.Struct, rename="camel"):
+    """A page of results, in the order of the call; ``count`` is the total."""
+
+    page: int
+    page_size: int
+    count: int
+    items: list[RowResult]
+    request_id: str
+    result_messages: list[ResultMessage]
 
 
 _extension = msgspec.json.Decoder(WireExtension)
@@ -158,57 +290,53 @@ def rows_rejected(problems: Sequence[RowProblem | None]) -> ApiError:
     return ApiError(_FAULTS[first.fault], f"row {place}: {first.text}", extra=extra)
 
 
-def full_extension(extension: DataExtension, row_count: int) -> dict[str, Any]:
+def shown_extension(extension: DataExtension, row_count: int, *, fields: bool) -> ShownExtension:
     """A data extension as create, get and list show it."""
-    full: dict[str, Any] = {
-        "id": str(extension.object_id),
-        "name": extension.name,
-        "key": extension.key,
-        "description": extension.description,
-        "isActive": True,
-        "isSendable": extension.sendable,
-        "categoryId": extension.category_id,
-        "createdDate": fine_time(extension.created_at),
-        "modifiedDate": fine_time(extension.modified_at),
-        "rowCount": row_count,
-        "fieldCount": len(extension.columns),
-    }
-    if extension.subscriber_column is not None:
-        full["sendableCustomObjectField"] = extension.subscriber_column
-        full["sendableSubscriberField"] = "_SubscriberKey"
-    return full
+    sendable = extension.subscriber_column is not None
+    return ShownExtension(
+        id=str(extension.object_id),
+        name=extension.name,
+        key=extension.key,
+        description=extension.description,
+        is_active=True,
+        is_sendable=extension.sendable,
+        category_id=extension.category_id,
+        created_date=fine_time(extension.created_at),
+        modified_date=fine_time(extension.modified_at),
+        row_count=row_count,
+        field_count=len(extension.columns),
+        sendable_custom_object_field=extension.subscriber_column or UNSET,
+        sendable_subscriber_field="_SubscriberKey" if sendable else UNSET,
+        fields=shown_fields(extension) if fields else UNSET,
+    )
 
 
-def wire_fields(extension: DataExtension) -> list[dict[str, Any]]:
+def shown_fields(extension: DataExtension) -> list[ShownField]:
     """Its fields, in their order."""
-    fields = []
-    for ordinal, column in enumerate(extension.columns):
-        field: dict[str, Any] = {
-            "id": str(uuid5(extension.object_id, column.folded)),
-            "name": column.name,
-            "type": column.type,
-            "ordinal": ordinal,
-            "isPrimaryKey": column.primary_key,
-            "isNullable": column.nullable,
-        }
-        if column.length is not None:
-            field["length"] = column.length
-        if column.type == "Decimal":
-            field["scale"] = column.scale
-        if column.default is not None:
-            field["defaultValue"] = column.default
-        fields.append(field)
-    return fields
+    return [
+        ShownField(
+            id=str(uuid5(extension.object_id, column.folded)),
+            name=column.name,
+            type=column.type,
+            ordinal=ordinal,
+            is_primary_key=column.primary_key,
+            is_nullable=column.nullable,
+            length=UNSET if column.length is None else column.length,
+            scale=column.scale if column.type == "Decimal" else UNSET,
+            default_value=UNSET if column.default is None else column.default,
+        )
+        for ordinal, column in enumerate(extension.columns)
+    ]
 
 
-def wire_row(extension: DataExtension, row: Row) -> dict[str, Any]:
-    """A row as the data routes show it: names in lower case, values as texts."""
+def shown_row(extension: DataExtension, row: Row) -> ShownRow:
+    """A row as the data routes show it."""
     keys: dict[str, str] = {}
     values: dict[str, str] = {}
     for column in extension.columns:
         text = shown_text(column, row.cells.get(column.folded))
         (keys if column.primary_key else values)[column.name.lower()] = text
-    return {"keys": keys, "values": values}
+    return ShownRow(keys, values)
 
 
 def key_pairs(text: str) -> Mapping[str, str]:

@@ -3,9 +3,10 @@
 Unknown and read-only fields of a request are ignored: clients send back what they were given.
 """
 
-from typing import Any
+from collections.abc import Sequence
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from postroom.api.errors import ApiError, Code
 from postroom.api.times import minute_time
@@ -58,6 +59,77 @@ class DefinitionBody(msgspec.Struct, rename="camel"):
     subscriptions: WireSubscriptions | None = None
     options: WireOptions | None = None
     postroom: SendingOptions | None = None
+
+
+class ShownContent(msgspec.Struct, rename="camel"):
+    """The asset of a definition."""
+
+    customer_key: str
+
+
+class ShownSubscriptions(msgspec.Struct, rename="camel", kw_only=True):
+    """Where its contacts are."""
+
+    list: str
+    auto_add_subscriber: bool
+    update_subscriber: bool
+    data_extension: str | UnsetType = UNSET
+
+
+class ShownOptions(msgspec.Struct, rename="camel", kw_only=True):
+    """Its options; without copies there is no such field."""
+
+    track_links: bool
+    cc: Sequence[str] | UnsetType = UNSET
+    bcc: Sequence[str] | UnsetType = UNSET
+
+
+class ShownDefinition(msgspec.Struct, rename="camel", kw_only=True):
+    """The full representation; what is not set is left out."""
+
+    request_id: str
+    name: str
+    definition_key: str
+    definition_id: str
+    description: str | UnsetType = UNSET
+    postroom: SendingOptions | UnsetType = UNSET
+    classification: str
+    status: str
+    created_date: str
+    modified_date: str
+    content: ShownContent
+    subscriptions: ShownSubscriptions
+    options: ShownOptions
+    journey: dict[str, str] = {}
+
+
+class ListedDefinition(msgspec.Struct, rename="camel"):
+    """One entry of a listing: five fields."""
+
+    name: str
+    definition_key: str
+    status: str
+    created_date: str
+    modified_date: str
+
+
+class Definitions(msgspec.Struct, rename="camel"):
+    """A page of definitions; ``count`` is how many are in it."""
+
+    request_id: str
+    definitions: list[ListedDefinition]
+    count: int
+    page: int
+    page_size: int
+
+
+class Deleted(msgspec.Struct, rename="camel"):
+    """The reply of a delete, with the key that the definition is archived under."""
+
+    request_id: str
+    message: str
+    deleted_definition_key: str
+    journey: dict[str, str] = {}
 
 
 _decoder = msgspec.json.Decoder(DefinitionBody)
@@ -123,51 +195,41 @@ def read_change(body: bytes, definition_key: str) -> DefinitionChange:
     )
 
 
-def full_definition(definition: Definition, request_id: str) -> dict[str, Any]:
-    """The full representation; what is not set is left out."""
-    subscriptions: dict[str, Any] = {
-        "list": definition.list_key,
-        "autoAddSubscriber": definition.auto_add_subscriber,
-        "updateSubscriber": definition.update_subscriber,
-    }
-    if definition.data_extension_key is not None:
-        subscriptions["dataExtension"] = definition.data_extension_key
-    options: dict[str, Any] = {"trackLinks": definition.track_links}
-    if definition.cc:
-        options["cc"] = definition.cc
-    if definition.bcc:
-        options["bcc"] = definition.bcc
-    full: dict[str, Any] = {
-        "requestId": request_id,
-        "name": definition.name,
-        "definitionKey": definition.definition_key,
-        "definitionId": str(definition.definition_id),
-    }
-    if definition.description is not None:
-        full["description"] = definition.description
-    if definition.sending != DEFAULT:
-        full["postroom"] = definition.sending
-    return full | {
-        "classification": definition.classification_key,
-        "status": definition.status,
-        "createdDate": minute_time(definition.created_at),
-        "modifiedDate": minute_time(definition.modified_at),
-        "content": {"customerKey": definition.content_key},
-        "subscriptions": subscriptions,
-        "options": options,
-        "journey": {},
-    }
+def full_definition(definition: Definition, request_id: str) -> ShownDefinition:
+    """The full representation."""
+    return ShownDefinition(
+        request_id=request_id,
+        name=definition.name,
+        definition_key=definition.definition_key,
+        definition_id=str(definition.definition_id),
+        description=UNSET if definition.description is None else definition.description,
+        postroom=UNSET if definition.sending == DEFAULT else definition.sending,
+        classification=definition.classification_key,
+        status=definition.status,
+        created_date=minute_time(definition.created_at),
+        modified_date=minute_time(definition.modified_at),
+        content=ShownContent(definition.content_key),
+        subscriptions=ShownSubscriptions(
+            list=definition.list_key,
+            auto_add_subscriber=definition.auto_add_subscriber,
+            update_subscriber=definition.update_subscriber,
+            data_extension=UNSET if definition.data_extension_key is None else definition.data_extension_key,
+        ),
+        options=ShownOptions(
+            track_links=definition.track_links, cc=definition.cc or UNSET, bcc=definition.bcc or UNSET
+        ),
+    )
 
 
-def summary(definition: DefinitionSummary) -> dict[str, Any]:
-    """One entry of a listing: five fields."""
-    return {
-        "name": definition.name,
-        "definitionKey": definition.definition_key,
-        "status": definition.status,
-        "createdDate": minute_time(definition.created_at),
-        "modifiedDate": minute_time(definition.modified_at),
-    }
+def summary(definition: DefinitionSummary) -> ListedDefinition:
+    """One entry of a listing."""
+    return ListedDefinition(
+        definition.name,
+        definition.definition_key,
+        definition.status,
+        minute_time(definition.created_at),
+        minute_time(definition.modified_at),
+    )
 
 
 def _read(body: bytes) -> DefinitionBody:

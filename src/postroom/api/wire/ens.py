@@ -5,10 +5,11 @@ The vendor's create and update calls take, and give, arrays of one object.
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Literal, TypeVar
 from uuid import UUID
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from postroom.api.errors import ApiError, Code
 from postroom.api.wire.decoding import decode, refuse_token_in, shorter, storable
@@ -52,6 +53,49 @@ class WireSubscription(msgspec.Struct, rename="camel"):
 
 class WireReplay(msgspec.Struct, rename={"since": "from"}):
     since: str | None = None
+
+
+class ShownCallback(msgspec.Struct, rename="camel"):
+    """A callback as it is read: its signature key never."""
+
+    callback_id: str
+    callback_name: str
+    url: str
+    max_batch_size: int
+    status: Literal["verified", "unverified"]
+    status_reason: str
+
+
+class ShownKey(msgspec.Struct, rename="camel", kw_only=True):
+    """A callback as it is shown once, with its signature key."""
+
+    callback_name: str
+    callback_id: str
+    url: str
+    signature_key: str
+    max_batch_size: int | UnsetType = UNSET
+
+
+class ShownSubscription(msgspec.Struct, rename="camel", kw_only=True):
+    """A subscription; the reply of its creation has less."""
+
+    callback_id: str
+    callback_name: str
+    subscription_name: str
+    event_category_types: list[str]
+    subscription_id: str
+    filters: list[str]
+    status: Status
+    url: str | UnsetType = UNSET
+    max_batch_size: int | UnsetType = UNSET
+    status_reason: str | UnsetType = UNSET
+
+
+class Replay(msgspec.Struct, rename={"callback_id": "callbackId", "since": "from"}):
+    """What is sent again."""
+
+    callback_id: str
+    since: str
 
 
 _callbacks = msgspec.json.Decoder(list[WireCallback])
@@ -181,48 +225,44 @@ def read_replay(body: bytes, *, now: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
-def shown_callback(callback: Callback) -> dict[str, Any]:
-    """A callback as GET shows it: the signature key never."""
+def shown_callback(callback: Callback) -> ShownCallback:
+    """A callback as GET shows it."""
     failing = callback.failing_since
-    reason = "none" if failing is None else f"failing since {_moment(failing)}: {callback.last_error}"
-    return {
-        "callbackId": str(callback.callback_id),
-        "callbackName": callback.name,
-        "url": callback.url,
-        "maxBatchSize": callback.max_batch_size,
-        "status": "verified" if callback.verified else "unverified",
-        "statusReason": reason,
-    }
+    return ShownCallback(
+        str(callback.callback_id),
+        callback.name,
+        callback.url,
+        callback.max_batch_size,
+        "verified" if callback.verified else "unverified",
+        "none" if failing is None else f"failing since {_moment(failing)}: {callback.last_error}",
+    )
 
 
-def shown_key(callback: Callback) -> dict[str, Any]:
-    """A callback as it is shown once, with its signature key."""
-    return {
-        "callbackName": callback.name,
-        "callbackId": str(callback.callback_id),
-        "url": callback.url,
-        "signatureKey": callback.signature_key,
-    }
+def shown_key(callback: Callback, *, new: bool) -> ShownKey:
+    """A callback with its signature key, when it is created or gets another key."""
+    return ShownKey(
+        callback_name=callback.name,
+        callback_id=str(callback.callback_id),
+        url=callback.url,
+        signature_key=callback.signature_key,
+        max_batch_size=callback.max_batch_size if new else UNSET,
+    )
 
 
-def shown_subscription(subscription: Subscription, callback: Callback, *, more: bool) -> dict[str, Any]:
+def shown_subscription(subscription: Subscription, callback: Callback, *, more: bool) -> ShownSubscription:
     """A subscription; ``more`` as GET shows it."""
-    shown: dict[str, Any] = {
-        "callbackId": str(callback.callback_id),
-        "callbackName": callback.name,
-        "subscriptionName": subscription.name,
-        "eventCategoryTypes": list(subscription.event_types),
-        "subscriptionId": str(subscription.subscription_id),
-        "filters": list(subscription.filters),
-        "status": subscription.status,
-    }
-    if more:
-        shown |= {
-            "url": callback.url,
-            "maxBatchSize": callback.max_batch_size,
-            "statusReason": subscription.status_reason,
-        }
-    return shown
+    return ShownSubscription(
+        callback_id=str(callback.callback_id),
+        callback_name=callback.name,
+        subscription_name=subscription.name,
+        event_category_types=list(subscription.event_types),
+        subscription_id=str(subscription.subscription_id),
+        filters=list(subscription.filters),
+        status=subscription.status,
+        url=callback.url if more else UNSET,
+        max_batch_size=callback.max_batch_size if more else UNSET,
+        status_reason=subscription.status_reason if more else UNSET,
+    )
 
 
 def identity(field: str, text: str | None) -> UUID:
