@@ -46,6 +46,7 @@ from postroom.sandbox.smtp_server import run_mailbox as serve_mailbox
 from postroom.sandbox.watch import MailWatch
 from postroom.settings import Settings, this_machine
 from postroom.settings.templates import TemplateSettings
+from postroom.settings.waits import parse_waits
 from postroom.store.migrate import migrate
 from postroom.store.partitions import ensure_days, keep_days
 from postroom.store.pool import Pool, open_pool
@@ -168,9 +169,7 @@ def worker_options(settings: Settings, *, owner: str, replaces: str | None) -> W
         lane_messages=settings.claim_messages,
         slice_size=settings.slice_size,
         schedule=RetrySchedule(
-            first=timedelta(seconds=settings.retry_first_seconds),
-            factor=settings.retry_factor,
-            longest=timedelta(seconds=settings.retry_longest_seconds),
+            waits=parse_waits(settings.retry_schedule),
             max_age=timedelta(hours=settings.retry_max_hours),
         ),
         inactive_age=timedelta(hours=settings.queue_hours),

@@ -18,6 +18,7 @@ from uuid import UUID, uuid4
 import msgspec
 from uuid_utils.compat import uuid7
 
+from postroom.catalog.sending_options import DEFAULT, SendingOptions
 from postroom.catalog.versions import VersionDraft, store_version
 from postroom.content.ampscript.dialect import Dialect
 from postroom.content.model import Content
@@ -41,9 +42,7 @@ ACCOUNT = 100001
 KEY_WINDOW = timedelta(hours=72)
 SLICE_SIZE = 100
 LEASE = timedelta(seconds=60)
-SCHEDULE = RetrySchedule(
-    first=timedelta(minutes=1), factor=2.0, longest=timedelta(hours=1), max_age=timedelta(hours=24)
-)
+SCHEDULE = RetrySchedule(waits=(timedelta(minutes=1), timedelta(hours=1)), max_age=timedelta(hours=24))
 
 _DEFINE = """
 insert into definition (account_id, definition_id, definition_key, name, status, classification_key, content_key,
@@ -157,6 +156,7 @@ class House:
         data_extension_id: int | None = None,
         cc: tuple[str, ...] = (),
         bcc: tuple[str, ...] = (),
+        sending: SendingOptions = DEFAULT,
     ) -> UUID:
         """Make a definition with one version."""
         definition_id = uuid4()
@@ -165,7 +165,17 @@ class House:
             list_id = await connection.fetchval("select list_id from list where account_id = $1", account_id)
             version_id = await store_version(
                 connection,
-                VersionDraft(account_id, definition_id, list_id, auto_add, update, False, content, data_extension_id),
+                VersionDraft(
+                    account_id,
+                    definition_id,
+                    list_id,
+                    auto_add,
+                    update,
+                    False,
+                    content,
+                    data_extension_id,
+                    sending=sending,
+                ),
             )
             await connection.execute(
                 _DEFINE, account_id, definition_id, key, status, list_id, auto_add, update, version_id

@@ -18,6 +18,7 @@ from postroom.cli.domain import domain_app
 from postroom.cli.failures import report_failures
 from postroom.cli.lint import lint
 from postroom.cli.logs import configure_logs
+from postroom.cli.message import message_app
 from postroom.cli.options import with_settings
 from postroom.cli.render import render
 from postroom.cli.serve import Program, instance_name, reach_database, serve
@@ -149,6 +150,7 @@ app.add_typer(ampscript, name="ampscript")
 app.add_typer(account_app, name="account")
 app.add_typer(client_app, name="client")
 app.add_typer(domain_app, name="domain")
+app.add_typer(message_app, name="message")
 
 
 def _run(

@@ -6,6 +6,7 @@ can't be read, which the accept checks by grammar only (a number of 400 digits i
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import asyncpg
 import msgspec
@@ -13,6 +14,7 @@ import msgspec
 from postroom.audience.contacts import Contact, ContactStatus, Wanted, profile_attributes, resolve_contacts
 from postroom.audience.memberships import add_members, is_everyone, member_statuses
 from postroom.audience.suppression import Cause, SuppressionList
+from postroom.catalog.sending_options import DEFAULT
 from postroom.catalog.versions import Version
 from postroom.content.attributes import FoldedNames, fold_name, merge_attributes
 from postroom.delivery.claim import Queue
@@ -26,6 +28,8 @@ from postroom.events.codes import StatusCode
 from postroom.intake.keys import fold_key
 from postroom.store.pool import Pool
 from postroom.tenancy.standing import account_standing
+
+TOO_LATE = "its definition's deliverBefore has passed"
 
 _ATTRIBUTES = msgspec.json.Decoder(dict[str, object])
 
@@ -96,9 +100,15 @@ class Loader:
             version_id: await self._versions.version(account_id, version_id)
             for version_id in {request.version_id for request in requests.values()}
         }
+        for each in slices:
+            sending = versions[requests[each.request_id].version_id].sending
+            if sending is not DEFAULT:
+                each.sending = sending
+                within = sending.deliver_within
+                each.deadline = None if within is None else each.accepted_at + within
         claim = _Claim({each.slice_id: each for each in slices}, requests, versions, self._names)
         declared = {fold_name(name): name for name in await profile_attributes(self._pool, account_id)}
-        claim.read(rows, declared)
+        claim.read(rows, declared, datetime.now(UTC))
         if standing.suppresses:
             # Before the contacts: a message that may not go out neither makes one nor changes one.
             addresses = [wanted.address for wanted in claim.wanted]
@@ -181,10 +191,13 @@ class _Claim:
         self._unsendable: list[Unsendable] = []
         self.wanted: list[Wanted] = []
 
-    def read(self, rows: Sequence[asyncpg.Record], declared: Mapping[str, str]) -> None:
+    def read(self, rows: Sequence[asyncpg.Record], declared: Mapping[str, str], now: datetime) -> None:
         """Decode every row's attributes and say which contacts are needed."""
         for row in rows:
             slice_ = self.by_slice[row["slice_id"]]
+            if slice_.deadline is not None and now >= slice_.deadline:
+                self._unsendable.append(Unsendable(slice_, row["position"], StatusCode.TIMED_OUT_IN_QUEUE, TOO_LATE))
+                continue
             request = self._requests[slice_.request_id]
             own = _decode(row["attributes"])
             if own is None or request.attributes is None:

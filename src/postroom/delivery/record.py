@@ -15,6 +15,7 @@ from typing import Protocol
 
 import msgspec
 
+from postroom.catalog.sending_options import DEFAULT
 from postroom.delivery.data_access import Write
 from postroom.delivery.outcome import Deferred, Outcome, Sent, Unknown
 from postroom.delivery.retry import RetrySchedule
@@ -45,6 +46,8 @@ class Detail(msgspec.Struct, omit_defaults=True, frozen=True):
     attempt: int = 1
     refused: tuple[tuple[str, str], ...] = ()
     subject: str = ""
+    held: bool = False
+    """It is not sent again until somebody releases it."""
 
 
 class Recorder:
@@ -82,6 +85,8 @@ class Recorder:
         contact_id = message.contact.contact_id
         if isinstance(outcome, Sent):
             self._final(slice_, message.position, "sent", contact_id, None, detail, message.writes)
+        elif isinstance(outcome, Unknown) and slice_.sending.holds_unknown:
+            self._hold(slice_, message.position, contact_id, msgspec.structs.replace(detail, held=True))
         elif isinstance(outcome, Deferred | Unknown):
             self._again(
                 slice_, message.position, contact_id, detail, "unknown" if isinstance(outcome, Unknown) else "deferred"
@@ -101,6 +106,8 @@ class Recorder:
         """Give a message back to the queue without an attempt; that is no event."""
         slice_ = message.slice
         slice_.postponed.append(message.position)
+        if slice_.deadline is not None:
+            until = min(until, slice_.deadline)
         slice_.postponed_until = min(until, slice_.postponed_until or until)
         self._count(slice_)
 
@@ -108,12 +115,18 @@ class Recorder:
         now = self._now()
         if slice_.retry_at is None:
             # One time for the whole slice: what was deferred together is claimed together.
-            slice_.retry_at = self._schedule.next_attempt(slice_.accepted_at, slice_.attempt + 1, now, self._rand)
+            schedule = self._schedule if slice_.sending is DEFAULT else self._schedule.chosen(slice_.sending)
+            slice_.retry_at = schedule.next_attempt(slice_.accepted_at, slice_.attempt + 1, now, self._rand)
         if slice_.retry_at is None:
             self._final(slice_, position, "not_sent", contact_id, StatusCode.TIMED_OUT_IN_QUEUE, detail)
             return
         slice_.deferred.append(position)
         self._record(slice_, position, kind, contact_id, None, detail, now)
+        self._count(slice_)
+
+    def _hold(self, slice_: Slice, position: int, contact_id: int, detail: Detail) -> None:
+        slice_.held.append(position)
+        self._record(slice_, position, "unknown", contact_id, None, detail, self._now())
         self._count(slice_)
 
     def _final(

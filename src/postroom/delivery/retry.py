@@ -3,36 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from postroom.catalog.sending_options import SendingOptions
+
 JITTER: Final = 0.2
-_LARGEST_EXPONENT: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
 class RetrySchedule:
-    """Waits of ``first``, ``first * factor``, ... up to ``longest``, until ``max_age`` after the accept.
+    """The waits before the second, third ... attempt, the last one repeated, until ``max_age`` after the accept.
 
     Each wait is varied by up to 20 % either way so that messages deferred together do not come back
     together. Raises ValueError, naming the field, for a schedule that could spin or never begin.
     """
 
-    first: timedelta
-    factor: float
-    longest: timedelta
+    waits: tuple[timedelta, ...]
     max_age: timedelta
 
     def __post_init__(self) -> None:
-        if self.first <= timedelta(0):
-            raise ValueError(f"first is {self.first}: the first wait must be longer than nothing")
-        if not 1 <= self.factor <= 10:
-            raise ValueError(f"factor is {self.factor}: it must be between 1 and 10")
-        if self.longest < self.first:
-            raise ValueError(f"longest is {self.longest}: it must not be below first, which is {self.first}")
+        if not self.waits:
+            raise ValueError("waits is empty: name at least one wait")
+        for wait in self.waits:
+            if wait <= timedelta(0):
+                raise ValueError(f"waits has {wait}: each wait must be longer than nothing")
         if self.max_age <= timedelta(0):
             raise ValueError(f"max_age is {self.max_age}: it must be longer than nothing")
+
+    def chosen(self, sending: SendingOptions) -> RetrySchedule:
+        """The schedule of a definition with these options."""
+        within = sending.deliver_within
+        return replace(
+            self,
+            waits=sending.waits or self.waits,
+            max_age=self.max_age if within is None else min(self.max_age, within),
+        )
 
     def next_attempt(
         self, accepted_at: datetime, attempt: int, now: datetime, rand: Callable[[], float]
@@ -46,8 +53,7 @@ class RetrySchedule:
         deadline = accepted_at + self.max_age
         if now >= deadline:
             return None
-        exponent = min(max(attempt, 1) - 1, _LARGEST_EXPONENT)
-        wait = min(self.first.total_seconds() * self.factor**exponent, self.longest.total_seconds())
+        wait = self.waits[min(max(attempt, 1), len(self.waits)) - 1].total_seconds()
         varied = wait * (1 - JITTER + 2 * JITTER * rand())
         if varied >= (deadline - now).total_seconds():
             return deadline

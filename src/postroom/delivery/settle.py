@@ -1,9 +1,9 @@
 """Settling: outcomes become events, and finished slices leave the queue (design: crash rules 3, 5).
 
 Outcomes are collected for some milliseconds and written in one transaction per business unit: events appended by
-COPY, finished slices deleted, deferred and postponed messages queued again as new slices. The transaction holds
-only slices whose fencing number is still ours; what belongs to a lost slice is dropped and told to the log, since
-the worker that has it now will settle it.
+COPY, finished slices deleted, deferred and postponed messages queued again as new slices, held ones without a time.
+The transaction holds only slices whose fencing number is still ours; what belongs to a lost slice is dropped and told
+to the log, since the worker that has it now will settle it.
 
 A settlement that the database did not take is tried again until it does: an outcome is never forgotten while the
 process lives. If the answer to a commit was lost, the repeat finds its events in the log and does not write them
@@ -35,7 +35,7 @@ _REQUEUE = """
 insert into queue (account_id, definition_id, lane, request_id, accepted_on, first_position, last_position,
                    positions, messages, attempt, accepted_at, due_at)
 select account_id, definition_id, lane, request_id, accepted_on, $4, $5, $3, cardinality($3::integer[]), attempt + $7,
-       accepted_at, $6
+       accepted_at, coalesce($6::timestamptz, 'infinity')
 from queue
 where account_id = $1 and slice_id = $2
 """
@@ -184,6 +184,7 @@ class Settler:
                 for unfinished, due, tried in (
                     (slice_.deferred, due_at, 1),
                     (slice_.postponed, slice_.postponed_until, 0),
+                    (slice_.held, None, 1),
                 ):
                     if unfinished:
                         positions = sorted(unfinished)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from postroom.audience.contacts import Contact
+from postroom.catalog.sending_options import DEFAULT, SendingOptions
 from postroom.content.model import Mail, NotComposed
 from postroom.delivery.data_access import Write
 
@@ -37,11 +38,17 @@ class Slice:
     accepted_at: datetime
     attempt: int
     valid_until: float
+    sending: SendingOptions = DEFAULT
+    """The choices of its definition version."""
+    deadline: datetime | None = None
+    """No attempt begins after it; None when only the age limit of the queue counts."""
     outstanding: int = 0
     deferred: list[int] = field(default_factory=list)
     """Positions to be tried again, when all others have their outcome."""
     retry_at: datetime | None = None
     """When the deferred ones are due; None while nothing was deferred."""
+    held: list[int] = field(default_factory=list)
+    """Positions with an unknown outcome that wait for somebody's decision."""
     postponed: list[int] = field(default_factory=list)
     """Positions given back without an attempt, because what they wait for is slower than what there is for it."""
     postponed_until: datetime | None = None

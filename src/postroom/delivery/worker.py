@@ -24,7 +24,7 @@ from postroom.delivery.composer import Composer
 from postroom.delivery.job import Job
 from postroom.delivery.keyring import Keyring
 from postroom.delivery.lanes import Lanes
-from postroom.delivery.loading import Loaded, Loader
+from postroom.delivery.loading import TOO_LATE, Loaded, Loader
 from postroom.delivery.mail_headers import NO_HEADERS, MailHeaders
 from postroom.delivery.outcome import Deferred, Outcome
 from postroom.delivery.record import Recorder
@@ -38,7 +38,7 @@ from postroom.delivery.smtp.pool import SmtpPool
 from postroom.delivery.smtp.target import SmtpTarget
 from postroom.delivery.versions import Sender, Versions
 from postroom.events.codes import StatusCode
-from postroom.intake.backlog import expire_queue
+from postroom.intake.backlog import expire_late, expire_queue
 from postroom.store.errors import DATABASE_AWAY
 from postroom.store.pool import Pool
 
@@ -218,6 +218,11 @@ class Worker:
                     slice_, message.position, mail.status_code, mail.reason, message.contact.contact_id
                 )
                 continue
+            if slice_.deadline is not None and datetime.now(UTC) >= slice_.deadline:
+                self._recorder.unsendable(
+                    slice_, message.position, StatusCode.TIMED_OUT_IN_QUEUE, TOO_LATE, message.contact.contact_id
+                )
+                continue
             if not self._may_begin(slice_):
                 lanes.put_back(slice_.key, message)
                 return None
@@ -357,6 +362,7 @@ class Worker:
                         inactive_before=now - self._options.inactive_age,
                         any_before=now - self._options.schedule.max_age - timedelta(minutes=1),
                     )
+                    expired += await expire_late(self._pool, account_id, now)
                     if expired:
                         self._log.warning("expired_in_queue", account_id=account_id, messages=expired)
             except DATABASE_AWAY as error:

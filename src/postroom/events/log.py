@@ -10,7 +10,7 @@ from datetime import date, datetime
 from typing import Literal, NamedTuple, TypeAlias
 from uuid import UUID
 
-from postroom.store.pool import PooledConnection
+from postroom.store.database import Connection
 
 EventKind: TypeAlias = Literal[
     "sent", "not_sent", "deferred", "unknown", "bounced", "complained", "opened", "clicked", "unsubscribed"
@@ -37,6 +37,6 @@ class Event(NamedTuple):
     detail: str | None
 
 
-async def append_events(connection: PooledConnection, events: Iterable[Event]) -> None:
+async def append_events(connection: Connection, events: Iterable[Event]) -> None:
     """Append within the caller's transaction, by COPY."""
     await connection.copy_records_to_table("event", records=events, columns=Event._fields)

@@ -57,7 +57,26 @@ limit $4
 for update of q skip locked
 """
 
-_WAITING_IN_SLICES = _WAITING + "and q.slice_id = any($2::bigint[])"
+WAITING_IN_SLICES = _WAITING + "and q.slice_id = any($2::bigint[])"
+
+# What may not be delivered any more: each message has the deliverBefore of the version it was accepted with.
+_LOCK_LATE = """
+select q.slice_id
+from queue q
+cross join lateral (
+    select version_id from send_request
+    where account_id = $1 and accepted_on = q.accepted_on and request_id = q.request_id
+    limit 1) r
+cross join lateral (
+    select sending from definition_version where account_id = $1 and version_id = r.version_id limit 1) v
+where q.account_id = $1 and q.leased_until < $2
+  and q.definition_id = any(array(
+      select distinct definition_id from definition_version
+      where account_id = $1 and sending is not null and sending ->> 'deliverBefore' is not null))
+  and q.accepted_at + make_interval(secs => (v.sending ->> 'deliverBefore')::integer) <= $2
+limit $3
+for update of q skip locked
+"""
 
 _DELETE_SLICES = "delete from queue where account_id = $1 and slice_id = any($2::bigint[])"
 
@@ -110,14 +129,27 @@ async def expire_queue(pool: Pool, account_id: int, *, inactive_before: datetime
             expired += await _end(connection, account_id, slices, StatusCode.TIMED_OUT_IN_QUEUE)
 
 
+async def expire_late(pool: Pool, account_id: int, now: datetime) -> int:
+    """End what its definition's deliverBefore does not allow to be sent any more; answers how many messages."""
+    expired = 0
+    while True:
+        async with pool.acquire() as connection, connection.transaction():
+            locked = await connection.fetch(_LOCK_LATE, account_id, now, _SLICES_AT_ONCE)
+            if not locked:
+                return expired
+            slices = [row["slice_id"] for row in locked]
+            expired += await _end(connection, account_id, slices, StatusCode.TIMED_OUT_IN_QUEUE)
+
+
 async def _end(connection: PooledConnection, account_id: int, slices: list[int], code: StatusCode) -> int:
-    waiting = await connection.fetch(_WAITING_IN_SLICES, account_id, slices)
-    await append_events(connection, _not_sent(account_id, waiting, code, datetime.now(UTC)))
+    waiting = await connection.fetch(WAITING_IN_SLICES, account_id, slices)
+    await append_events(connection, not_sent(account_id, waiting, code, datetime.now(UTC)))
     await connection.execute(_DELETE_SLICES, account_id, slices)
     return len(waiting)
 
 
-def _not_sent(account_id: int, waiting: Iterable[asyncpg.Record], code: StatusCode, now: datetime) -> list[Event]:
+def not_sent(account_id: int, waiting: Iterable[asyncpg.Record], code: StatusCode, now: datetime) -> list[Event]:
+    """The final events of messages as ``WAITING_IN_SLICES`` gives them."""
     return [
         Event(
             account_id=account_id,

@@ -62,16 +62,14 @@ class DeliverySettings:
             default="`src/postroom/delivery/routing/shaping.toml`",
         ),
     ] = None
-    retry_first_seconds: Annotated[
-        float,
-        doc("Wait before the second attempt of a deferred mail.", unit="seconds", gt=0, le=86_400),
-    ] = 60.0
-    retry_factor: Annotated[
-        float, doc("Each further wait is this many times the one before.", unit="times", ge=1, le=10)
-    ] = 2.0
-    retry_longest_seconds: Annotated[
-        float, doc("Longest wait between two attempts.", unit="seconds", gt=0, le=86_400)
-    ] = 3600.0
+    retry_schedule: Annotated[
+        str,
+        doc(
+            "Waits before the second, third and further attempts of a deferred mail, with spaces between them; the "
+            "last one repeats. Each is varied by up to 20 %.",
+            unit="waits in s, m, h or d",
+        ),
+    ] = "1m 5m 15m 1h 3h 6h"
     retry_max_hours: Annotated[
         float,
         doc("Age at which a mail that is still deferred counts as not sent.", unit="hours", gt=0, le=720),

@@ -181,11 +181,6 @@ def _contradictions(settings: Settings) -> list[str]:
         found.append(
             "option POSTROOM_RELAY=: delivery is relay and no relay is named; write smtp://[user:password@]host:port"
         )
-    if settings.retry_first_seconds > settings.retry_longest_seconds:
-        found.append(
-            f"option POSTROOM_RETRY_FIRST_SECONDS={settings.retry_first_seconds:g}: it is more than "
-            f"POSTROOM_RETRY_LONGEST_SECONDS={settings.retry_longest_seconds:g}; lower it or raise the other"
-        )
     if settings.sandbox_max_message_bytes > settings.sandbox_max_bytes:
         found.append(
             f"option POSTROOM_SANDBOX_MAX_MESSAGE_BYTES={settings.sandbox_max_message_bytes}: one mail could "

@@ -15,6 +15,8 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
+from postroom.settings.waits import parse_waits
+
 PREFIX = "POSTROOM_"
 
 KiB = 1024
@@ -175,6 +177,11 @@ def _checked_dns_servers(text: str) -> str:
     return text
 
 
+def _checked_waits(text: str) -> str:
+    parse_waits(text)
+    return text
+
+
 def _checked_database_url(text: str) -> str:
     if urlsplit(text).scheme not in ("postgresql", "postgres"):
         raise ValueError("it is not a PostgreSQL URL; write postgresql://user:password@host:5432/database")
@@ -229,6 +236,7 @@ _SHAPES: dict[str, Callable[[str], str]] = {
     "database_url": _checked_database_url,
     "dns_servers": _checked_dns_servers,
     "relay": _checked_relay,
+    "retry_schedule": _checked_waits,
     "public_url": _checked_public_url,
     "from_address": _checked_from_address,
     "feedback_id": _checked_feedback_id,

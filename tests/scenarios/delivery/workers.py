@@ -21,9 +21,7 @@ from postroom.settings import load_settings
 
 COMMAND = (sys.executable, "-P", "-m", "postroom.cli.main", "deliver")
 PATIENCE = 60.0
-SOON = RetrySchedule(
-    first=timedelta(milliseconds=20), factor=1.0, longest=timedelta(milliseconds=20), max_age=timedelta(hours=1)
-)
+SOON = RetrySchedule(waits=(timedelta(milliseconds=20),), max_age=timedelta(hours=1))
 
 
 def environ(house: House, relay: Relay, **settings: object) -> dict[str, str]:
@@ -34,9 +32,7 @@ def environ(house: House, relay: Relay, **settings: object) -> dict[str, str]:
         "relay": f"smtp://127.0.0.1:{relay.port}?tls=off",
         "relay_connections": 4,
         "public_url": "http://mail.example.com",
-        "retry_first_seconds": 0.02,
-        "retry_longest_seconds": 0.02,
-        "retry_factor": 1,
+        "retry_schedule": "0.1s",
         **settings,
     }
     return {f"POSTROOM_{name.upper()}": str(value) for name, value in given.items()}

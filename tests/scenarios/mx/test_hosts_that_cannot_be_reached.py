@@ -8,7 +8,7 @@ from tests.scenarios.mx.internet import internet, working
 
 from postroom.delivery.retry import RetrySchedule
 
-LATER = RetrySchedule(first=timedelta(minutes=5), factor=2.0, longest=timedelta(hours=1), max_age=timedelta(hours=72))
+LATER = RetrySchedule(waits=(timedelta(minutes=5),), max_age=timedelta(hours=72))
 
 
 async def test_the_next_host_takes_over(house: House) -> None:

@@ -22,5 +22,5 @@ def test_every_option_stands_on_the_page_with_all_its_names() -> None:
 def test_sizes_and_bounds_are_written_for_people() -> None:
     page = settings_reference()
     assert "- default: `25 MiB`\n- unit: bytes, from 64 KiB to 1 GiB\n" in page
-    assert "- default: `60`\n- unit: seconds, above 0 to 86400\n" in page
+    assert "- default: `72`\n- unit: hours, above 0 to 720\n" in page
     assert "- default: `72`\n- unit: hours, from 24 to 168\n" in page

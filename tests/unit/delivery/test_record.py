@@ -4,6 +4,7 @@ import msgspec
 import pytest
 from tests.unit.delivery.queue_rows import ACCEPTED, make_message, make_slice
 
+from postroom.catalog.sending_options import SendingOptions
 from postroom.delivery.data_access import Write
 from postroom.delivery.outcome import Deferred, Outcome, Refused, Sent, Skipped, Unknown
 from postroom.delivery.record import Recorder
@@ -12,7 +13,7 @@ from postroom.delivery.slices import Slice
 from postroom.events.log import Event
 
 MINUTE = timedelta(minutes=1)
-SCHEDULE = RetrySchedule(first=MINUTE, factor=2, longest=10 * MINUTE, max_age=timedelta(hours=1))
+SCHEDULE = RetrySchedule(waits=(MINUTE, 2 * MINUTE, 4 * MINUTE, 10 * MINUTE), max_age=timedelta(hours=1))
 
 
 class Book:
@@ -120,6 +121,47 @@ def test_a_message_too_old_for_another_attempt_is_139(outcome: Outcome) -> None:
     assert [(event.kind, event.status_code) for event in book.events] == [("not_sent", 139)]
     assert slice_.deferred == []
     assert book.over == [(slice_, None)]
+
+
+def test_an_unknown_outcome_is_held_where_its_definition_says_so() -> None:
+    book = Book()
+    slice_ = make_slice(messages=2)
+    slice_.sending = SendingOptions(on_unknown="hold")
+    recorder(book).outcome(make_message(slice_, 0), Unknown(text="the peer closed it"))
+    recorder(book).outcome(make_message(slice_, 1), Deferred(code=451))
+    assert [event.kind for event in book.events] == ["unknown", "deferred"]
+    assert [msgspec.json.decode(event.detail or "").get("held") for event in book.events] == [True, None]
+    assert (slice_.held, slice_.deferred) == ([0], [1])
+    assert book.over == [(slice_, ACCEPTED + MINUTE)]
+
+
+def test_an_unknown_outcome_is_held_even_when_it_is_too_old_for_another_attempt() -> None:
+    book = Book()
+    slice_ = make_slice(messages=1)
+    slice_.sending = SendingOptions(on_unknown="hold")
+    recorder(book, now=ACCEPTED + 60 * MINUTE).outcome(make_message(slice_, 0), Unknown())
+    assert [event.kind for event in book.events] == ["unknown"], "it may have arrived: nobody knows that it did not"
+    assert slice_.held == [0]
+
+
+def test_a_definition_has_its_own_waits_and_end() -> None:
+    book = Book()
+    slice_ = make_slice(messages=1)
+    slice_.sending = SendingOptions(retry_schedule="5s", deliver_before=8)
+    recorder(book).outcome(make_message(slice_, 0), Deferred(code=451))
+    assert book.over == [(slice_, ACCEPTED + timedelta(seconds=5))]
+    late = make_slice(messages=1, attempt=1)
+    late.sending = slice_.sending
+    recorder(book, now=ACCEPTED + timedelta(seconds=8)).outcome(make_message(late, 0), Deferred(code=451))
+    assert (book.events[-1].kind, book.events[-1].status_code) == ("not_sent", 139)
+
+
+def test_what_is_postponed_comes_back_in_time_to_be_ended() -> None:
+    book = Book()
+    slice_ = make_slice(messages=1)
+    slice_.deadline = ACCEPTED + MINUTE
+    recorder(book).postpone(make_message(slice_, 0), ACCEPTED + 5 * MINUTE)
+    assert slice_.postponed_until == ACCEPTED + MINUTE
 
 
 def test_a_message_that_may_not_go_out_keeps_its_code_and_reason() -> None:

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from postroom.catalog.sending_options import SendingOptions
 from postroom.delivery.retry import JITTER, RetrySchedule
 
 ACCEPTED = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-SCHEDULE = RetrySchedule(first=MINUTE, factor=4, longest=timedelta(hours=3), max_age=timedelta(hours=72))
+SCHEDULE = RetrySchedule(waits=(MINUTE, 5 * MINUTE, 180 * MINUTE), max_age=timedelta(hours=72))
 
 spans = st.timedeltas(min_value=timedelta(milliseconds=1), max_value=timedelta(days=30))
 chances = st.floats(min_value=0, max_value=1, exclude_max=True)
@@ -20,21 +21,20 @@ chances = st.floats(min_value=0, max_value=1, exclude_max=True)
 
 @st.composite
 def schedules(draw: st.DrawFn) -> RetrySchedule:
-    first, more = draw(spans), draw(spans)
-    return RetrySchedule(first, draw(st.floats(1, 10)), first + more, draw(spans))
+    return RetrySchedule(tuple(draw(st.lists(spans, min_size=1, max_size=6))), draw(spans))
 
 
 def middle() -> float:
     return 0.5
 
 
-def test_waits_grow_by_the_factor_up_to_the_longest() -> None:
+def test_waits_are_those_of_the_list_and_the_last_one_repeats() -> None:
     waits = []
     for attempt in range(1, 7):
         next_at = SCHEDULE.next_attempt(ACCEPTED, attempt, ACCEPTED, middle)
         assert next_at is not None
         waits.append((next_at - ACCEPTED) / MINUTE)
-    assert waits == [1, 4, 16, 64, 180, 180]
+    assert waits == [1, 5, 180, 180, 180, 180]
 
 
 def test_the_last_wait_ends_at_the_deadline() -> None:
@@ -73,27 +73,23 @@ def test_jitter_stays_within_its_share(schedule: RetrySchedule, attempt: int, ch
         assert varied >= ACCEPTED + wait * (1 - JITTER) - tick
 
 
-@given(schedules(), st.integers(1, 60), chances)
-def test_a_later_attempt_never_waits_less(schedule: RetrySchedule, attempt: int, chance: float) -> None:
-    earlier = schedule.next_attempt(ACCEPTED, attempt, ACCEPTED, lambda: chance)
-    later = schedule.next_attempt(ACCEPTED, attempt + 1, ACCEPTED, lambda: chance)
-    assert earlier is not None
-    assert later is not None
-    assert later >= earlier
+def test_a_definition_may_choose_its_own_waits_and_an_earlier_end() -> None:
+    own = SCHEDULE.chosen(SendingOptions(retry_schedule="5s 30s", deliver_before=300))
+    assert own == RetrySchedule((timedelta(seconds=5), timedelta(seconds=30)), timedelta(minutes=5))
+    assert SCHEDULE.chosen(SendingOptions(on_unknown="hold")) == SCHEDULE
+    assert SCHEDULE.chosen(SendingOptions(deliver_before=30 * 86_400)) == SCHEDULE, "the age limit stays"
 
 
 @pytest.mark.parametrize(
-    ("field", "first", "factor", "longest", "max_age"),
+    ("problem", "waits", "max_age"),
     [
-        ("first", timedelta(0), 2, MINUTE, MINUTE),
-        ("factor", MINUTE, 0.5, MINUTE, MINUTE),
-        ("factor", MINUTE, float("nan"), MINUTE, MINUTE),
-        ("longest", MINUTE, 2, MINUTE / 2, MINUTE),
-        ("max_age", MINUTE, 2, MINUTE, timedelta(0)),
+        ("waits is empty", (), MINUTE),
+        ("waits has 0:00:00", (MINUTE, timedelta(0)), MINUTE),
+        ("max_age is 0:00:00", (MINUTE,), timedelta(0)),
     ],
 )
 def test_a_schedule_that_makes_no_sense_names_the_field(
-    field: str, first: timedelta, factor: float, longest: timedelta, max_age: timedelta
+    problem: str, waits: tuple[timedelta, ...], max_age: timedelta
 ) -> None:
-    with pytest.raises(ValueError, match=f"^{field} is "):
-        RetrySchedule(first, factor, longest, max_age)
+    with pytest.raises(ValueError, match=f"^{problem}"):
+        RetrySchedule(waits, max_age)
