@@ -1,13 +1,15 @@
 """From content to plan: read every part once, number its values, put its static text into wire form."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Literal
 
-from . import markup
+from . import links, markup
 from .ampscript.engine import Engine
 from .ampscript.run import Dialect
 from .attributes import fold_name
+from .link_tokens import link_part
+from .links import Href, Links, Tracking
 from .model import (
     INVALID_BCC_ADDRESS,
     INVALID_CC_ADDRESS,
@@ -17,8 +19,8 @@ from .model import (
     Context,
     Problem,
 )
-from .names import COMPUTED, DERIVED, WITHOUT_SOURCE
-from .plan import BodyPart, CodePart, Fallback, Fields, Line, Plan, Slot
+from .names import COMPUTED, DERIVED, PAGES, WITHOUT_SOURCE
+from .plan import LINK, BodyPart, CodePart, Fallback, Fields, Line, Plan, Slot
 from .script import Script, code_parts, compile_script
 from .source import Piece, check, pieces
 from .transfer import BASE64, choose_encoding
@@ -33,6 +35,7 @@ def compile_content(
     engine: Engine | None = None,
     known_names: frozenset[str] | None = None,
     headers: str = "",
+    tracking: Tracking | None = None,
 ) -> Plan:
     """The plan of ``content``; ``engine`` compiles the parts that hold code, one of the standard dialect if None.
 
@@ -43,6 +46,8 @@ def compile_content(
 
     ``known_names`` (folded), where they are known, are all names a send may use: others are then errors.
 
+    ``tracking`` cuts the links of the HTML into slots and adds the open pixel; every context then needs ``links``.
+
     Raises ContentRejected with every problem found: mistakes in code, server-side JavaScript, names of mobile
     messages, no body at all, names that would have to contain themselves.
     """
@@ -50,7 +55,9 @@ def compile_content(
     code = code_parts(content, dialect)
     if code and engine is None:
         engine = Engine(dialect)
-    return _Compiler(content, missing_name or dialect.missing_name, code, engine, known_names, headers).compile()
+    return _Compiler(
+        content, missing_name or dialect.missing_name, code, engine, known_names, headers, tracking
+    ).compile()
 
 
 class _Compiler:
@@ -62,6 +69,7 @@ class _Compiler:
         engine: Engine | None,
         known_names: frozenset[str] | None,
         headers: str,
+        tracking: Tracking | None,
     ) -> None:
         """``code`` holds the parts with code, which need the ``engine``."""
         self._content = content
@@ -69,6 +77,7 @@ class _Compiler:
         self._engine = engine
         self._known_names = known_names
         self._headers = headers
+        self._tracking = tracking
         self._code = code
         self._script: Script | None = None
         self._slots: list[Slot] = []
@@ -82,7 +91,7 @@ class _Compiler:
         self._check()
         if self._code and self._engine is not None:
             try:
-                self._script = compile_script(content, self._code, self._engine, self._known_names)
+                self._script = compile_script(content, self._code, self._engine, self._known_names, self._tracking)
             except ContentRejected as rejected:
                 self._problems.extend(rejected.problems)
         if self._problems:
@@ -160,21 +169,66 @@ class _Compiler:
             return CodePart(head, self._script.encoding_of(kind), kind)
         if not source.endswith(("\n", "\r")):
             source += "\n"
-        found = list(pieces(source))
-        encoding = choose_encoding("".join(piece.text for piece in found if piece.name is None))
+        found = list(self._pieces(kind, source))
+        encoding = choose_encoding(
+            "".join(piece.text for piece in found if not isinstance(piece, int) and piece.name is None)
+        )
         encoded: list[str | int] = []
         after_value = False
         for index, piece in enumerate(found):
-            if piece.name is None:
+            if not isinstance(piece, int) and piece.name is None:
                 then: Literal["value", "end"] = "value" if index + 1 < len(found) else "end"
                 encoded.append(encoding.static(piece.text, first=not encoded, then=then))
                 after_value = False
                 continue
             if after_value:
                 encoded.append(encoding.static("", first=False, then="value"))
-            encoded.append(self._body_value(self._slot(kind, piece, MESSAGE_BUILD_ERROR)))
+            slot = piece if isinstance(piece, int) else self._slot(kind, piece, MESSAGE_BUILD_ERROR)
+            encoded.append(self._body_value(slot))
             after_value = True
         return BodyPart(head, encoding, encoded)
+
+    def _pieces(self, kind: str, source: str) -> Iterator[Piece | int]:
+        """Text and personalization strings, and the numbers of slots that print links."""
+        tracking = self._tracking
+        if tracking is None or kind != "html":
+            yield from pieces(source)
+            return
+        cuts: list[tuple[int, int, Href | None]] = []
+        if tracking.links:
+            cuts.extend((href.begin, href.end, href) for href in links.find_hrefs(source))
+        if tracking.opens:
+            place = links.pixel_place(source)
+            cuts.append((place, place, None))
+        at = number = 0
+        for begin, end, href in sorted(cuts, key=lambda cut: cut[:2]):
+            yield from pieces(source[at:begin])
+            at = end
+            if href is None:
+                yield self._printed(lambda context, texts: _links(context).pixel())
+            else:
+                number += 1
+                yield from self._link(source[begin:end], number, href.name)
+        yield from pieces(source[at:])
+
+    def _link(self, written: str, number: int, name: str) -> Iterator[Piece | int]:
+        found = list(pieces(written))
+        if all(piece.name is None for piece in found):
+            link = link_part(number, links.read_href(written), name)
+            if link is None:
+                yield Piece(written, None)
+            else:
+                yield self._printed(lambda context, texts: _links(context).click(link))
+        elif len(found) == 1 and fold_name(found[0].name or "") in PAGES:
+            yield found[0]
+        else:
+            line = Line(tuple(self._number("html", piece, MESSAGE_BUILD_ERROR) for piece in found))
+            yield self._printed(lambda context, texts: _links(context).tracked(number, name, "", line.render(texts)))
+
+    def _printed(self, print_text: Fallback) -> int:
+        """A slot of its own."""
+        self._slots.append(Slot(LINK, "", "html", MESSAGE_BUILD_ERROR, print_text, None))
+        return (0 if self._script is None else len(self._script.fields)) + len(self._slots) - 1
 
     def _body_value(self, slot: int) -> int:
         if slot not in self._body_slots:
@@ -234,6 +288,11 @@ class _Compiler:
             return line.render(texts)
 
         return render
+
+
+def _links(context: Context) -> Links:
+    assert context.links is not None, "a plan that counts links needs them in its context"
+    return context.links
 
 
 def _mime_header(kind: str, part: BodyPart | CodePart) -> str:

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from .links import Links
+
 EXCLUDED = 102
 MESSAGE_BUILD_ERROR = 103
 RECURSIVE_SCRIPT = 104
@@ -59,6 +61,8 @@ class Context:
     accepted_at: datetime
     message_id: str
     headers: str = ""
+    links: Links | None = None
+    """The addresses of this message's pages and counted links, where it has any."""
 
 
 @dataclass(slots=True)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta, timezone
 
 from .attributes import value_text
+from .link_tokens import Kind
 from .model import Context
 
 SYSTEM_TIME = timezone(timedelta(hours=-6))
@@ -45,6 +46,14 @@ def _full_name(context: Context) -> str | None:
     return " ".join(part for part in found if part) if known else None
 
 
+def _page(context: Context, kind: Kind) -> str:
+    """Without links, as in a preview, there is no message that a page could be of."""
+    return "" if context.links is None else context.links.page(kind)
+
+
+PAGES = frozenset({"view_email_url", "unsub_center_url", "profile_center_url", "subscription_center_url"})
+"""Names that print the address of a page behind a signed link."""
+
 COMPUTED: Mapping[str, Callable[[Context], str | None]] = {
     "emailaddr": lambda context: context.address,
     # the two columns every send data extension has (contract §4.3)
@@ -54,6 +63,10 @@ COMPUTED: Mapping[str, Callable[[Context], str | None]] = {
     "fullname": _full_name,
     "_messagecontext": lambda context: "SEND",
     "_istestsend": lambda context: "False",
+    "view_email_url": lambda context: _page(context, "view"),
+    "unsub_center_url": lambda context: _page(context, "unsubscribe"),
+    "profile_center_url": lambda context: _page(context, "profile"),
+    "subscription_center_url": lambda context: _page(context, "subscriptions"),
     "xtmonth": lambda context: _MONTHS[_now(context).month - 1],
     "xtmonthnumeric": lambda context: str(_now(context).month),
     "xtday": lambda context: str(_now(context).day),
@@ -72,7 +85,6 @@ WITHOUT_SOURCE = frozenset(
         "_datasourcename", "_sourcede",
         "memberid", "member_busname", "member_addr", "member_city", "member_state", "member_postalcode",
         "member_country",
-        "view_email_url", "unsub_center_url", "subscription_center_url", "profile_center_url",
         "ftaf_url", "double_opt_in_url",
         "linkname", "_impressionregionid", "_impressionregionname", "pageurl",
     }

@@ -25,10 +25,14 @@ from .model import (
     Mail,
     NotComposed,
 )
+from .names import PAGES
 from .script import Script
 from .transfer import TransferEncoding
 
 _MISSING = object()
+
+LINK = "LINK"
+"""The name of slots that print a link; no attribute has it, since names of attributes are folded."""
 
 Fallback = Callable[[Context, Sequence[str]], str | None]
 """What a name stands for when the message does not say: from the context and the texts of earlier slots."""
@@ -144,10 +148,16 @@ class Plan:
         self.script = script
         self._headers = f"{headers}MIME-Version: 1.0\r\n"
         self._names = [(slot.name, slot) for slot in self.slots]
+        self._needs_links = script is not None or any(slot.name == LINK or slot.name in PAGES for slot in self.slots)
         self._dated = (datetime.min.replace(tzinfo=UTC), "")
         fixed_sender = fields.from_name.fixed and fields.from_address.fixed
         self._fixed_sender = self._sender([]) if fixed_sender else None
         self._fixed_reply = self._reply_to([]) if fields.reply_to.fixed else None
+
+    @property
+    def needs_links(self) -> bool:
+        """Whether a context must have ``links`` for all that this plan may print."""
+        return self._needs_links
 
     @property
     def asynchronous(self) -> bool:

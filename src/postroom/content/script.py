@@ -13,10 +13,12 @@ from .ampscript import tree
 from .ampscript.engine import Engine, Program, Source, finished
 from .ampscript.faults import Fault, Raised
 from .ampscript.lexer import has_code
+from .ampscript.link_tree import cut_links
 from .ampscript.run import Dialect, Run, Services
 from .ampscript.values import to_text
 from .attachment import File, fetch_files
 from .attributes import fold_name
+from .links import Tracking
 from .model import EXCLUDED, MESSAGE_BUILD_ERROR, RECURSIVE_SCRIPT, SCRIPT_RAISED, Content, Context, NotComposed
 from .names import names_of
 from .source import pieces
@@ -40,12 +42,13 @@ class Printed:
 class Script:
     """The compiled code of one content. ``fields`` names the one-line parts it prints, in order."""
 
-    def __init__(self, program: Program, engine: Engine, content: Content) -> None:
+    def __init__(self, program: Program, engine: Engine, content: Content, tracking: Tracking | None) -> None:
         self.program = program
         self.fields = [part.name for part in program.parts if part.name not in BODIES]
         self._engine = engine
         self._services = Services()
         self._content = content
+        self._tracked = tracking is not None
         self._kind = "HTML" if content.html else "Text"
 
     @property
@@ -81,6 +84,7 @@ class Script:
             self._engine.dialect,
             self._engine.render_text,
             seed=context.message_id,
+            links=context.links if self._tracked else None,
         )
         return run
 
@@ -127,7 +131,11 @@ def code_parts(content: Content, dialect: Dialect) -> dict[str, str]:
 
 
 def compile_script(
-    content: Content, parts: Mapping[str, str], engine: Engine, known_names: frozenset[str] | None
+    content: Content,
+    parts: Mapping[str, str],
+    engine: Engine,
+    known_names: frozenset[str] | None,
+    tracking: Tracking | None = None,
 ) -> Script:
     """The script of ``parts``, which are those of ``code_parts``. Raises ContentRejected."""
     sources: dict[str, Source] = {}
@@ -135,17 +143,26 @@ def compile_script(
         sources["preheader"] = Source(content.preheader)
     for name, text in parts.items():
         if name in BODIES:
-            sources[name] = Source(text, None, _preparing(text, content.preheader) if name == "html" else None)
+            prepare = _preparing(text, content.preheader, tracking) if name == "html" else None
+            sources[name] = Source(text, None, prepare)
         else:
             sources[name] = Source(text, PLAIN)
-    return Script(engine.compile(sources, known_names=known_names), engine, content)
+    return Script(engine.compile(sources, known_names=known_names), engine, content, tracking)
 
 
-def _preparing(html: str, preheader: str) -> Callable[[tree.Body], tree.Body]:
-    """Takes editor markup out of the tree of ``html`` and puts the preheader in."""
+def _preparing(html: str, preheader: str, tracking: Tracking | None) -> Callable[[tree.Body], tree.Body]:
+    """Takes editor markup out of the tree of ``html``, cuts its links, and puts the preheader in."""
     cuts = markup.editor_cuts(html)
     at = -1 if not preheader or markup.asks_for_preheader(html) else markup.body_start(html)
-    return _Preparation(cuts, at).prepare
+    prepare = _Preparation(cuts, at).prepare
+    if tracking is None:
+        return prepare
+
+    def cut(body: tree.Body) -> tree.Body:
+        # links first: their places are those in the source, which the others change
+        return prepare(cut_links(html, body, links=tracking.links, opens=tracking.opens, numbered=True))
+
+    return cut
 
 
 class _Preparation:

@@ -35,6 +35,8 @@ _VALUE_BUDGET = AFTER_VALUE - AFTER_STATIC
 
 # A value that may stand anywhere as it is: no "=", no leading dot (it may fall on column 0), no trailing blank.
 _ready = re.compile(rf"[ -\-/-<>-~][ -<>-~]{{0,{_VALUE_BUDGET - 1}}}(?<! )\Z").match
+# A long value in which nothing is escaped: mostly the address of a link.
+_unbroken = re.compile(rf"[!-<>-~]{{{_VALUE_BUDGET + 1},}}\Z").match
 _foreign = re.compile("[\0\r\ud800-\udfff]").search
 _surrogate = re.compile("[\0\ud800-\udfff]")
 
@@ -52,6 +54,10 @@ def qp_value(text: str) -> str:
         return text
     if not text:
         return SOFT_BREAK  # shields a blank that may end the piece before from a line break in the one after
+    if _unbroken(text) is not None:
+        broken = SOFT_BREAK + SOFT_BREAK.join([text[at : at + AFTER_VALUE] for at in range(0, len(text), AFTER_VALUE)])
+        if "\n." not in broken:
+            return broken
     if text.isprintable():  # so it holds neither line breaks nor anything to repair
         escaped = b2a_qp(text.encode())
         if len(escaped) <= AFTER_VALUE and not escaped.startswith(b"."):

@@ -13,13 +13,16 @@ from html import escape
 from types import MappingProxyType
 from typing import Any
 
+from postroom.content.link_tokens import link_part
+from postroom.content.links import read_href
 from postroom.content.transfer import TransferEncoding
 
-from . import guide, tree
+from . import guide, run_links, tree
 from .faults import Refused
 from .functions.registry import Function, Reference, arity_fault
 from .problems import Findings
 from .run import Dialect, Run
+from .run_links import FixedLink
 from .values import compare, to_text, to_whole, truth
 
 FORMS = frozenset({"v", "iif", "output", "outputline"})
@@ -56,6 +59,9 @@ _RUNTIME: Mapping[str, object] = MappingProxyType(
         "source": guide.source,
         "bound": guide.bound,
         "partial": guide.partial,
+        "link": run_links.link,
+        "fixed_link": run_links.fixed_link,
+        "pixel": run_links.pixel,
         "__builtins__": {},
     }
 )
@@ -201,6 +207,11 @@ class _Generator:
                 self._line(f"v.pop({self._constant(name)}, None)", node.at)
         elif isinstance(node, tree.Evaluate):
             self._evaluate(node)
+        elif isinstance(node, tree.Link):
+            self._link(node)
+        elif isinstance(node, tree.Pixel):
+            self._ready(node.at)
+            self._show("pixel(run)", node.at)
         elif isinstance(node, tree.If):
             self._if(node)
         elif isinstance(node, tree.For):
@@ -238,6 +249,24 @@ class _Generator:
         if self._escape and not (isinstance(value, tree.Call) and entry is not None and entry.category == "Content"):
             code = f"escaped({code})"
         self._show(code, node.at)
+
+    def _link(self, node: tree.Link) -> None:
+        self._ready(node.at)
+        if all(isinstance(part, tree.Text) for part in node.parts):
+            written = "".join([part.text for part in node.parts if isinstance(part, tree.Text)])
+            link = link_part(node.number, read_href(written), node.name)
+            if link is not None:
+                self._globals[f"l{node.at}"] = FixedLink(link, node.number, node.name, written)
+                self._show(f"fixed_link(run, l{node.at})", node.at)
+                return
+        parts = []
+        for part in node.parts:
+            if isinstance(part, tree.Text):
+                parts.append(self._constant(part.text))
+            else:
+                code = self._expression(part.value)
+                parts.append(f"escaped({code})" if self._escape else code)
+        self._show(f"link(run, {node.number}, {self._constant(node.name)}, {', '.join(parts)})", node.at)
 
     def _evaluate(self, node: tree.Evaluate) -> None:
         call = node.value

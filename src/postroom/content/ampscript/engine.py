@@ -8,6 +8,7 @@ nothing really has to wait (everything in memory) ``Program.render`` runs that t
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType, TracebackType
 from typing import Any, TypeVar
 
@@ -18,6 +19,7 @@ from . import tree
 from .compiler import Generated, generate
 from .faults import Fault
 from .functions.registry import Function, build_functions
+from .link_tree import cut_links
 from .lint import check_nodes, walk
 from .parser import parse
 from .problems import Diagnostic, Findings, Places, errors
@@ -181,7 +183,7 @@ class Engine:
     def __init__(self, dialect: Dialect | None = None, functions: Mapping[str, Function] | None = None) -> None:
         self.dialect = dialect or Dialect()
         self.functions = build_functions() if functions is None else MappingProxyType(dict(functions))
-        self._texts: OrderedDict[tuple[str, bool], CompiledPart | str] = OrderedDict()
+        self._texts: OrderedDict[tuple[str, bool, bool], CompiledPart | str] = OrderedDict()
         self._characters = 0
 
     def compile(self, parts: Mapping[str, Source | str], *, known_names: frozenset[str] | None = None) -> Program:
@@ -242,7 +244,7 @@ class Engine:
             if run.room < 0:
                 raise run.full()
             return source
-        compiled = self._text(source, part)
+        compiled = self._text(source, part, links=run.links is not None and run.links.counts and part == "html")
         if isinstance(compiled, str):
             raise Fault(f"{label} cannot be evaluated: {compiled}", code="BlockRejected")
         try:
@@ -252,19 +254,20 @@ class Engine:
                 fault.part = label
             raise
 
-    def _text(self, source: str, part: str) -> CompiledPart | str:
-        """The compiled text, or what is wrong with it; remembered."""
-        key = (source, part == "html")
+    def _text(self, source: str, part: str, *, links: bool) -> CompiledPart | str:
+        """The compiled text, with its links cut out when ``links``, or what is wrong with it; remembered."""
+        key = (source, part == "html", links)
         found = self._texts.get(key)
         if found is not None:
             self._texts.move_to_end(key)
             return found
-        compiled, diagnostics = self._part("html" if part == "html" else "text", Source(source), None)
+        prepare = partial(cut_links, source, links=True, opens=False, numbered=False) if links else None
+        compiled, diagnostics = self._part("html" if part == "html" else "text", Source(source, prepare=prepare), None)
         wrong = errors(diagnostics)
         result = compiled if compiled is not None else str(wrong[0])
         self._texts[key] = result
         self._characters += len(source)
         while len(self._texts) > _MOST_TEXTS or (self._characters > _MOST_CHARACTERS and len(self._texts) > 1):
-            (oldest, _), _ = self._texts.popitem(last=False)
+            (oldest, _, _), _ = self._texts.popitem(last=False)
             self._characters -= len(oldest)
         return result

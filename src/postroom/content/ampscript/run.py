@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
+from postroom.content.links import Links
+
 from .dialect import Account as Account
 from .dialect import Dialect as Dialect
 from .dialect import Key as Key
@@ -204,8 +206,8 @@ class Run:
 
     __slots__ = (
         "_attributes", "_drawn", "_open_blocks", "_render_text", "_seed", "_started", "_used", "attachments", "clock",
-        "context", "dialect", "guide", "may_write", "notes", "now", "part", "regions", "rendered", "room", "send_time",
-        "services", "steps", "variables",
+        "context", "dialect", "guide", "links", "may_write", "notes", "now", "part", "regions", "rendered", "room",
+        "send_time", "services", "steps", "variables",
     )  # fmt: skip
 
     def __init__(
@@ -219,8 +221,9 @@ class Run:
         seed: str = "",
         send_time: datetime | None = None,
         context: str = "SEND",
+        links: Links | None = None,
     ) -> None:
-        """``attributes`` finds a folded name: (found, value)."""
+        """``attributes`` finds a folded name: (found, value). ``links`` counts links; None leaves them as they are."""
         self._attributes = attributes
         self._render_text = render_text
         self._open_blocks: list[str] = []
@@ -234,6 +237,7 @@ class Run:
         self.services = services
         self.dialect = dialect
         self.context = context
+        self.links = links
         self.part = "html"
         self.may_write = True
         self.attachments: list[Attachment] = []

@@ -159,5 +159,22 @@ class Source:
     body: "Body"
 
 
-Node = Text | Show | Declare | Assign | Evaluate | If | For | Guide | Section | Partial | Source
+@dataclass(slots=True)
+class Link:
+    """An href value that is counted; ``parts`` print it. ``number`` and ``name`` tell it from others."""
+
+    at: int
+    number: int
+    name: str
+    parts: list[Text | Show]
+
+
+@dataclass(slots=True)
+class Pixel:
+    """The open pixel."""
+
+    at: int
+
+
+Node = Link | Pixel | Text | Show | Declare | Assign | Evaluate | If | For | Guide | Section | Partial | Source
 Body = list[Node]

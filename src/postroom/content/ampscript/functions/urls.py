@@ -4,6 +4,7 @@ from typing import Final
 
 from postroom.content.ampscript.faults import MissingFault, ValueFault
 from postroom.content.ampscript.functions.registry import function
+from postroom.content.ampscript.link_tree import link_number
 from postroom.content.ampscript.page_parameters import seal_parameters
 from postroom.content.ampscript.run import Run
 from postroom.content.ampscript.values import to_flag, to_text
@@ -29,7 +30,10 @@ def form_encoded(text: str) -> str:
     category="URL",
 )
 def redirect_to(run: Run, url: object) -> str:
-    return to_text(url)
+    address = to_text(url)
+    if run.links is None or run.part != "html":
+        return address
+    return run.links.tracked(link_number(address), "", run.regions[-1] if run.regions else "", address)
 
 
 @function(
