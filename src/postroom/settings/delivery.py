@@ -22,7 +22,8 @@ class DeliverySettings:
         str | None,
         doc(
             "The relay that takes all mail when `delivery` is `relay`: `smtp://[user:pass@]host[:port]`, "
-            "`smtps://` for TLS from the first byte; `?tls=` is off, opportunistic, required or verify.",
+            "`smtps://` for TLS from the first byte; `?tls=` is off, opportunistic, required or verify; `auth=` is "
+            "plain, login, cram-md5 or xoauth2, without it the strongest that the relay offers.",
             unit="URL",
             default="none",
         ),

@@ -75,6 +75,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Final, TypeAlias, TypeVar
 
+import msgspec
+
 from postroom.delivery.outcome import Attempt, Deferred, Outcome, Refused, Sent, Stage, Unknown
 from postroom.delivery.smtp.auth import Mechanism, choose
 from postroom.delivery.smtp.envelope import Mail, body_fault, dot_stuffed, envelope_fault
@@ -84,6 +86,9 @@ from postroom.delivery.smtp.state import AWAITED, STAGES, State
 from postroom.delivery.smtp.target import SmtpTarget, TlsMode
 
 CLOSING: Final = 421
+# A command line has 512 bytes with its end (RFC 5321 §4.5.3.1.4), also with a response behind AUTH (RFC 4954 §4);
+# tokens are often longer.
+_LONGEST_AUTH_LINE: Final = 510
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +134,7 @@ class Session:
         self._output = b""
         self._events: list[Event] = []
         self._login: Mechanism | None = None
+        self._first_response: bytes | None = None
         self._mail: Mail | None = None
         self._shaken = False
         self._open = False
@@ -281,13 +287,19 @@ class Session:
         login = choose(self.extensions.auth, credentials)
         if login is None:
             offered = " ".join(sorted(self.extensions.auth)) or "no login at all"
-            self._give_up(f"the peer offers {offered}; this client logs in with PLAIN or LOGIN", "auth")
+            wanted = credentials.method.upper() if credentials.method else "CRAM-MD5, PLAIN or LOGIN"
+            self._give_up(f"the peer offers {offered}; this client logs in with {wanted}", "auth")
             return
         self._login = login
-        initial = login.initial()
         line = b"AUTH %b" % login.name.encode()
-        if initial is not None:
-            line += b" " + (b64encode(initial) or b"=")
+        first = login.initial()
+        self._first_response = None
+        if first is not None:
+            coded = b64encode(first) or b"="
+            if len(line) + len(coded) <= _LONGEST_AUTH_LINE:
+                line += b" " + coded
+            else:
+                self._first_response = first
         self._say(line + b"\r\n", State.AUTH)
 
     def _auth(self, reply: Reply) -> None:
@@ -300,12 +312,14 @@ class Session:
                 challenge = b64decode(reply.lines[-1].strip(), validate=True)
             except Base64Error:
                 challenge = b""
-            response = self._login.respond(challenge)
+            response, self._first_response = self._first_response, None
+            if response is None:
+                response = self._login.respond(challenge)
             if response is None:
                 self._login = None
             self._say((b"*" if response is None else b64encode(response)) + b"\r\n", State.AUTH)
         else:
-            self._unavailable(reply)
+            self._unavailable(reply, self._login.explanation if self._login is not None else "")
 
     # -- a transaction
 
@@ -458,8 +472,11 @@ class Session:
         untouched = not self._answered and (reply is None or reply.code == CLOSING)
         self._events.append(Finished(self._attempt(kind, reply, text, stage), untouched))
 
-    def _unavailable(self, reply: Reply) -> None:
-        self._events.append(Unavailable(self._attempt(Deferred, reply, "", STAGES[self.state])))
+    def _unavailable(self, reply: Reply, explanation: str = "") -> None:
+        outcome = self._attempt(Deferred, reply, "", STAGES[self.state])
+        if explanation:
+            outcome = msgspec.structs.replace(outcome, text=printable(f"{outcome.text} ({explanation})"))
+        self._events.append(Unavailable(outcome))
         self.state = State.CLOSED
 
     def _give_up(self, text: str, stage: Stage) -> None:

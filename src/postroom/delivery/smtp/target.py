@@ -7,10 +7,10 @@ password masked, and the fix.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from ipaddress import ip_address
-from typing import Final
+from typing import Final, TypeVar
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 OPTION: Final = "POSTROOM_RELAY"
@@ -37,12 +37,28 @@ class TlsMode(StrEnum):
     """TLS or nothing, with a certificate that the system trusts for this host name."""
 
 
+class LoginMethod(StrEnum):
+    """How a login is made (RFC 4954); the values are those of ``?auth=``."""
+
+    PLAIN = "plain"
+    LOGIN = "login"
+    CRAM_MD5 = "cram-md5"
+    XOAUTH2 = "xoauth2"
+
+
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """User name and password for SMTP AUTH (RFC 4954)."""
+    """User name and password for SMTP AUTH (RFC 4954). Without ``method``: the strongest that the peer offers.
+
+    With XOAUTH2 the password is the access token.
+    """
 
     username: str
     password: str = field(repr=False)
+    method: LoginMethod | None = None
+
+
+_Choice = TypeVar("_Choice", TlsMode, LoginMethod)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +81,16 @@ class SmtpTarget:
         scheme = "smtps" if self.implicit_tls else "smtp"
         login = f"{self.credentials.username}:***@" if self.credentials else ""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{scheme}://{login}{host}:{self.port}?tls={self.tls}"
+        method = f"&auth={self.credentials.method}" if self.credentials and self.credentials.method else ""
+        return f"{scheme}://{login}{host}:{self.port}?tls={self.tls}{method}"
 
 
 def parse_relay_url(url: str, *, option: str = OPTION) -> SmtpTarget:
     """Read ``smtp://[user:password@]host[:port][?tls=off|opportunistic|required|verify]``.
 
     ``smtps://`` is TLS from the first byte. User and password are percent-decoded. Without ``tls=``:
-    ``verify`` when a password would leave this machine, ``opportunistic`` otherwise.
+    ``verify`` when a password would leave this machine, ``opportunistic`` otherwise. ``auth=`` (after ``?``, or
+    after ``&``) is plain, login, cram-md5 or xoauth2; without it the strongest is used that the relay offers.
     Raises RelayUrlError.
     """
     if "@" in url and re.search(r"[/?#]", _login(url)):
@@ -85,14 +103,18 @@ def parse_relay_url(url: str, *, option: str = OPTION) -> SmtpTarget:
     if parts.scheme not in DEFAULT_PORTS:
         raise _error(option, url, "it must begin with smtp:// or smtps://")
     if parts.path not in ("", "/") or parts.fragment:
-        raise _error(option, url, "nothing may follow the port but ?tls=")
+        raise _error(option, url, "nothing may follow the port but ?tls= and auth=")
     if port == 0:
         raise _error(option, url, "the port must be 1 to 65535")
     if not _is_host(host):
         raise _error(option, url, f"{host!r} is no host name or address" if host else "the host is missing")
     credentials = _credentials(parts, option, url)
     implicit = parts.scheme == "smtps"
-    chosen = _tls_choice(parts.query, option, url)
+    chosen, method = _choices(parts.query, option, url)
+    if method is not None:
+        if credentials is None:
+            raise _error(option, url, f"auth={method} without a login: write user and password before the host")
+        credentials = replace(credentials, method=method)
     if implicit and chosen is TlsMode.OFF:
         raise _error(option, url, "smtps:// is TLS, tls=off contradicts it: use smtp:// or leave tls= away")
     loopback = _is_loopback(host)
@@ -144,21 +166,26 @@ def _credentials(parts: SplitResult, option: str, url: str) -> Credentials | Non
     return Credentials(username, password)
 
 
-def _tls_choice(query: str, option: str, url: str) -> TlsMode | None:
+def _choices(query: str, option: str, url: str) -> tuple[TlsMode | None, LoginMethod | None]:
     try:
         pairs = parse_qsl(query, keep_blank_values=True, strict_parsing=True) if query else []
     except ValueError:
-        raise _error(option, url, "what follows the ? is not tls=...") from None
-    if not pairs:
-        return None
-    name, value = pairs[0]
-    if len(pairs) > 1 or name != "tls":
-        raise _error(option, url, "the only thing that may follow the ? is one tls=...")
+        raise _error(option, url, "what follows the ? is not tls=... or auth=...") from None
+    chosen = dict(pairs)
+    if len(chosen) < len(pairs) or chosen.keys() - {"tls", "auth"}:
+        raise _error(option, url, "only one tls=... and one auth=... may follow the ?")
+    tls, method = chosen.get("tls"), chosen.get("auth")
+    return (
+        None if tls is None else _choice(TlsMode, "tls", tls, option, url),
+        None if method is None else _choice(LoginMethod, "auth", method, option, url),
+    )
+
+
+def _choice(kind: type[_Choice], name: str, value: str, option: str, url: str) -> _Choice:
     try:
-        return TlsMode(value)
+        return kind(value)
     except ValueError:
-        choices = ", ".join(TlsMode)
-        raise _error(option, url, f"tls={value} is not one of {choices}") from None
+        raise _error(option, url, f"{name}={value} is not one of {', '.join(kind)}") from None
 
 
 def _is_host(host: str) -> bool:

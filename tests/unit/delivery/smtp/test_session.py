@@ -13,7 +13,7 @@ from tests.unit.delivery.smtp.test_envelope import Letter
 from postroom.delivery.outcome import Attempt, Deferred, Outcome, Refused, Sent, Unknown
 from postroom.delivery.smtp.session import Event, Finished, Session, StartTls, Unavailable
 from postroom.delivery.smtp.state import State
-from postroom.delivery.smtp.target import Credentials, SmtpTarget, TlsMode
+from postroom.delivery.smtp.target import Credentials, LoginMethod, SmtpTarget, TlsMode
 
 LOGIN = Credentials("ann", "secret")
 THREE = ("to@example.com", "cc@example.com", "bcc@example.com")
@@ -326,6 +326,25 @@ def test_login(offered: bytes, dialogue: list[tuple[bytes, bytes]]) -> None:
     assert session.state is State.IDLE
 
 
+def test_a_response_too_long_for_a_command_line_waits_to_be_asked() -> None:
+    token = "t" * 2000
+    target = SmtpTarget(
+        "mx.example.com", credentials=Credentials("ann", token, LoginMethod.XOAUTH2), cleartext_auth=True
+    )
+    session = Session(target, helo="me")
+    session.receive(b"220 hi\r\n")
+    session.take_output()
+    session.receive(b"250-mx\r\n250 AUTH XOAUTH2\r\n")
+    assert session.take_output() == b"AUTH XOAUTH2\r\n"
+    session.receive(b"334 \r\n")
+    assert session.take_output() == b64encode(f"user=ann\1auth=Bearer {token}\1\1".encode()) + b"\r\n"
+    session.receive(b"334 " + b64encode(b'{"status":"400"}') + b"\r\n")
+    assert session.take_output() == b"\r\n"
+    (event,) = session.receive(b"535 5.7.8 no\r\n")
+    assert isinstance(event, Unavailable)
+    assert event.outcome.text == '535 5.7.8 no ({"status":"400"})'
+
+
 def test_endless_login_questions_attack_is_cancelled() -> None:
     target = SmtpTarget("mx.example.com", credentials=LOGIN, cleartext_auth=True)
     session = Session(target, helo="me")
@@ -356,7 +375,7 @@ REPLIES = st.sampled_from(
     [
         b"220 hi\r\n",
         b"250 ok\r\n",
-        b"250-mx\r\n250-PIPELINING\r\n250-STARTTLS\r\n250 AUTH PLAIN\r\n",
+        b"250-mx\r\n250-PIPELINING\r\n250-STARTTLS\r\n250 AUTH PLAIN XOAUTH2\r\n",
         b"250-mx\r\n250 SIZE 5000\r\n",
         b"250 a\r\n250 b\r\n354 c\r\n",
         b"235 in\r\n",
@@ -388,6 +407,7 @@ STEPS = st.lists(
             SmtpTarget("h"),
             SmtpTarget("h", tls=TlsMode.REQUIRED),
             SmtpTarget("h", credentials=LOGIN, cleartext_auth=True),
+            SmtpTarget("h", credentials=Credentials("a", "t" * 600, LoginMethod.XOAUTH2), cleartext_auth=True),
         ]
     ),
     st.booleans(),

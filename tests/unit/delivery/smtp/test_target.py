@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from postroom.delivery.smtp.target import (
     Credentials,
+    LoginMethod,
     RelayUrlError,
     SmtpTarget,
     TlsMode,
@@ -56,6 +57,14 @@ def test_a_password_leaves_this_machine_only_over_verified_tls_unless_told(
     assert target.credentials == Credentials("u", "p")
 
 
+def test_the_login_method_can_be_named() -> None:
+    target = parse_relay_url("smtp://u:p@h?tls=required&auth=xoauth2")
+    assert target.tls is TlsMode.REQUIRED
+    assert target.credentials == Credentials("u", "p", LoginMethod.XOAUTH2)
+    assert str(target) == "smtp://u:***@h:25?tls=required&auth=xoauth2"
+    assert parse_relay_url("smtp://u:p@h?auth=cram-md5").tls is TlsMode.VERIFY
+
+
 @given(st.text(min_size=1, max_size=20), st.text(min_size=1, max_size=20))
 def test_user_and_password_are_percent_decoded(user: str, password: str) -> None:
     if "\0" in user + password:
@@ -92,6 +101,9 @@ def test_user_and_password_are_percent_decoded(user: str, password: str) -> None
         ("smtp://h?tls=maybe", "tls=maybe is not one of off, opportunistic, required, verify"),
         ("smtp://h?verify", "not tls="),
         ("smtp://h?timeout=3", "one tls="),
+        ("smtp://u:hidden@h?auth=ntlm", "auth=ntlm is not one of plain, login, cram-md5, xoauth2"),
+        ("smtp://u:hidden@h?auth=plain&auth=login", "one auth="),
+        ("smtp://h?auth=plain", "without a login"),
         ("smtp://h?tls=off&tls=verify", "one tls="),
         ("smtps://h?tls=off", "contradicts"),
         ("smtp://u:hidden@h:99999", "port"),
