@@ -112,7 +112,7 @@ async def test_wrong_revoked_and_unknown_clients_are_told_apart(pool: Pool) -> N
 
 
 async def test_a_version_holds_a_copy_of_the_content(stocked: Pool) -> None:
-    made = await publisher(stocked).create(1, replace(DRAFT, cc=("a@example.org",), auto_add_subscriber=False))
+    made, _ = await publisher(stocked).create(1, replace(DRAFT, cc=("a@example.org",), auto_add_subscriber=False))
     await stocked.execute("delete from asset")
     version = await load_version(stocked, 1, made.version_id)
     assert version.definition_id == made.definition_id
@@ -129,7 +129,7 @@ async def test_a_version_holds_a_copy_of_the_content(stocked: Pool) -> None:
 
 async def test_the_classification_names_the_sender(stocked: Pool) -> None:
     await stocked.execute("update classification set from_name = 'Post', from_address = 'post@example.org'")
-    made = await publisher(stocked).create(1, DRAFT)
+    made, _ = await publisher(stocked).create(1, DRAFT)
     version = await load_version(stocked, 1, made.version_id)
     assert (version.content.from_name, version.content.from_address) == ("Post", "post@example.org")
 
@@ -152,7 +152,7 @@ async def test_the_weekly_limit_counts_deleted_definitions_too(stocked: Pool) ->
     with pytest.raises(WeeklyLimitReached, match="the limit is 2"):
         await limited.create(1, DRAFT)
     await stocked.execute("update definition set created_at = now() - interval '8 days'")
-    assert (await limited.create(1, DRAFT)).definition_key == "d"
+    assert (await limited.create(1, DRAFT)).definition.definition_key == "d"
 
 
 def test_a_client_made_on_the_command_line_gets_tokens(unit: Unit) -> None:

@@ -96,7 +96,7 @@ async def build_api(
         Messages(pool, accepter, status_hours=settings.status_hours, clock=clock),
         Definitions(pool, publisher),
         queues,
-        Assets(pool, base_url=base_url),
+        Assets(pool, engine, base_url=base_url),
         Platform(base_url=base_url),
     )
     routes += DataExtensions(pool, clock=clock).routes()

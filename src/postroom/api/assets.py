@@ -1,5 +1,6 @@
 """The asset routes (contract §7.1)."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from postroom.api.wire.asset_queries import (
     sort_orders,
 )
 from postroom.api.wire.assets import full_asset, merge_asset, read_asset
+from postroom.api.wire.diagnostics import own_member
 from postroom.catalog.asset_query import Condition, Order, QueryRejected, find_assets
 from postroom.catalog.assets import (
     Asset,
@@ -30,6 +32,8 @@ from postroom.catalog.assets import (
     lock_asset,
     replace_asset,
 )
+from postroom.catalog.template_check import diagnose_asset
+from postroom.content.ampscript.engine import Engine
 from postroom.content.model import ContentRejected
 from postroom.content.views import flatten_view
 from postroom.store.database import Pool
@@ -41,10 +45,11 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Assets:
-    """The handlers. ``base_url`` ends with a slash."""
+    """The handlers. ``engine`` looks at the templates that are saved; ``base_url`` ends with a slash."""
 
-    def __init__(self, pool: Pool, *, base_url: str) -> None:
+    def __init__(self, pool: Pool, engine: Engine, *, base_url: str) -> None:
         self._pool = pool
+        self._engine = engine
         self._base_url = base_url
 
     async def create(self, call: Call) -> Reply:
@@ -55,7 +60,7 @@ class Assets:
                 asset = await create_asset(connection, call.account_id, uuid7(), draft)
         except AssetKeyTaken as taken:
             raise _key_taken(taken) from None
-        return Reply(self._shown(asset), 201)
+        return await self._saved(asset, 201)
 
     async def get(self, call: Call) -> Reply:
         """GET /assets/{id}."""
@@ -111,7 +116,8 @@ class Assets:
         try:
             compiled = flatten_view(view)
         except ContentRejected as rejected:
-            raise ApiError(Code.EMAIL_INVALID, "; ".join(str(problem) for problem in rejected.problems[:5])) from None
+            told = "; ".join(str(problem) for problem in rejected.problems[:5])
+            raise ApiError(Code.EMAIL_INVALID, told, extra=own_member(rejected.problems)) from None
         return Reply(_encode({"compiled": compiled}))
 
     async def _asset(self, call: Call) -> Asset:
@@ -157,7 +163,11 @@ class Assets:
         except AssetKeyTaken as taken:
             raise _key_taken(taken) from None
         assert asset is not None
-        return Reply(self._shown(asset))
+        return await self._saved(asset, 200)
+
+    async def _saved(self, asset: Asset, status: int) -> Reply:
+        found = await asyncio.to_thread(diagnose_asset, asset.draft, self._engine)
+        return Reply(_encode(full_asset(asset, self._base_url) | own_member(found)), status)
 
     def _shown(self, asset: Asset) -> bytes:
         return _encode(full_asset(asset, self._base_url))

@@ -1,6 +1,7 @@
 """The definition routes (contract §3.1 to §3.5)."""
 
 import re
+from collections.abc import Sequence
 
 import msgspec
 import uuid_utils
@@ -11,6 +12,7 @@ from postroom.api.extras import version_header
 from postroom.api.reply import Reply
 from postroom.api.wire import definitions as wire
 from postroom.api.wire.definitions import LONGEST_KEY, full_definition, read_change, read_draft, summary
+from postroom.api.wire.diagnostics import own_member
 from postroom.catalog import publishing
 from postroom.catalog.definitions import (
     Definition,
@@ -19,7 +21,7 @@ from postroom.catalog.definitions import (
     find_definition,
     page_definitions,
 )
-from postroom.content.model import ContentRejected
+from postroom.content.model import ContentRejected, Problem
 from postroom.store.database import Pool
 
 DEFAULT_PAGE_SIZE = 50  # contract §3.2
@@ -45,10 +47,10 @@ class Definitions:
         """POST /definitions."""
         draft = read_draft(await call.json_body())
         try:
-            definition = await self._publisher.create(call.account_id, draft)
+            published = await self._publisher.create(call.account_id, draft)
         except (publishing.PublishingRejected, ContentRejected) as rejection:
             raise _rejected(rejection) from None
-        return _full(definition, 201)
+        return _full(published.definition, 201, published.warnings)
 
     async def get(self, call: Call) -> Reply:
         """GET /definitions/{definitionKey}."""
@@ -83,12 +85,12 @@ class Definitions:
         key = call.key("definitionKey")
         change = read_change(await call.json_body(), key)
         try:
-            definition = await self._publisher.change(call.account_id, key, change)
+            published = await self._publisher.change(call.account_id, key, change)
         except (publishing.PublishingRejected, ContentRejected) as rejection:
             raise _rejected(rejection) from None
-        if definition is None:
+        if published is None:
             raise unknown_definition(key)
-        return _full(definition)
+        return _full(published.definition, 200, published.warnings)
 
     async def delete(self, call: Call) -> Reply:
         """DELETE /definitions/{definitionKey}: archived under a new key, for good."""
@@ -118,8 +120,8 @@ def _request_id() -> str:
     return str(uuid_utils.uuid7())
 
 
-def _full(definition: Definition, status: int = 200) -> Reply:
-    body = _encode(full_definition(definition, _request_id()))
+def _full(definition: Definition, status: int = 200, warnings: Sequence[Problem] = ()) -> Reply:
+    body = _encode(full_definition(definition, _request_id(), warnings))
     return Reply(body, status, (version_header(definition.version_id),))
 
 
@@ -162,7 +164,8 @@ def _rejected(rejection: Exception) -> ApiError:
     text = str(rejection)
     match rejection:
         case ContentRejected():
-            return ApiError(Code.EMAIL_INVALID, _problems(rejection))
+            found = own_member([*rejection.problems, *rejection.warnings])
+            return ApiError(Code.EMAIL_INVALID, _problems(rejection), extra=found)
         case publishing.DefinitionKeyTaken():
             return ApiError(Code.ALREADY_EXISTS, f"there is already a definition with definitionKey {text!r}")
         case publishing.DefinitionNameTaken():

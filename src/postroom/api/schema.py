@@ -9,6 +9,7 @@ import msgspec
 from postroom import __version__
 from postroom.api.errors import Code
 from postroom.api.shape import NOTHING, AnyOf, Method, Route, Shape
+from postroom.api.wire.diagnostics import MEMBER
 from postroom.api.wire.messages import WireResponse
 from postroom.intake.request import RecipientError
 
@@ -296,6 +297,7 @@ def _error_schema() -> dict[str, Any]:
             "requestId": {"type": "string"},
             "responses": {"type": "array", "items": _ref("WireResponse")},
             "retryAfter": {"type": "integer"},
+            MEMBER: {"type": "array", "items": _ref("Diagnostic")},
         },
     }
 

@@ -10,7 +10,7 @@ asset. Every rejection leaves the definition as it was.
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Literal, TypeVar
+from typing import Literal, NamedTuple, TypeVar
 from uuid import UUID
 
 import asyncpg
@@ -22,11 +22,12 @@ from postroom.catalog.data_extensions import DataExtension, find_extension
 from postroom.catalog.definitions import Definition, find_definition, lock_definition
 from postroom.catalog.lists import SubscriberList, find_list
 from postroom.catalog.sending_options import DEFAULT, SendingOptions, encode_options, problem_of
+from postroom.catalog.template_check import names_known
 from postroom.catalog.versions import VersionDraft, load_version, store_version
 from postroom.content.address import parse_address
 from postroom.content.ampscript.engine import Engine
 from postroom.content.compiler import compile_content
-from postroom.content.model import Content
+from postroom.content.model import Content, Problem
 from postroom.content.views import content_from_views
 from postroom.store.database import Connection, Database, Pool
 from postroom.tenancy.accounts import DEFAULT_CLASSIFICATION
@@ -143,6 +144,13 @@ class SendingOptionInvalid(PublishingRejected):
         self.problem = problem
 
 
+class Published(NamedTuple):
+    """A definition as it stands now, and what is doubtful in the templates it was published with."""
+
+    definition: Definition
+    warnings: tuple[Problem, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class _References:
     classification: Classification
@@ -185,7 +193,7 @@ class Publisher:
         self._new_id = new_id
         self._weekly_limit = weekly_limit
 
-    async def create(self, account_id: int, draft: DefinitionDraft) -> Definition:
+    async def create(self, account_id: int, draft: DefinitionDraft) -> Published:
         """Create and publish. Raises a `PublishingRejected`, or `ContentRejected` for what the email holds."""
         async with self._pool.acquire() as connection, connection.transaction():
             await self._check_limit(connection, account_id)
@@ -199,7 +207,7 @@ class Publisher:
                 await _data_extension(connection, account_id, draft.data_extension_key),
             )
             asset = await _email(connection, account_id, draft.content_key)
-            content = await self._copy(asset, references.classification, draft.cc, draft.bcc)
+            content, warnings = await self._copy(connection, asset, references, draft.cc, draft.bcc)
             definition_id = self._new_id()
             version_id = await store_version(
                 connection,
@@ -239,9 +247,9 @@ class Publisher:
                 )
             except asyncpg.UniqueViolationError as error:
                 raise _taken(error, draft.definition_key, draft.name) from None
-            return await _stored(connection, account_id, draft.definition_key)
+            return Published(await _stored(connection, account_id, draft.definition_key), warnings)
 
-    async def change(self, account_id: int, definition_key: str, change: DefinitionChange) -> Definition | None:
+    async def change(self, account_id: int, definition_key: str, change: DefinitionChange) -> Published | None:
         """Change and, where mail would differ, publish anew; None when there is no such definition.
 
         Raises as `create` does.
@@ -274,18 +282,19 @@ class Publisher:
                 data_extension_key=references.data_extension_key,
                 content_key=current.content_key if asset is None else asset.draft.customer_key,
             )
+            warnings: tuple[Problem, ...] = ()
             if asset is not None or _mail_differs(current, changed):
-                changed = await self._publish(connection, changed, asset, references)
+                changed, warnings = await self._publish(connection, changed, asset, references)
             await _update(connection, changed)
-            return await _stored(connection, account_id, definition_key)
+            return Published(await _stored(connection, account_id, definition_key), warnings)
 
     async def _publish(
         self, connection: Connection, definition: Definition, asset: Asset | None, references: _References
-    ) -> Definition:
+    ) -> Published:
         sender = references.classification
         account_id = definition.account_id
         if asset is not None:
-            content = await self._copy(asset, sender, definition.cc, definition.bcc)
+            content, warnings = await self._copy(connection, asset, references, definition.cc, definition.bcc)
         else:
             version = await load_version(connection, account_id, definition.version_id)
             content = replace(
@@ -296,7 +305,7 @@ class Publisher:
                 cc=definition.cc,
                 bcc=definition.bcc,
             )
-            await self._check(content)
+            warnings = await self._check(connection, account_id, content, references.data_extension)
         draft = VersionDraft(
             account_id,
             definition.definition_id,
@@ -309,9 +318,12 @@ class Publisher:
             references.classification.block_unsubscribed,
             definition.sending,
         )
-        return replace(definition, version_id=await store_version(connection, draft))
+        return Published(replace(definition, version_id=await store_version(connection, draft)), warnings)
 
-    async def _copy(self, asset: Asset, sender: Classification, cc: tuple[str, ...], bcc: tuple[str, ...]) -> Content:
+    async def _copy(
+        self, connection: Connection, asset: Asset, references: _References, cc: tuple[str, ...], bcc: tuple[str, ...]
+    ) -> tuple[Content, tuple[Problem, ...]]:
+        sender = references.classification
         content = content_from_views(
             msgspec.json.decode(asset.draft.views),
             from_name=sender.from_name or self._from_name,
@@ -320,11 +332,15 @@ class Publisher:
             cc=cc,
             bcc=bcc,
         )
-        await self._check(content)
-        return content
+        return content, await self._check(connection, asset.account_id, content, references.data_extension)
 
-    async def _check(self, content: Content) -> None:
-        await asyncio.to_thread(compile_content, content, engine=self._engine)
+    async def _check(
+        self, connection: Connection, account_id: int, content: Content, extension: DataExtension | None
+    ) -> tuple[Problem, ...]:
+        """What is doubtful in the content. Raises ContentRejected for what can't be sent."""
+        known = None if extension is None else await names_known(connection, account_id, extension)
+        plan = await asyncio.to_thread(compile_content, content, engine=self._engine, known_names=known)
+        return plan.warnings
 
     async def _check_limit(self, connection: Connection, account_id: int) -> None:
         if self._weekly_limit is None:

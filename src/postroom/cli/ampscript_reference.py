@@ -15,7 +15,8 @@ INTRODUCTION = """\
 
 Templates run as they are: personalization strings `%%Name%%`, blocks `%%[ … ]%%`, expressions `%%= … =%%`,
 script tags, content blocks, data extensions, and the Guide Template Language `{{ … }}`. A template is compiled once,
-when it is saved, and every mistake in it is reported then: where, what, and what to write instead.
+when it is saved, and every mistake in it is reported then: where, what, and what to write instead. Replies of the
+API hold that as data, in `postroomDiagnostics`.
 
 Try a template on your own machine:
 

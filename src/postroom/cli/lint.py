@@ -14,7 +14,7 @@ from postroom.cli.options import with_template_settings
 from postroom.content.ampscript.engine import Engine
 from postroom.content.ampscript.problems import Diagnostic
 from postroom.content.attributes import fold_name
-from postroom.content.names import COMPUTED, DERIVED, WITHOUT_SOURCE
+from postroom.content.names import SYSTEM_NAMES
 from postroom.settings import Settings
 
 _FORMATS = ("text", "json", "sarif")
@@ -36,7 +36,7 @@ def lint(
     known: frozenset[str] | None = None
     if attributes is not None:
         given = read_object(attributes, "what holds attributes")
-        known = frozenset(map(fold_name, given)) | COMPUTED.keys() | WITHOUT_SOURCE | DERIVED
+        known = frozenset(map(fold_name, given)) | SYSTEM_NAMES
     engine = Engine(dialect_of(settings))
     found: list[tuple[Path, Diagnostic]] = []
     for file in files:

@@ -62,7 +62,7 @@ def render(
     except ContentRejected as rejected:
         for problem in rejected.problems:
             where = f"{file}:{problem.line}:{problem.column}"
-            typer.echo(f"{where}: error: {problem.message} [{problem.code}]", err=True)
+            typer.echo(f"{where}: error: {problem.sentence} [{problem.code}]", err=True)
         raise typer.Exit(1) from None
     for found in program.diagnostics:
         typer.echo(f"{file}:{found.line}:{found.column}: warning: {found.sentence} [{found.code}]", err=True)

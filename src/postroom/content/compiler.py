@@ -2,10 +2,12 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from . import links, markup
 from .ampscript.engine import Engine
+from .ampscript.problems import warnings
 from .ampscript.run import Dialect
 from .attributes import fold_name
 from .link_tokens import link_part
@@ -22,7 +24,7 @@ from .model import (
 from .names import COMPUTED, DERIVED, PAGES, WITHOUT_SOURCE
 from .plan import LINK, BodyPart, CodePart, Fallback, Fields, Line, Plan, Slot
 from .script import Script, code_parts, compile_script
-from .source import Piece, check, pieces
+from .source import Piece, check, pieces, unknown_names
 from .transfer import BASE64, choose_encoding
 
 MissingName = Literal["fail", "empty", "keep"]
@@ -44,7 +46,8 @@ def compile_content(
 
     ``headers`` are further header fields of every mail, as lines for the wire, each made by ``header.field``.
 
-    ``known_names`` (folded), where they are known, are all names a send may use: others are then errors.
+    ``known_names`` (folded), where they are known, are all names a send may use: others are then errors where they
+    would fail the message, else warnings. Those are ``Plan.warnings``.
 
     ``tracking`` cuts the links of the HTML into slots and adds the open pixel; every context then needs ``links``.
 
@@ -85,6 +88,7 @@ class _Compiler:
         self._body_slots: list[int] = []
         self._open: list[str] = []
         self._problems: list[Problem] = []
+        self._warnings: list[Problem] = []
 
     def compile(self) -> Plan:
         content = self._content
@@ -94,8 +98,11 @@ class _Compiler:
                 self._script = compile_script(content, self._code, self._engine, self._known_names, self._tracking)
             except ContentRejected as rejected:
                 self._problems.extend(rejected.problems)
+                self._warnings.extend(rejected.warnings)
+            else:
+                self._warnings.extend(warnings(self._script.program.diagnostics))
         if self._problems:
-            raise ContentRejected(self._problems)
+            raise ContentRejected(self._problems, self._warnings)
         subject = self._line("subject", content.subject)
         from_name = self._line("from name", content.from_name)
         from_address = self._line("from address", content.from_address)
@@ -119,9 +126,9 @@ class _Compiler:
             fixed = f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n'
             tail = f"\r\n--{boundary}--\r\n"
         if self._problems:
-            raise ContentRejected(self._problems)
+            raise ContentRejected(self._problems, self._warnings)
         fields = Fields(subject, from_name, from_address, reply_to, cc, bcc, fixed)
-        return Plan(self._slots, self._body_slots, fields, parts, tail, self._script, self._headers)
+        return Plan(self._slots, self._body_slots, fields, parts, tail, self._script, self._headers, self._warnings)
 
     def _check(self) -> None:
         content = self._content
@@ -137,11 +144,19 @@ class _Compiler:
         named.extend((f"cc {number}", entry) for number, entry in enumerate(content.cc, 1))
         named.extend((f"bcc {number}", entry) for number, entry in enumerate(content.bcc, 1))
         for part, source in named:
-            if part not in self._code:
-                self._problems.extend(check(part, source))
+            if part in self._code:
+                continue
+            self._problems.extend(check(part, source))
+            if self._known_names is None:
+                continue
+            strange = unknown_names(part, source, self._known_names)
+            if self._missing_name == "fail":
+                self._problems.extend(strange)
+            else:
+                self._warnings.extend(replace(problem, severity="warning") for problem in strange)
         if not content.html and not content.text:
             self._problems.append(
-                Problem("html", 1, 1, "NoBody", "there is neither an HTML nor a text body; give at least one")
+                Problem("html", 1, 1, "NoBody", "there is neither an HTML nor a text body", "give at least one")
             )
 
     def _bodies(self) -> list[tuple[str, str]]:
@@ -270,8 +285,8 @@ class _Compiler:
             return lambda context, texts: kind
         if name in self._open:
             chain = " -> ".join((*self._open, name))
-            message = f"%%{name}%% would have to contain itself ({chain}); take it out of the {part}"
-            self._problems.append(Problem(part, 1, 1, "SelfReference", message))
+            message = f"%%{name}%% would have to contain itself ({chain})"
+            self._problems.append(Problem(part, 1, 1, "SelfReference", message, f"take it out of the {part}"))
             return None
         sources = {
             "_preheader": ("preheader", content.preheader),

@@ -7,6 +7,7 @@ never be built is refused when it is compiled, with every problem found and its 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Literal
 
 from .links import Links
 
@@ -89,21 +90,35 @@ class NotComposed:
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing in a template that cannot be honoured; ``line`` and ``column`` count from 1."""
+    """One thing in a template that cannot be honoured, or, as a warning, that is likely to be a mistake.
+
+    ``line`` and ``column`` count from 1, in characters; ``message`` says what is wrong, ``fix`` what to write
+    instead, ``function`` which call it is about (empty outside of one). ``code`` is stable.
+    """
 
     part: str
     line: int
     column: int
     code: str
     message: str
+    fix: str = ""
+    function: str = ""
+    severity: Literal["error", "warning"] = "error"
 
     def __str__(self) -> str:
-        return f"{self.part} line {self.line} column {self.column}: {self.message} [{self.code}]"
+        return f"{self.part} line {self.line} column {self.column}: {self.sentence} [{self.code}]"
+
+    @property
+    def sentence(self) -> str:
+        """Message and fix in one."""
+        return f"{self.message}; {self.fix}" if self.fix else self.message
 
 
 class ContentRejected(Exception):
-    """The content cannot be compiled; ``problems`` holds every problem found, in reading order."""
+    """The content cannot be compiled; ``problems`` holds every error found, in reading order, and ``warnings`` what
+    is doubtful besides."""
 
-    def __init__(self, problems: Iterable[Problem]) -> None:
+    def __init__(self, problems: Iterable[Problem], warnings: Iterable[Problem] = ()) -> None:
         self.problems = list(problems)
+        self.warnings = list(warnings)
         super().__init__("; ".join(str(problem) for problem in self.problems))

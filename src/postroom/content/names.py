@@ -95,6 +95,10 @@ DERIVED = frozenset({"_preheader", "replyname", "replyemailaddress", "_messagety
 """System names that follow from the content itself; the compiler resolves them."""
 
 
+SYSTEM_NAMES = frozenset(COMPUTED) | WITHOUT_SOURCE | DERIVED
+"""Every name that has a value, or prints nothing, whatever a send carries."""
+
+
 def mobile_only(name: str) -> bool:
     """Whether the folded ``name`` belongs to mobile messages. MOBILE_NUMBER and SHORT_CODE are not among them:
     both are also ordinary attribute names."""

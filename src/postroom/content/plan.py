@@ -24,6 +24,7 @@ from .model import (
     Context,
     Mail,
     NotComposed,
+    Problem,
 )
 from .names import PAGES
 from .script import Script
@@ -136,10 +137,13 @@ class Plan:
         tail: str,
         script: Script | None = None,
         headers: str = "",
+        warnings: Sequence[Problem] = (),
     ) -> None:
         """``body_slots`` lists the slots the parts show, in the numbering of their values; ``tail`` ends the body.
         A message's texts are those of ``script``, then those of ``slots``. ``headers`` are further header fields of
-        every message, as lines for the wire; those of one message alone are ``Context.headers``."""
+        every message, as lines for the wire; those of one message alone are ``Context.headers``. ``warnings`` is
+        what is doubtful in the content it was made from."""
+        self.warnings = tuple(warnings)
         self.slots = tuple(slots)
         self.body_slots = tuple(body_slots)
         self.fields = fields

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from .ampscript.lint import nearest_name, unknown_name
 from .attributes import fold_name
 from .model import Problem
 from .names import mobile_only
@@ -38,11 +39,11 @@ def pieces(source: str) -> Iterator[Piece]:
         yield Piece(source[at:], None)
 
 
-def problem_at(part: str, source: str, offset: int, code: str, message: str) -> Problem:
+def problem_at(part: str, source: str, offset: int, code: str, message: str, fix: str = "") -> Problem:
     """A Problem at a character offset of a part's source."""
     line = source.count("\n", 0, offset) + 1
     column = offset - (source.rfind("\n", 0, offset) + 1) + 1
-    return Problem(part, line, column, code, message)
+    return Problem(part, line, column, code, message, fix)
 
 
 def check(part: str, source: str) -> list[Problem]:
@@ -53,10 +54,24 @@ def check(part: str, source: str) -> list[Problem]:
     found = [match for match in _NAME.finditer(source) if mobile_only(fold_name(match.group(1)))]
     found.extend(_MOBILE.finditer(source))
     return [
-        problem_at(part, source, match.start(), "MobileOnly", _mobile(match.group()))
+        problem_at(
+            part,
+            source,
+            match.start(),
+            "MobileOnly",
+            f"{match.group()} exists in mobile messages only",
+            "take it out of the email",
+        )
         for match in sorted(found, key=lambda match: match.start())[:_MAX_PROBLEMS]
     ]
 
 
-def _mobile(written: str) -> str:
-    return f"{written} exists in mobile messages only; take it out of the email"
+def unknown_names(part: str, source: str, known: frozenset[str]) -> list[Problem]:
+    """The personalization strings of a part without code that are none of the names a send may use."""
+    strange = ((match, fold_name(match.group(1))) for match in _NAME.finditer(source))
+    found = [
+        problem_at(part, source, match.start(), "UnknownName", unknown_name(match.group()), nearest_name(name, known))
+        for match, name in strange
+        if name not in known and not mobile_only(name)
+    ]
+    return found[:_MAX_PROBLEMS]

@@ -121,8 +121,9 @@ class _Flattening:
         else:
             node, around = found
             if id(node) in self._active:
-                text = f"{shown} contains itself; take the inner one out"
-                raise self._rejected(source, place.start, "RecursiveContent", text)
+                raise self._rejected(
+                    source, place.start, "RecursiveContent", f"{shown} contains itself", "take the inner one out"
+                )
             self._active.append(id(node))
             inner = self.text(node, around)
         self._active.pop()
@@ -150,14 +151,13 @@ class _Flattening:
             for field in ("superContent", "content"):
                 text = holder.get(field)
                 if text is not None and not isinstance(text, str):
-                    message = f"{field} holds {type(text).__name__}; give text"
-                    raise self._rejected("", 0, "WrongType", message)
+                    raise self._rejected("", 0, "WrongType", f"{field} holds {type(text).__name__}", "give text")
                 if text:
                     return text
         return ""
 
-    def _rejected(self, source: str, offset: int, code: str, message: str) -> ContentRejected:
-        return ContentRejected([problem_at(self._part, source, offset, code, message)])
+    def _rejected(self, source: str, offset: int, code: str, message: str, fix: str = "") -> ContentRejected:
+        return ContentRejected([problem_at(self._part, source, offset, code, message, fix)])
 
 
 def _places(source: str) -> Iterator[_Place]:
@@ -203,5 +203,5 @@ def _closing(source: str, tag: str, at: int) -> tuple[int, int]:
 def _mapping(value: object, what: str, part: str) -> View:
     if isinstance(value, Mapping):
         return value
-    text = f"{what} holds {type(value).__name__}; give an object with content"
-    raise ContentRejected([Problem(part, 1, 1, "WrongType", text)])
+    text = f"{what} holds {type(value).__name__}"
+    raise ContentRejected([Problem(part, 1, 1, "WrongType", text, "give an object with content")])

@@ -6,10 +6,9 @@ Read once a claim: what a block says does not change between two messages that w
 import asyncio
 
 import asyncpg
-import msgspec
 
+from postroom.catalog.template_check import block_source
 from postroom.content.ampscript.run import Block, BlockKind
-from postroom.content.views import flatten_view
 from postroom.store.pool import Pool
 
 _BY_KEY = """
@@ -36,7 +35,6 @@ order by p.asset_id
 
 _ROOT = "content builder\\"
 _HIGHEST_ID = 2**63 - 1
-_VIEWS = msgspec.json.Decoder(dict[str, object])
 
 
 class AssetBlocks:
@@ -69,7 +67,7 @@ class AssetBlocks:
             row = await self._pool.fetchrow(_BY_ID, self._account_id, number) if 0 < number <= _HIGHEST_ID else None
         else:
             row = await self._by_name(name)
-        return None if row is None else Block(f"asset {row['asset_id']}", _source(row))
+        return None if row is None else Block(f"asset {row['asset_id']}", block_source(row["content"], row["views"]))
 
     async def _by_name(self, path: str) -> asyncpg.Record | None:
         folder, _, name = path.rpartition("\\")
@@ -83,10 +81,3 @@ class AssetBlocks:
 
 def _below_root(folder: str) -> str:
     return folder.lower().removeprefix(_ROOT)
-
-
-def _source(row: asyncpg.Record) -> str:
-    view = _VIEWS.decode(row["views"]).get("html")
-    if isinstance(view, dict) and view.get("content"):
-        return flatten_view(view)
-    return row["content"] or ""

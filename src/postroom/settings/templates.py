@@ -97,7 +97,7 @@ class TemplateSettings:
     ] = 100
     template_rows: Annotated[
         int,
-        doc("Most rows of one rowset; those beyond are left out, as the vendor does.", unit="rows", ge=1, le=100_000),
+        doc("Most rows of one rowset; those beyond are left out, as the vendor does.", unit="rows", ge=1, le=2_000),
     ] = 2_000
     template_http: Annotated[
         int,

@@ -12,6 +12,7 @@ from postroom.api.errors import ApiError, Code
 from postroom.api.times import zoned_time
 from postroom.api.wire.asset_files import asset_error, file_url, read_file
 from postroom.api.wire.decoding import decode, refuse_token_in, shorter, storable
+from postroom.api.wire.diagnostics import MEMBER
 from postroom.catalog.assets import ASSET_TYPES, Asset, AssetDraft
 
 LONGEST_KEY = 36  # contract §7.1
@@ -52,6 +53,7 @@ _READ_ONLY = frozenset(
         "status",
         "fileProperties",
         "file",
+        MEMBER,
     }
 )
 _STRUCTURED = frozenset({"customerKey", "assetType", "name", "description", "content", "views", "category"})

@@ -11,9 +11,11 @@ from msgspec import UNSET, UnsetType
 from postroom.api.errors import ApiError, Code
 from postroom.api.times import minute_time
 from postroom.api.wire.decoding import decode, refuse_token_in, shorter, storable
+from postroom.api.wire.diagnostics import Diagnostic, diagnostics
 from postroom.catalog.definitions import Definition, DefinitionSummary
 from postroom.catalog.publishing import DefinitionChange, DefinitionDraft, Status
 from postroom.catalog.sending_options import DEFAULT, SendingOptions
+from postroom.content.model import Problem
 
 LONGEST_KEY = 36  # contract §3
 LONGEST_NAME = 100
@@ -101,6 +103,8 @@ class ShownDefinition(msgspec.Struct, rename="camel", kw_only=True):
     subscriptions: ShownSubscriptions
     options: ShownOptions
     journey: dict[str, str] = {}
+    postroom_diagnostics: list[Diagnostic] | UnsetType = UNSET
+    """When it was published just now."""
 
 
 class ListedDefinition(msgspec.Struct, rename="camel"):
@@ -195,8 +199,8 @@ def read_change(body: bytes, definition_key: str) -> DefinitionChange:
     )
 
 
-def full_definition(definition: Definition, request_id: str) -> ShownDefinition:
-    """The full representation."""
+def full_definition(definition: Definition, request_id: str, warnings: Sequence[Problem] = ()) -> ShownDefinition:
+    """The full representation; ``warnings`` is what publishing it has found."""
     return ShownDefinition(
         request_id=request_id,
         name=definition.name,
@@ -218,6 +222,7 @@ def full_definition(definition: Definition, request_id: str) -> ShownDefinition:
         options=ShownOptions(
             track_links=definition.track_links, cc=definition.cc or UNSET, bcc=definition.bcc or UNSET
         ),
+        postroom_diagnostics=diagnostics(warnings) or UNSET,
     )
 
 

@@ -22,7 +22,7 @@ from .functions.registry import Function, build_functions
 from .link_tree import cut_links
 from .lint import check_nodes, walk
 from .parser import parse
-from .problems import Diagnostic, Findings, Places, errors
+from .problems import Diagnostic, Findings, Places, errors, warnings
 from .run import Dialect, Run
 from .values import to_text
 
@@ -200,7 +200,7 @@ class Engine:
             if part is not None:
                 compiled.append(part)
         if len(compiled) < len(parts):
-            raise ContentRejected(errors(found))
+            raise ContentRejected(errors(found), warnings(found))
         return Program(compiled, found)
 
     def diagnose(self, parts: Mapping[str, str], *, known_names: frozenset[str] | None = None) -> list[Diagnostic]:

@@ -26,9 +26,7 @@ def check_nodes(
     for node in nodes:
         if isinstance(node, tree.Attribute) and known_names is not None and node.name not in known_names:
             report = findings.error if unknown_is_error else findings.warn
-            report(
-                node.at, "UnknownName", f"{node.written} is no attribute of this send", _nearest(node.name, known_names)
-            )
+            report(node.at, "UnknownName", unknown_name(node.written), nearest_name(node.name, known_names))
         if not isinstance(node, tree.Call):
             continue
         name = node.name.lower()
@@ -72,7 +70,13 @@ def _tainted(nodes: Sequence[tree.Node | tree.Expression], functions: Mapping[st
     return tainted
 
 
-def _nearest(name: str, known: frozenset[str]) -> str:
+def unknown_name(written: str) -> str:
+    """What is said of a name that nobody has a value for."""
+    return f"{written} is no attribute of this send"
+
+
+def nearest_name(name: str, known: frozenset[str]) -> str:
+    """What to write in place of an unknown name."""
     near = get_close_matches(name, known, 1, 0.6) if len(name) <= 64 and len(known) <= 1_000 else []
     return f"did you mean {near[0]}?" if near else "add it to the send's data extension, or read it with AttributeValue"
 

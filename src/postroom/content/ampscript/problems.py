@@ -35,7 +35,10 @@ class Diagnostic:
         return f"{self.message}; {self.fix}" if self.fix else self.message
 
     def problem(self) -> Problem:
-        return Problem(self.part, self.line, self.column, self.code, self.sentence)
+        """The same for those who know of no templates' language."""
+        return Problem(
+            self.part, self.line, self.column, self.code, self.message, self.fix, self.function, self.severity
+        )
 
 
 class Places:
@@ -79,6 +82,11 @@ class Findings:
     @property
     def failed(self) -> bool:
         return any(found.severity == "error" for found in self._found.values())
+
+
+def warnings(diagnostics: Iterable[Diagnostic]) -> list[Problem]:
+    """Those that do not keep a template from being used."""
+    return [found.problem() for found in diagnostics if found.severity == "warning"]
 
 
 def errors(diagnostics: Iterable[Diagnostic]) -> list[Problem]:
