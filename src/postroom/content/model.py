@@ -71,6 +71,8 @@ class Mail:
     """One mail ready for SMTP: ``data`` is header, empty line and body, CRLF only, with no line that starts
     with a dot, so it needs no dot-stuffing. ``recipients`` are the envelope's, to first, each once; ``sender``
     and ``recipients`` are in wire form (A-label domains). ``smtputf8`` says that the peer must offer SMTPUTF8.
+    ``body_form`` is the body in the relaxed form that is signed (RFC 6376 §3.4.4, but for empty lines at the end), or
+    None where nothing was prepared for it; it may be the body itself.
     """
 
     sender: str
@@ -78,6 +80,7 @@ class Mail:
     data: bytes
     smtputf8: bool
     subject: str
+    body_form: bytes | None = None
 
 
 @dataclass(slots=True)

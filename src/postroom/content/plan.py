@@ -28,7 +28,7 @@ from .model import (
 )
 from .names import PAGES
 from .script import Script
-from .transfer import TransferEncoding
+from .transfer import TransferEncoding, is_relaxed, relaxed
 
 _MISSING = object()
 
@@ -73,7 +73,7 @@ class Line:
 class BodyPart:
     """One body part: static pieces in their transfer encoding and the values between them."""
 
-    __slots__ = ("_order", "_pick", "_statics", "encoding", "head")
+    __slots__ = ("_forms", "_order", "_pick", "_statics", "encoding", "head")
 
     def __init__(self, head: str, encoding: TransferEncoding, pieces: Sequence[str | int]) -> None:
         """``head`` is what stands before the part: delimiter and MIME header. A piece is encoded static text or
@@ -81,6 +81,8 @@ class BodyPart:
         self.head = head
         self.encoding = encoding
         self._statics = [piece for piece in pieces if isinstance(piece, str)]
+        forms = [relaxed(piece) for piece in self._statics]
+        self._forms = forms if encoding.finish is None and forms != self._statics else None
         self._order: list[int] = []
         static = 0
         for piece in pieces:
@@ -98,6 +100,18 @@ class BodyPart:
         pieces = self._statics if self._pick is None else self._pick(self._statics + values)
         finish = self.encoding.finish
         return pieces if finish is None else (finish("".join(pieces)),)
+
+    @property
+    def reformed(self) -> bool:
+        """Whether the relaxed form of the static text is another than the text."""
+        return self._forms is not None
+
+    def form(self, values: list[str]) -> Sequence[str] | None:
+        """As ``lines``, in the relaxed form that is signed; None where that is the same. Right for values that
+        are ``is_relaxed``."""
+        if self._forms is None:
+            return None
+        return self._forms if self._pick is None else self._pick(self._forms + values)
 
 
 class CodePart:
@@ -151,6 +165,9 @@ class Plan:
         self.tail = tail
         self.script = script
         self._headers = f"{headers}MIME-Version: 1.0\r\n"
+        texts_only = [part for part in self.parts if isinstance(part, BodyPart)]
+        self._prepared = len(texts_only) == len(self.parts)
+        self._reformed = self._prepared and any(part.reformed for part in texts_only)
         self._names = [(slot.name, slot) for slot in self.slots]
         self._needs_links = script is not None or any(slot.name == LINK or slot.name in PAGES for slot in self.slots)
         self._dated = (datetime.min.replace(tzinfo=UTC), "")
@@ -234,12 +251,16 @@ class Plan:
             f"Subject: {unstructured(subject, 9)}\r\nMessage-ID: <{context.message_id}>\r\n"
             f"{context.headers}{self._headers}"
         )
-        fixed, body = self.fields.fixed, self._body(texts, bodies)
+        fixed = self.fields.fixed
+        body, form = self._body(texts, bodies)
         if files:
             fixed, body = mixed(fixed, body, files)
+            form = None
+        wire = body.encode("ascii")
         # ASCII but for addresses that need SMTPUTF8, whose header is UTF-8 by RFC 6532
-        data = f"{header}{fixed}\r\n{body}".encode()
-        return Mail(from_address.wire, recipients, data, smtputf8, subject)
+        data = f"{header}{fixed}\r\n".encode() + wire
+        body_form = wire if form is body else form.encode("ascii") if form is not None else None
+        return Mail(from_address.wire, recipients, data, smtputf8, subject, body_form)
 
     def _date(self, moment: datetime) -> str:
         # the messages of a request were accepted at one moment
@@ -283,11 +304,14 @@ class Plan:
             return NotComposed(MESSAGE_BUILD_ERROR, f"reply-to: {_shown(text)} is not a mail address")
         return f"Reply-To: {address.wire}\r\n", address.smtputf8
 
-    def _body(self, texts: list[str], bodies: Mapping[str, Sequence[str]]) -> str:
+    def _body(self, texts: list[str], bodies: Mapping[str, Sequence[str]]) -> tuple[str, str | None]:
+        """The body, and what it is in its relaxed form if that is known."""
         shown = [texts[number] for number in self.body_slots]
-        lines = []
+        lines: list[str] = []
+        forms: list[str] = []
         encoding: TransferEncoding | None = None
         values: list[str] = []
+        prepared = self._prepared
         for part in self.parts:
             if isinstance(part, CodePart):
                 lines.append(part.head)
@@ -297,10 +321,22 @@ class Plan:
             if part.encoding is not encoding:
                 encoding = part.encoding
                 values = list(map(encoding.value, shown))
+                if prepared and encoding.finish is None:
+                    prepared = is_relaxed(values)
             lines.append(part.head)
-            lines.extend(part.lines(values))
+            found = part.lines(values)
+            lines.extend(found)
+            if self._reformed:
+                forms.append(part.head)
+                forms.extend(part.form(values) or found)
         lines.append(self.tail)
-        return "".join(lines)
+        body = "".join(lines)
+        if not prepared:
+            return body, None
+        if not self._reformed:
+            return body, body
+        forms.append(self.tail)
+        return body, "".join(forms)
 
 
 def _recipient(context: Context) -> Address | NotComposed:

@@ -18,7 +18,7 @@ becomes CRLF, the one line break mail has.
 
 import re
 from binascii import b2a_base64, b2a_qp
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -156,6 +156,24 @@ def encoded_lines(data: bytes) -> str:
     """``data`` in base64, in lines of 76."""
     encoded = b2a_base64(data, newline=False).decode("ascii")
     return "\r\n".join([encoded[at : at + 76] for at in range(0, len(encoded), 76)])
+
+
+_blank_run = re.compile(r"[ \t]{2,}|\t")
+
+
+def relaxed(encoded: str) -> str:
+    """A piece of either encoding in the relaxed form that DKIM signs (RFC 6376 §3.4.4): each run of blanks is one.
+
+    Right piece by piece as long as no piece begins with a blank after one that ends with one. There is nothing to do
+    at the ends of lines: an encoded line never ends with a blank.
+    """
+    return _blank_run.sub(" ", encoded)
+
+
+def is_relaxed(values: Sequence[str]) -> bool:
+    """Whether each of these pieces is in its relaxed form and begins with no blank, so that it may follow any other."""
+    joined = "\n".join(("", *values))
+    return "  " not in joined and "\n " not in joined and "\t" not in joined
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,7 +137,8 @@ class Signing:
 
 def _signed(message: Message, mail: Mail, signer: Signer) -> Mail | NotComposed:
     try:
-        mail.data = signer.sign(mail.data, int(message.slice.accepted_at.timestamp()))
+        mail.data = signer.sign(mail.data, int(message.slice.accepted_at.timestamp()), mail.body_form)
+        mail.body_form = None
     except Unsignable as wrong:
         return NotComposed(MESSAGE_BUILD_ERROR, f"the mail could not be signed: {wrong}")
     except Exception as wrong:  # whatever is wrong with one mail ends that mail only

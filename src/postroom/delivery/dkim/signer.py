@@ -8,7 +8,7 @@ import hashlib
 from binascii import b2a_base64
 from collections.abc import Sequence
 
-from postroom.delivery.dkim.canonical import BodyForm, header_fields
+from postroom.delivery.dkim.canonical import BodyForm, HeaderForm, without_empty_lines_at_end
 from postroom.delivery.dkim.key import SigningKey
 
 SIGNED_FIELDS = (
@@ -28,9 +28,10 @@ SIGNED_FIELDS = (
 )
 """What is signed where it is there. From is signed once more than it occurs: none can be added (RFC 6376 §8.15)."""
 
-_SIGNED = frozenset(SIGNED_FIELDS)
+_PLACES = {name: place for place, name in enumerate(SIGNED_FIELDS)}
 _LINE = 72
-_FIRST_LINE_FIELDS = 6
+_NAMES_IN_A_LINE = 6
+_KEPT_LISTS = 100
 
 
 class Unsignable(ValueError):
@@ -52,49 +53,66 @@ class Signer:
             (key, f"v=1; a={key.algorithm}; c=relaxed/relaxed;\r\n d={domain}; s={key.selector};\r\n t=".encode())
             for key in keys
         ]
-        self._form = BodyForm()
+        self._header_form = HeaderForm(frozenset(SIGNED_FIELDS))
+        self._body_form = BodyForm()
+        self._listed: dict[tuple[bytes, ...], bytes] = {}
 
-    def sign(self, data: bytes, at: int) -> bytes:
+    def sign(self, data: bytes, at: int, body_form: bytes | None = None) -> bytes:
         """``data``, a mail as SMTP carries it, with its signature fields before it; ``at`` is the time to put in
-        as ``t=``, in seconds since 1970. Raises Unsignable."""
-        return self.signature_fields(data, at) + data
+        as ``t=``, in seconds since 1970; ``body_form`` as for `signature_fields`. Raises Unsignable."""
+        return self.signature_fields(data, at, body_form) + data
 
-    def signature_fields(self, data: bytes, at: int) -> bytes:
-        """The DKIM-Signature fields, each with its CRLF, to stand before everything else of the mail."""
-        header, gap, body = data.partition(b"\r\n\r\n")
+    def signature_fields(self, data: bytes, at: int, body_form: bytes | None = None) -> bytes:
+        """The DKIM-Signature fields, each with its CRLF, to stand before everything else of the mail.
+
+        ``body_form`` is the relaxed canonical form of the body where it is known already, but for empty lines at its
+        end.
+        """
+        if body_form is None:
+            header, gap, body = data.partition(b"\r\n\r\n")
+            body_form = self._body_form.of(body)
+        else:
+            header, gap, _ = data.partition(b"\r\n\r\n")
+            body_form = without_empty_lines_at_end(body_form)
         if not gap:
             raise Unsignable("the mail has no empty line after its header")
-        names, signed = _signed_fields(header)
-        body_hash = b2a_base64(hashlib.sha256(self._form.of(body)).digest(), newline=False)
+        names, signed = self._signed_fields(header)
+        body_hash = b2a_base64(hashlib.sha256(body_form).digest(), newline=False)
         tail = b"%d;\r\n h=%b;\r\n bh=%b;\r\n b=" % (at, names, body_hash)
         fields = []
         for key, head in self._keys:
             value = head + tail
             own = b"dkim-signature:" + value.replace(b"\r\n ", b" ")
             signature = b2a_base64(key.sign(signed + own), newline=False)
-            fields.append(b"DKIM-Signature: " + value + _folded(signature) + b"\r\n")
+            fields.append(b"DKIM-Signature: %b%b\r\n" % (value, _folded(signature)))
         return b"".join(fields)
 
+    def _signed_fields(self, header: bytes) -> tuple[bytes, bytes]:
+        """The names for ``h=`` and what is hashed for them. A field that occurs more than once is taken from the
+        bottom up (RFC 6376 §5.4.2)."""
+        # Sorting keeps the order of equal ones, so it has to begin from the bottom.
+        found = self._header_form.of(header)[::-1]
+        found.sort(key=_place)
+        if not found or found[0][0] != b"from":
+            raise Unsignable("the mail has no From field")
+        names = tuple([name for name, _ in found])
+        listed = self._listed.get(names)
+        if listed is None:
+            listed = _name_list((b"from", *names))
+            if len(self._listed) < _KEPT_LISTS:
+                self._listed[names] = listed
+        return listed, b"".join([b"%b\r\n" % field for _, field in found])
 
-def _signed_fields(header: bytes) -> tuple[bytes, bytes]:
-    """The names for ``h=`` and what is hashed for them. A field that occurs more than once is taken from the
-    bottom up (RFC 6376 §5.4.2)."""
-    found: dict[bytes, list[bytes]] = {}
-    for name, field in header_fields(header, _SIGNED):
-        found.setdefault(name, []).append(field)
-    if b"from" not in found:
-        raise Unsignable("the mail has no From field")
-    names = [b"from"]
-    lines = []
-    for name in SIGNED_FIELDS:
-        for field in reversed(found.get(name, ())):
-            names.append(name)
-            lines.append(field)
-    lines.append(b"")
-    listed = b":".join(names[:_FIRST_LINE_FIELDS])
-    if len(names) > _FIRST_LINE_FIELDS:
-        listed += b":\r\n " + b":".join(names[_FIRST_LINE_FIELDS:])
-    return listed, b"\r\n".join(lines)
+
+def _place(field: tuple[bytes, bytes]) -> int:
+    return _PLACES[field[0]]
+
+
+def _name_list(names: Sequence[bytes]) -> bytes:
+    listed = b":".join(names[:_NAMES_IN_A_LINE])
+    for at in range(_NAMES_IN_A_LINE, len(names), _NAMES_IN_A_LINE):
+        listed += b":\r\n " + b":".join(names[at : at + _NAMES_IN_A_LINE])
+    return listed
 
 
 def _folded(text: bytes) -> bytes:
