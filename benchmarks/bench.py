@@ -19,13 +19,20 @@ from benchmarks.processes import Child, ProgramFailed, until
 from benchmarks.sends import BATCH, Recipients
 from benchmarks.servers import ApiGroup, ApiServers, WholeServer
 from benchmarks.sink import Sink
-from benchmarks.wrk import single_sends
+from benchmarks.wrk import WrkRun, single_sends, status_reads
 
 _FINAL_EVENTS = """
 select count(*) filter (where kind = 'sent') as sent, count(*) filter (where kind = 'not_sent') as not_sent
 from event where event_id > $1
 """
 _EVENT_ID = "select case when is_called then last_value else 0 end from event_id"
+# What delivery leaves behind: a final event for each message, and nothing in the queue.
+_ALL_SENT = """
+insert into event (account_id, occurred_on, occurred_at, request_id, position, definition_id, kind)
+select m.account_id, m.accepted_on, r.accepted_at, m.request_id, m.position, r.definition_id, 'sent'
+from message m join send_request r using (account_id, accepted_on, request_id)
+"""
+_STORED_RUN = 100_000
 # The order mail has about 10,080 bytes. Postfix adds its Received line to what smtp-source makes, and the sink is to
 # read as much for each message from either.
 _MAIL_BYTES = 10_080
@@ -45,10 +52,11 @@ class Size:
     postfix_messages: int
     limit_messages: int
     signed_messages: int
+    stored_messages: int
 
 
-FULL = Size(200_000, 5, 40_000, 20, 8_000, 30_000, 20_000)
-QUICK = Size(60_000, 2, 12_000, 6, 2_400, 10_000, 5_000)
+FULL = Size(200_000, 5, 40_000, 20, 8_000, 30_000, 20_000, 1_000_000)
+QUICK = Size(60_000, 2, 12_000, 6, 2_400, 10_000, 5_000, 100_000)
 
 
 class Bench:
@@ -58,9 +66,10 @@ class Bench:
         self._folder = folder
         self._size = size
         self._held = AsyncExitStack()
-        self._recipients = Recipients(max(size.accept_recipients, size.end_to_end_messages))
+        self._recipients = Recipients(max(size.accept_recipients, size.end_to_end_messages, _STORED_RUN))
         self._api: ApiServers | None = None
         self._groups: list[ApiGroup] = []
+        self._filled: tuple[ApiServers, ApiGroup] | None = None
         self._whole: tuple[WholeServer, Sink] | None = None
         self._postfix: tuple[Postfix, Sink] | None = None
         self._signed_whole: tuple[WholeServer, Sink] | None = None
@@ -82,6 +91,7 @@ class Bench:
             ),
             Case("single", "single sends, 64 connections, 1 API process", "rate", "requests/s", self._singles(0)),
             Case("single-2", "single sends, 64 connections, 2 API processes", "rate", "requests/s", self._singles(1)),
+            Case("status", self._status_title(), "rate", "requests/s", self._statuses),
             Case("end-to-end", "POST to durable status, known contacts", "rate", "messages/s", self._end_to_end("c")),
             Case("postfix", "Postfix relaying the same size", "rate", "messages/s", self._relay),
             Case("end-to-end-new", "POST to durable status, new contacts", "rate", "messages/s", self._end_to_end("")),
@@ -141,16 +151,53 @@ class Bench:
             # What was on its way when wrk stopped is stored as well.
             if not answered <= stored.messages <= answered + 64:
                 raise ProgramFailed(f"{answered} single sends were answered with 202, {stored.messages} are stored")
-            return {
-                "rate": sends.rate,
-                "p50 ms": sends.report.p50 / 1e3,
-                "p99 ms": sends.report.p99 / 1e3,
-                "us CPU api": cpu["api"] / answered * 1e6,
-                "us CPU postgresql": cpu["postgresql"] / answered * 1e6,
-                "us CPU client": sends.cpu_seconds / answered * 1e6,
-            }
+            return _wrk_figures(sends, cpu)
 
         return run
+
+    # -- statuses
+
+    def _status_title(self) -> str:
+        return f"status reads, 64 connections, {self._size.stored_messages:,} messages stored, 1 API process"
+
+    async def _statuses(self, number: int) -> Run:
+        servers, group = await self._filled_server()
+        meter = CpuMeter({"api": group.pids, "postgresql": [_pid(servers)]}).start()
+        reads = await self._read(servers, group, self._size.single_seconds)
+        return _wrk_figures(reads, meter.stop())
+
+    async def _read(self, servers: ApiServers, group: ApiGroup, seconds: int) -> WrkRun:
+        runs = self._size.stored_messages // _STORED_RUN
+        return await status_reads(
+            group.address, token=servers.token, runs=runs, count=_STORED_RUN, connections=64, seconds=seconds
+        )
+
+    async def _filled_server(self) -> tuple[ApiServers, ApiGroup]:
+        """An API process on a database of its own with all the messages, each of them sent."""
+        if self._filled is None:
+            folder = self._folder / "filled"
+            folder.mkdir(mode=0o755)
+            servers = ApiServers(folder)
+            self._held.push_async_callback(servers.stop)
+            (group,) = await servers.start([1])
+            for run in range(self._size.stored_messages // _STORED_RUN):
+                requests = self._recipients.requests(
+                    f"stored{run}", _STORED_RUN, batch=BATCH, host="127.0.0.1", token=servers.token
+                )
+                _all_accepted(await send_all(group.address, requests, connections=4))
+            connection = await asyncpg.connect(servers.dsn)
+            try:
+                await connection.execute(_ALL_SENT)
+                await connection.execute("truncate queue")
+                await connection.execute("analyze")
+                stored = await connection.fetchval("select count(*) from event where kind = 'sent'")
+            finally:
+                await connection.close()
+            if stored != self._size.stored_messages:
+                raise ProgramFailed(f"{stored} messages are stored, not {self._size.stored_messages}")
+            await self._read(servers, group, 1)
+            self._filled = servers, group
+        return self._filled
 
     async def _api_servers(self) -> tuple[ApiServers, list[ApiGroup]]:
         if self._api is None:
@@ -369,6 +416,16 @@ def _signed_each(run: Run) -> Run:
     if run["bytes each"] < _MAIL_BYTES + _SIGNATURE_BYTES:
         raise ProgramFailed(f"the sink read {run['bytes each']:.0f} bytes each: the mails were not signed")
     return run
+
+
+def _wrk_figures(run: WrkRun, cpu: dict[str, float]) -> Run:
+    report = run.report
+    return {
+        "rate": run.rate,
+        "p50 ms": report.p50 / 1e3,
+        "p99 ms": report.p99 / 1e3,
+        "us CPU client": run.cpu_seconds / report.requests * 1e6,
+    } | _each(cpu, report.requests)
 
 
 def _cores() -> int:

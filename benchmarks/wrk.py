@@ -1,4 +1,4 @@
-"""Single sends by wrk: one thread, some connections, each its next request when it has its answer."""
+"""Single sends and status reads by wrk: one thread, some connections, each its next request when it has its answer."""
 
 import asyncio
 import os
@@ -9,7 +9,8 @@ import msgspec
 from benchmarks.processes import ProgramFailed
 from benchmarks.sends import single_template
 
-_SCRIPT = Path(__file__).with_name("single_send.lua")
+_SEND = Path(__file__).with_name("single_send.lua")
+_READ = Path(__file__).with_name("status_read.lua")
 
 
 class WrkReport(msgspec.Struct, frozen=True):
@@ -25,8 +26,8 @@ class WrkReport(msgspec.Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class SingleSends:
-    """One run: sends a second, the report, and wrk's own processor time in seconds."""
+class WrkRun:
+    """One run: requests a second, the report, and wrk's own processor time in seconds."""
 
     rate: float
     report: WrkReport
@@ -41,19 +42,27 @@ def parse_report(output: str) -> WrkReport:
     return msgspec.json.decode(rest.split("\n", 1)[0], type=WrkReport)
 
 
-async def single_sends(
-    address: tuple[str, int], *, token: str, run: str, connections: int, seconds: int
-) -> SingleSends:
+async def single_sends(address: tuple[str, int], *, token: str, run: str, connections: int, seconds: int) -> WrkRun:
     """Send for so many seconds. Raises ProgramFailed when a send was refused or a connection broke."""
-    environ = os.environ | {
-        "BENCH_TOKEN": token,
-        "BENCH_RUN": run,
-        "BENCH_BODY": single_template("########").decode(),
-    }
-    words = ["-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(_SCRIPT), f"http://{address[0]}:{address[1]}"]
+    given = {"BENCH_TOKEN": token, "BENCH_RUN": run, "BENCH_BODY": single_template("########").decode()}
+    return await _run(_SEND, address, given, connections=connections, seconds=seconds)
+
+
+async def status_reads(
+    address: tuple[str, int], *, token: str, runs: int, count: int, connections: int, seconds: int
+) -> WrkRun:
+    """Read statuses of the messages that ``runs`` runs of ``count`` each have stored, as `single_sends` does."""
+    given = {"BENCH_TOKEN": token, "BENCH_RUNS": str(runs), "BENCH_COUNT": str(count)}
+    return await _run(_READ, address, given, connections=connections, seconds=seconds)
+
+
+async def _run(
+    script: Path, address: tuple[str, int], given: dict[str, str], *, connections: int, seconds: int
+) -> WrkRun:
+    words = ["-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(script), f"http://{address[0]}:{address[1]}"]
     cpu = _children_seconds()
     process = await asyncio.create_subprocess_exec(
-        "wrk", *words, env=environ, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        "wrk", *words, env=os.environ | given, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
     output = (await process.communicate())[0].decode(errors="replace")
     try:
@@ -61,8 +70,8 @@ async def single_sends(
     except ValueError as error:
         raise ProgramFailed(f"wrk ended with {process.returncode}; {error}") from None
     if report.refused or report.broken:
-        raise ProgramFailed(f"{report.refused} single sends were refused, {report.broken} broke off")
-    return SingleSends(report.requests / (report.microseconds / 1e6), report, _children_seconds() - cpu)
+        raise ProgramFailed(f"{report.refused} requests were refused, {report.broken} broke off")
+    return WrkRun(report.requests / (report.microseconds / 1e6), report, _children_seconds() - cpu)
 
 
 def _children_seconds() -> float:

@@ -30,6 +30,29 @@ _QUERY: Mapping[str, tuple[dict[str, Any], str]] = {
     "lastEventId": ({"type": "integer", "minimum": 0, "maximum": 10**18 - 1}, "The lastEventID of the page before."),
     "legacy": ({"const": "1"}, "Whether a legacyToken is wanted as well."),
 }
+# Examples of keys by name, or by name and the beginning of the path, for the same objects as the requests' examples.
+_KEYS: Mapping[str, str] = {
+    "definitionKey": "order",
+    "messageKey": "order-1",
+    "recipientSendId": "order-1",
+    "view": "html",
+    "type": "rest",
+    "keys": "SubscriberKey:ann",
+    "name": "FirstName",
+    "/asset/v1/content/assets {id}": "12",
+    "/asset/v1/content/categories {id}": "1",
+    "/messaging/v1/messageDefinitionSends {id}": "key:order",
+    "/hub/v1/dataevents {id}": "key:orders",
+    "/data/v1/async/dataextensions {id}": "key:orders",
+    "/data/v1/customobjects {id}": "key:orders",
+    "/data/v1/customobjectdata {id}": "key:orders",
+    "/data/v1/customobjectdata/key {key}": "orders",
+    "/postroom/v1/data-extensions {key}": "orders",
+    "/postroom/v1/contacts {key}": "ann",
+    "/postroom/v1/lists {id}": "2",
+    "/postroom/v1/lists {key}": "ann",
+    "/postroom/v1/classifications {key}": "shop",
+}
 _REQUIRED_QUERY = frozenset({"type"})
 _OAUTH_ERROR = {
     "type": "object",
@@ -155,10 +178,7 @@ def _operation(method: str, path: str, handler: Any, shape: Shape, schemas: _Sch
         "summary": " ".join((handler.__doc__ or "").split()),
         "operationId": "_".join([method.lower(), *path.replace("{", "").replace("}", "").split("/")[1:]]),
         "tags": [_tag(path)],
-        "parameters": [
-            {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
-            for name in _path_keys(path)
-        ]
+        "parameters": [_path_parameter(path, name) for name in _path_keys(path)]
         + [_query_parameter(name) for name in shape.query]
         + [
             {"name": name, "in": "header", "description": _HEADERS[name], "schema": {"type": "string"}}
@@ -190,6 +210,12 @@ def _query_parameter(name: str) -> dict[str, Any]:
     schema, description = _QUERY[name]
     parameter = {"name": name, "in": "query", "description": description, "schema": schema}
     return parameter | {"required": True} if name in _REQUIRED_QUERY else parameter
+
+
+def _path_parameter(path: str, name: str) -> dict[str, Any]:
+    parameter = {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
+    example = _KEYS.get(name) or _KEYS.get(f"{path.partition('/{')[0]} {{{name}}}")
+    return parameter if example is None else parameter | {"example": example}
 
 
 def _path_keys(path: str) -> list[str]:
