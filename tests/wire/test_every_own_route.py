@@ -46,6 +46,8 @@ ROUTES = [
     ("GET", "/postroom/v1/classifications", "email_read"),
     ("GET", "/postroom/v1/classifications/k", "email_read"),
     ("PUT", "/postroom/v1/classifications/k", "email_write"),
+    ("POST", "/postroom/v1/templates/lint", "email_read"),
+    ("POST", "/postroom/v1/templates/render", "email_write"),
     ("POST", "/messaging/v1/messageDefinitionSends/k/send", "email_send"),
     ("POST", "/messaging/v1/messageDefinitionSends/k/sendBatch", "email_send"),
     ("GET", "/messaging/v1/messageDefinitionSends/k/deliveryRecords/k", "email_read"),

@@ -38,6 +38,7 @@ from postroom.api.shapes import assets as asset_shapes
 from postroom.api.shapes import definitions as definition_shapes
 from postroom.api.shapes import messages as message_shapes
 from postroom.api.shapes import platform as platform_shapes
+from postroom.api.templates import Templates
 from postroom.api.token import TokenRoute
 from postroom.api.wire.asset_files import FILES
 from postroom.catalog.publishing import Publisher
@@ -105,6 +106,8 @@ async def build_api(
     routes += legacy.routes()
     ens = EventNotifications(pool, private=bool(settings.ens_allow_private), clock=clock)
     routes += ens.routes()
+    templates = Templates(pool, engine, from_name=settings.from_name, from_address=settings.from_address, clock=clock)
+    routes += templates.routes()
     rules = ClientRules(pool, clock=asyncio.get_running_loop().time)
     categories = AssetCategories(pool)
     routes += [

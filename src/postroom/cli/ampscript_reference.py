@@ -26,7 +26,8 @@ Try a template on your own machine:
 
 `lint` ends with 1 when a template cannot be sent; `--format sarif` is for code hosts. `render` prints what one
 recipient would get. `ampscript test` runs golden cases, one JSON object a line: `{"id", "template", "attributes",
-"data_extensions", "content_blocks", "parts", "now", "expect", "error", …}`.
+"data_extensions", "content_blocks", "parts", "now", "expect", "error", …}`. A server does the first two over HTTP, with
+its own data extensions and content blocks: `POST /postroom/v1/templates/lint` and `/render`.
 
 ## What is printed once and what is never
 
