@@ -30,6 +30,7 @@ from postroom.delivery.mail_headers import MailHeaders
 from postroom.delivery.retry import RetrySchedule
 from postroom.delivery.routing.options import MxOptions
 from postroom.delivery.routing.shaping import read_shaping
+from postroom.delivery.routing.tls_rule import RuleKind
 from postroom.delivery.smtp.target import SmtpTarget, TlsMode, parse_relay_url
 from postroom.delivery.versions import Sender
 from postroom.delivery.wakeups import listen
@@ -227,6 +228,7 @@ def mx_options(settings: Settings) -> MxOptions:
         dns_servers=tuple((address.host, address.port) for address in settings.dns_server_addresses),
         port=settings.mx_port,
         allow_private=settings.mx_private_addresses == "allow",
+        tls=RuleKind(settings.mx_tls),
         shaping=read_shaping(shaping, source=str(settings.shaping)),
     )
 

@@ -23,6 +23,22 @@ Stage: TypeAlias = Literal[
 TEXT_LIMIT = 1000
 
 
+Proof: TypeAlias = Literal["none", "webpki", "sts", "dane"]
+"""How a certificate was verified: not, by public authorities, by those as MTA-STS demands, or by TLSA records."""
+
+
+class Certificate(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
+    """Subject and issuer are printable and short; all three are empty for a certificate that can't be read."""
+
+    verified: Proof
+    sha256: str
+    """Fingerprint of the whole certificate, in hexadecimal."""
+    subject: str = ""
+    issuer: str = ""
+    expires: str = ""
+    """The last day it is good for, as YYYY-MM-DD."""
+
+
 class Attempt(msgspec.Struct, frozen=True, gc=False):
     """The facts every outcome has; use one of its five subclasses."""
 
@@ -42,6 +58,8 @@ class Attempt(msgspec.Struct, frozen=True, gc=False):
     """How far the dialogue was; empty for what never reached a dialogue."""
     refused_recipients: tuple[tuple[str, str], ...] = ()
     """(address, reply) of each cc or bcc recipient that the peer did not take."""
+    certificate: Certificate | None = None
+    """The peer's certificate; None in clear text, and when TLS failed."""
 
 
 class Sent(Attempt, frozen=True, gc=False):

@@ -17,7 +17,7 @@ import msgspec
 
 from postroom.catalog.sending_options import DEFAULT
 from postroom.delivery.data_access import Write
-from postroom.delivery.outcome import Deferred, Outcome, Sent, Unknown
+from postroom.delivery.outcome import Certificate, Deferred, Outcome, Sent, Unknown
 from postroom.delivery.retry import RetrySchedule
 from postroom.delivery.slices import Message, Slice
 from postroom.events.codes import StatusCode
@@ -43,6 +43,7 @@ class Detail(msgspec.Struct, omit_defaults=True, frozen=True):
     host: str = ""
     address: str = ""
     tls: str = ""
+    certificate: Certificate | None = None
     attempt: int = 1
     refused: tuple[tuple[str, str], ...] = ()
     subject: str = ""
@@ -78,6 +79,7 @@ class Recorder:
             host=outcome.host,
             address=outcome.address,
             tls=outcome.tls,
+            certificate=outcome.certificate,
             attempt=slice_.attempt + 1,
             refused=outcome.refused_recipients,
             subject=message.subject if isinstance(outcome, Sent) else "",

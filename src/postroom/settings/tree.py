@@ -11,6 +11,7 @@ from postroom.settings.sandbox import SandboxSettings
 from postroom.settings.sending import SendingSettings
 from postroom.settings.server import ServerSettings
 from postroom.settings.templates import TemplateSettings
+from postroom.settings.transport import TransportSettings
 from postroom.settings.webhooks import WebhookSettings
 
 GROUPS: tuple[type, ...] = (
@@ -19,13 +20,22 @@ GROUPS: tuple[type, ...] = (
     SendingSettings,
     TemplateSettings,
     DeliverySettings,
+    TransportSettings,
     WebhookSettings,
 )
 """In the order of the reference."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Settings(ServerSettings, SandboxSettings, SendingSettings, TemplateSettings, DeliverySettings, WebhookSettings):
+class Settings(
+    ServerSettings,
+    SandboxSettings,
+    SendingSettings,
+    TemplateSettings,
+    DeliverySettings,
+    TransportSettings,
+    WebhookSettings,
+):
     """All settings of one Postroom. `load_settings` builds, checks and completes it."""
 
     @property

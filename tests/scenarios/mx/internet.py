@@ -1,6 +1,7 @@
 """A small internet on loopback: a DNS server, mail hosts on addresses of their own, all on one port, and a worker."""
 
 import asyncio
+import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -28,12 +29,23 @@ def take(_recipient: str, _attempt: int) -> str:
 class MailHost:
     """Answers the final dot as ``answer(first recipient, attempt)`` says, after ``seconds``."""
 
-    def __init__(self, name: str, address: str, answer: Answer, seconds: float, greeting: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        address: str,
+        answer: Answer,
+        seconds: float,
+        greeting: str,
+        tls: ssl.SSLContext | None,
+    ) -> None:
         self.name = name
         self.address = address
         self.answer = answer
         self.seconds = seconds
         self.greeting = greeting
+        self.tls = tls
+        self.secured = 0
+        """Connections with TLS."""
         self.taken: Counter[str] = Counter()
         """How often each recipient's mail was taken."""
         self.tried: Counter[str] = Counter()
@@ -66,7 +78,7 @@ class MailHost:
         self.most_at_once = max(self.most_at_once, self.now)
         try:
             await self._serve(reader, writer)
-        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+        except (ConnectionError, ssl.SSLError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
         finally:
             self.now -= 1
@@ -83,7 +95,14 @@ class MailHost:
                 await writer.drain()
                 return
             if verb == b"EHLO":
-                writer.write(b"250-host\r\n250 PIPELINING\r\n")
+                offered = self.tls is not None and writer.get_extra_info("ssl_object") is None
+                writer.write(b"250-host\r\n250-STARTTLS\r\n" if offered else b"250-host\r\n")
+                writer.write(b"250 PIPELINING\r\n")
+            elif verb == b"STAR" and self.tls is not None:
+                writer.write(b"220 go\r\n")
+                await writer.drain()
+                await writer.start_tls(self.tls)
+                self.secured += 1
             elif verb == b"DATA":
                 writer.write(b"354 go\r\n")
                 self.bodies.append(await reader.readuntil(b"\r\n.\r\n"))
@@ -122,9 +141,10 @@ class Internet:
         seconds: float = 0.0,
         greeting: str = "220 host ESMTP",
         listens: bool = True,
+        tls: ssl.SSLContext | None = None,
     ) -> MailHost:
         """A host on a loopback address of its own."""
-        made = MailHost(name, f"127.0.0.{len(self.hosts) + 2}", answer, seconds, greeting)
+        made = MailHost(name, f"127.0.0.{len(self.hosts) + 2}", answer, seconds, greeting, tls)
         self.hosts[name] = made
         self.dns.zone[name, "A"] = [made.address]
         if listens:

@@ -27,6 +27,7 @@ from postroom.delivery.routing.records import (
     Nothing,
     Trouble,
 )
+from postroom.delivery.routing.tls_rule import NO_RULE, TlsRule
 
 MOST_HOSTS = 8
 MOST_ADDRESSES = 4
@@ -44,6 +45,7 @@ class MxHost:
 
     name: str
     addresses: tuple[str, ...]
+    rule: TlsRule = NO_RULE
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +56,9 @@ class Route:
     ttl: float
 
     @property
-    def site(self) -> frozenset[str]:
+    def site(self) -> frozenset[tuple[str, TlsRule]]:
         """What domains with the same hosts have in common, whatever the order."""
-        return frozenset(host.name for host in self.hosts)
+        return frozenset((host.name, host.rule) for host in self.hosts)
 
 
 @dataclass(frozen=True, slots=True)

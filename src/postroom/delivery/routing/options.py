@@ -3,17 +3,18 @@
 import asyncio
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from postroom.delivery.job import Job
 from postroom.delivery.lanes import Lanes
 from postroom.delivery.outcome import Outcome
-from postroom.delivery.routing.mx import find_route
+from postroom.delivery.routing.mx import Route, RouteAnswer, find_route
 from postroom.delivery.routing.resolver import Resolver
 from postroom.delivery.routing.routes import Routes
 from postroom.delivery.routing.shaping import Shaping, read_shaping
 from postroom.delivery.routing.site import Line
 from postroom.delivery.routing.sites import Sites
+from postroom.delivery.routing.tls_rule import RuleKind, TlsRule, Trusts
 from postroom.delivery.slices import Message
 from postroom.delivery.smtp.timeouts import Timeouts
 
@@ -26,6 +27,10 @@ class MxOptions:
     port: int = 25
     allow_private: bool = False
     """Whether MX hosts may have loopback and private addresses."""
+    tls: RuleKind = RuleKind.OPPORTUNISTIC
+    """For hosts whose domain says nothing about it."""
+    verifying: ssl.SSLContext | None = None
+    """The authorities that vouch for hosts, in place of the system's."""
     shaping: Shaping = field(default_factory=read_shaping)
     timeouts: Timeouts = field(default_factory=Timeouts)
 
@@ -47,17 +52,22 @@ def open_sites(
 ) -> Sites:
     """The sites of one worker; see ``Sites``. Raises ValueError when there is no DNS server to ask."""
     resolver = Resolver(options.dns_servers)
-    # Receivers' certificates are seldom for their MX name: TLS is used where it is offered, whoever is there.
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
+    trusts = Trusts(options.verifying)
+    rule = TlsRule(options.tls)
+
+    async def find(domain: str) -> RouteAnswer:
+        answer = await find_route(domain, resolver, rand=rand, allow_private=options.allow_private)
+        if isinstance(answer, Route):
+            return replace(answer, hosts=tuple(replace(host, rule=rule) for host in answer.hosts))
+        return answer
+
     return Sites(
         Routes(
-            lambda domain: find_route(domain, resolver, rand=rand, allow_private=options.allow_private),
+            find,
             clock=asyncio.get_running_loop().time,
         ),
         options.shaping,
-        Line(port=options.port, helo=helo, context=context, timeouts=options.timeouts, rand=rand),
+        Line(port=options.port, helo=helo, trust=trusts.trust, timeouts=options.timeouts, rand=rand),
         lane_messages=lane_messages,
         take=take,
         settled=settled,

@@ -11,7 +11,6 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
-from ssl import SSLContext
 
 import msgspec
 
@@ -21,10 +20,12 @@ from postroom.delivery.routing.pace import Pace
 from postroom.delivery.routing.parcel import Parcel
 from postroom.delivery.routing.shaping import Allowance, is_complaint
 from postroom.delivery.routing.site_lanes import SiteLanes
+from postroom.delivery.routing.tls_rule import TlsRule
 from postroom.delivery.slices import LaneKey, Message
 from postroom.delivery.smtp.pool import SmtpPool
-from postroom.delivery.smtp.target import SmtpTarget, TlsMode
+from postroom.delivery.smtp.target import SmtpTarget
 from postroom.delivery.smtp.timeouts import Timeouts
+from postroom.delivery.smtp.trust import Trust
 
 FIRST_AWAY_SECONDS = 15.0
 LONGEST_AWAY_SECONDS = 600.0
@@ -39,7 +40,7 @@ class Line:
 
     port: int
     helo: str
-    context: SSLContext
+    trust: Callable[[TlsRule], Trust]
     timeouts: Timeouts
     rand: Callable[[], float]
 
@@ -188,14 +189,14 @@ class Site:
     def _open(self, host: MxHost) -> SmtpPool:
         limits = self._provider.allowance.limits
         pool = SmtpPool(
-            SmtpTarget(host.name, self._line.port, TlsMode.OPPORTUNISTIC),
+            SmtpTarget(host.name, self._line.port),
             size=limits.connections,
             take=lambda: self._next(pool),
             helo=self._line.helo,
             on_unavailable=lambda outcome, _: self._host_failed(pool, outcome),
             max_messages_per_connection=limits.messages,
             timeouts=self._line.timeouts,
-            context=self._line.context,
+            trust=self._line.trust(host.rule),
             rand=self._line.rand,
             addresses=lambda: self._addresses.get(host.name, host.addresses),
         )

@@ -27,6 +27,7 @@ from postroom.delivery.routing.parcel import Parcel
 from postroom.delivery.routing.routes import Routes
 from postroom.delivery.routing.shaping import Allowance, Shaping
 from postroom.delivery.routing.site import Line, Provider, Site
+from postroom.delivery.routing.tls_rule import TlsRule
 from postroom.delivery.slices import LaneKey, Message
 
 TICK_SECONDS = 0.5
@@ -65,7 +66,7 @@ class Sites:
         self._postponed = postponed
         self._changed = changed
         self._tally: Counter[LaneKey] = Counter()
-        self._sites: OrderedDict[frozenset[str], Site] = OrderedDict()
+        self._sites: OrderedDict[frozenset[tuple[str, TlsRule]], Site] = OrderedDict()
         self._providers: dict[str, Provider] = {}
         self._asking: dict[str, tuple[float, list[Message]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()

@@ -8,15 +8,16 @@ is not touched by the commands.
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Iterable
 from typing import Final, Protocol, cast
 
 from postroom.delivery.outcome import Deferred, Outcome
+from postroom.delivery.smtp.certificate import read_certificate
 from postroom.delivery.smtp.envelope import Mail
 from postroom.delivery.smtp.session import Event, Finished, Session, StartTls, Unavailable
 from postroom.delivery.smtp.state import State
 from postroom.delivery.smtp.timeouts import Timeouts
+from postroom.delivery.smtp.trust import TlsFailure, Trust, chain, handshake_failure
 
 
 class Job(Mail, Protocol):
@@ -49,7 +50,7 @@ class Owner(Protocol):
 
 
 class Connection(asyncio.Protocol):
-    """A protocol for ``loop.create_connection``; ``context`` is for STARTTLS."""
+    """A protocol for ``loop.create_connection``; ``trust`` says what TLS has to prove."""
 
     def __init__(
         self,
@@ -59,7 +60,7 @@ class Connection(asyncio.Protocol):
         *,
         idle_seconds: float,
         messages: int,
-        context: ssl.SSLContext | None,
+        trust: Trust,
         server_hostname: str,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
@@ -72,7 +73,11 @@ class Connection(asyncio.Protocol):
         self._timeouts = timeouts
         self._tick: Final = min(timeouts.shortest, idle_seconds)
         self._messages_left = messages
-        self._context = context
+        self.trust = trust
+        self.counted = False
+        """Whether its session was told to the owner's statistics."""
+        self.tls_failure: TlsFailure | None = None
+        """How TLS failed: set from its beginning until it is there."""
         self._server_hostname = server_hostname
         self._loop = loop
         self._now = loop.time
@@ -132,7 +137,8 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
             return
         self.session.address = _address(transport.get_extra_info("peername"))
-        self.session.tls = _tls_facts(transport)
+        if not self._note_tls(transport):
+            return
         self._deadline = self._now() + self._seconds[self.session.state]
         self._timer = self._loop.call_at(min(self._deadline, self._now() + self._tick), self._look_at_deadline)
 
@@ -240,22 +246,25 @@ class Connection(asyncio.Protocol):
 
     def _begin_tls(self) -> None:
         assert self._transport is not None
+        self.tls_failure = "validation-failure"
         # Nothing may be read as clear text any more.
         self._transport.pause_reading()
         self._deadline = self._now() + self._timeouts.tls
         self._upgrade = self._loop.create_task(self._start_tls(self._transport))
 
     async def _start_tls(self, transport: asyncio.Transport) -> None:
-        assert self._context is not None
+        assert self.trust.context is not None
         try:
             secured = await self._loop.start_tls(
                 transport,
                 self,
-                self._context,
+                self.trust.context,
                 server_hostname=self._server_hostname,
                 ssl_handshake_timeout=self._timeouts.tls,
             )
-        except OSError as problem:
+        except Exception as problem:
+            # Most are OSError; a name that no certificate could have, for one, is another.
+            self.tls_failure = handshake_failure(problem)
             self.abort(f"TLS failed ({str(problem) or type(problem).__name__})")
             return
         if self._gone:
@@ -266,8 +275,26 @@ class Connection(asyncio.Protocol):
             self.abort("TLS failed (the connection was closed)")
             return
         self._transport = secured
-        self._handle(self.session.tls_started(_tls_facts(secured)))
-        self._flush()
+        if self._note_tls(secured):
+            self._handle(self.session.tls_started(self.session.tls))
+            self._flush()
+
+    def _note_tls(self, transport: asyncio.BaseTransport) -> bool:
+        """Keep the facts of TLS, if there is any; False when its certificates were judged, and found wanting."""
+        connection = transport.get_extra_info("ssl_object")
+        if connection is None:
+            return True
+        rejected = self.trust.judge(chain(connection)) if self.trust.judge is not None else None
+        if rejected is not None:
+            self.tls_failure = rejected.failure
+            self.abort(f"TLS failed ({rejected.reason})")
+            return False
+        self.tls_failure = None
+        cipher = connection.cipher()
+        self.session.tls = " ".join(filter(None, (connection.version(), cipher[0] if cipher else "")))
+        der = connection.getpeercert(binary_form=True)
+        self.session.certificate = read_certificate(der, self.trust.proof) if der else None
+        return True
 
 
 def _seconds_by_state(timeouts: Timeouts, idle_seconds: float) -> dict[State, float]:
@@ -295,11 +322,3 @@ def _address(peername: object) -> str:
         host, port = peername[:2]
         return f"[{host}]:{port}" if ":" in str(host) else f"{host}:{port}"
     return ""
-
-
-def _tls_facts(transport: asyncio.BaseTransport) -> str:
-    connection = transport.get_extra_info("ssl_object")
-    if connection is None:
-        return ""
-    cipher = connection.cipher()
-    return " ".join(filter(None, (connection.version(), cipher[0] if cipher else "")))

@@ -24,6 +24,7 @@ import socket
 import ssl
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 import msgspec
@@ -33,12 +34,13 @@ from postroom.delivery.smtp.connection import Connection, Job
 from postroom.delivery.smtp.session import Session
 from postroom.delivery.smtp.target import SmtpTarget, TlsMode
 from postroom.delivery.smtp.timeouts import Timeouts
+from postroom.delivery.smtp.trust import TlsFailure, TlsSession, Trust, target_trust
 
 __all__ = ["Job", "SmtpPool"]
 
 FIRST_BACKOFF: Final = 0.5
 LONGEST_BACKOFF: Final = 60.0
-CLEARTEXT_SECONDS: Final = 600.0
+GIVE_WAY_SECONDS: Final = 600.0
 MOST_ADDRESSES: Final = 6
 
 _HELO = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
@@ -49,9 +51,11 @@ class SmtpPool:
 
     ``take`` gives the next job or None. ``on_unavailable(outcome, retry_in)`` is called with the failure
     and the seconds until the next probe each time the target is found unavailable, ``on_available()``
-    when it is back. ``helo`` is our own name for EHLO. ``context`` replaces the TLS context made from
-    ``target.tls``. ``rand`` gives numbers in [0, 1). ``addresses`` gives the IP addresses to connect to, in
-    place of those that the system finds for ``target.host``.
+    when it is back. ``helo`` is our own name for EHLO. ``trust`` says what TLS has to prove, in place of what
+    ``target`` says; ``context`` replaces only the TLS context made from ``target.tls``. ``rand`` gives numbers in
+    [0, 1). ``addresses`` gives the IP addresses to connect to, in place of those that the system finds for
+    ``target.host``. ``on_session(job, session)`` is called once for each connection with the first job for it,
+    when TLS is (or is not) established, and each time that TLS failed.
     """
 
     def __init__(
@@ -67,6 +71,8 @@ class SmtpPool:
         max_messages_per_connection: int = 1000,
         timeouts: Timeouts | None = None,
         context: ssl.SSLContext | None = None,
+        trust: Trust | None = None,
+        on_session: Callable[[Job, TlsSession], None] | None = None,
         rand: Callable[[], float] = random.random,
         addresses: Callable[[], Sequence[str]] | None = None,
         loop: asyncio.AbstractEventLoop | None = None,
@@ -87,7 +93,9 @@ class SmtpPool:
         self._idle_seconds = idle_seconds
         self._messages = max_messages_per_connection
         self._timeouts = timeouts or Timeouts()
-        self._context = context or _context(target)
+        self._preferred_trust = trust or target_trust(target, context)
+        self._trust = self._preferred_trust
+        self._on_session = on_session
         self._rand = rand
         self._addresses = addresses
         self._loop = loop or asyncio.get_running_loop()
@@ -99,7 +107,7 @@ class SmtpPool:
         self._failures = 0
         self._retry_at: float | None = None
         self._retry_timer: asyncio.TimerHandle | None = None
-        self._cleartext_until = 0.0
+        self._given_way_until = 0.0
         self.available = True
         """Whether the target takes mail, as far as is known."""
         self._closing = False
@@ -158,10 +166,12 @@ class SmtpPool:
             connection.fresh = True
             return self._returned.popleft()
         if self._waiting:
-            return self._waiting.popleft()
-        if not self.available:
-            return None
-        return self._take_one()
+            job: Job | None = self._waiting.popleft()
+        else:
+            job = self._take_one() if self.available else None
+        if job is not None and not connection.counted:
+            self._count(connection, job)
+        return job
 
     def finish(self, job: Job, outcome: Outcome) -> None:
         """See ``Owner``. An exception of a job must not cost the others their connection."""
@@ -195,9 +205,10 @@ class SmtpPool:
         """See ``Owner``."""
         if self._closing or connection not in self._connections:
             return
-        if outcome.stage == "starttls" and self._may_go_without_tls():
-            # TLS that is offered but broken is no reason to send nothing where clear text was allowed.
-            self._cleartext_until = self._loop.time() + CLEARTEXT_SECONDS
+        if outcome.stage == "starttls":
+            self._tls_failed(connection, outcome)
+            if self._give_way(connection):
+                return
         self._back_off(outcome, connection)
 
     def closed(self, connection: Connection) -> None:
@@ -250,14 +261,16 @@ class SmtpPool:
 
     def _open(self) -> None:
         target = self.target
-        session = Session(target, helo=self._helo, starttls=self._loop.time() >= self._cleartext_until)
+        if self._trust is not self._preferred_trust and self._loop.time() >= self._given_way_until:
+            self._trust = self._preferred_trust
+        trust = self._trust
         connection = Connection(
-            session,
+            Session(replace(target, tls=trust.mode), helo=self._helo),
             self,
             self._timeouts,
             idle_seconds=self._idle_seconds,
             messages=self._messages,
-            context=self._context,
+            trust=trust,
             server_hostname=target.host,
             loop=self._loop,
         )
@@ -278,7 +291,7 @@ class SmtpPool:
                             lambda: connection,
                             address,
                             target.port,
-                            ssl=self._context if target.implicit_tls else None,
+                            ssl=connection.trust.context if target.implicit_tls else None,
                             server_hostname=target.host if target.implicit_tls else None,
                         )
                 except TimeoutError:
@@ -351,9 +364,36 @@ class SmtpPool:
         if connection.idle:
             connection.quit()
 
-    def _may_go_without_tls(self) -> bool:
-        target = self.target
-        return target.tls is TlsMode.OPPORTUNISTIC and (target.credentials is None or target.cleartext_auth)
+    def _give_way(self, connection: Connection) -> bool:
+        """Whether there is a trust under which to try again at once."""
+        lower = connection.trust.gives_way_to
+        if lower is None:
+            return False
+        if connection.trust is self._trust:
+            self._trust = lower
+            self._given_way_until = self._loop.time() + GIVE_WAY_SECONDS
+        # While available, the end of the connection wakes the pool. A probe has to be followed by another.
+        if not self.available:
+            self._open()
+        return True
+
+    def _count(self, connection: Connection, job: Job) -> None:
+        """Tell of a session that is open; one in clear text that took the place of broken TLS was told of already."""
+        connection.counted = True
+        session, tell = connection.session, self._on_session
+        if tell is None or (connection.trust.mode is TlsMode.OFF and not self.target.implicit_tls):
+            return
+        failure: TlsFailure | None = None if session.tls else "starttls-not-supported"
+        told = TlsSession(self.target.host, session.address, failure)
+        self._guarded("on_session", lambda: tell(job, told))
+
+    def _tls_failed(self, connection: Connection, outcome: Deferred) -> None:
+        job, tell = next(iter(self._returned or self._waiting), None), self._on_session
+        if job is None or tell is None:
+            return
+        failure = connection.tls_failure or "starttls-not-supported"
+        told = TlsSession(self.target.host, outcome.address, failure, outcome.text)
+        self._guarded("on_session", lambda: tell(job, told))
 
     def _local_failure(self, text: str) -> Deferred:
         return Deferred(text=text[:1000], host=self.target.host, stage="connect")
@@ -366,14 +406,3 @@ class SmtpPool:
 
     def _report(self, message: str, problem: Exception) -> None:
         self._loop.call_exception_handler({"message": f"SMTP pool of {self.target}: {message}", "exception": problem})
-
-
-def _context(target: SmtpTarget) -> ssl.SSLContext | None:
-    if target.tls is TlsMode.OFF:
-        return None
-    if target.tls is TlsMode.VERIFY:
-        return ssl.create_default_context()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context

@@ -77,7 +77,7 @@ from typing import ClassVar, Final, TypeAlias, TypeVar
 
 import msgspec
 
-from postroom.delivery.outcome import Attempt, Deferred, Outcome, Refused, Sent, Stage, Unknown
+from postroom.delivery.outcome import Attempt, Certificate, Deferred, Outcome, Refused, Sent, Stage, Unknown
 from postroom.delivery.smtp.auth import Mechanism, choose
 from postroom.delivery.smtp.envelope import Mail, body_fault, dot_stuffed, envelope_fault
 from postroom.delivery.smtp.extensions import Extensions
@@ -116,20 +116,22 @@ Event: TypeAlias = Finished | Unavailable | StartTls
 
 
 class Session:
-    """One connection's dialogue. ``helo`` is our own name; ``starttls=False`` leaves STARTTLS unused."""
+    """One connection's dialogue. ``helo`` is our own name."""
 
-    def __init__(self, target: SmtpTarget, *, helo: str, starttls: bool = True) -> None:
+    def __init__(self, target: SmtpTarget, *, helo: str) -> None:
         self.state = State.GREETING
         self.extensions = Extensions()
         self.address = ""
         self.tls = ""
+        self.certificate: Certificate | None = None
+        """Kept by the shell, as ``tls`` before ``tls_started``."""
         self.flushed = True
         """Whether all that was taken by ``take_output`` has left; kept by the shell."""
         self.replies = 0
         """Complete replies seen: the shell's sign of progress."""
         self._target = target
         self._helo = helo.encode("ascii")
-        self._starttls = starttls and target.tls is not TlsMode.OFF and not target.implicit_tls
+        self._starttls = target.tls is not TlsMode.OFF and not target.implicit_tls
         self._parser = ReplyParser()
         self._output = b""
         self._events: list[Event] = []
@@ -503,6 +505,7 @@ class Session:
             self.tls,
             stage,
             tuple(self._refused) if kind is Sent and self._refused else (),
+            self.certificate,
         )
 
     def _say(self, line: bytes, state: State) -> None:
