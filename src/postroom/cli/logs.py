@@ -47,3 +47,5 @@ def configure_logs(settings: Settings, process: str, stream: TextIO | None = Non
         )
     )
     logging.basicConfig(handlers=[handler], level=max(level, logging.WARNING), force=True)
+    # It reports each format that it fails to read with a traceback, and anyone may send us such mail.
+    logging.getLogger("flufl.bounce").setLevel(logging.CRITICAL + 1)
