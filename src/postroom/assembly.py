@@ -180,6 +180,7 @@ def worker_options(settings: Settings, *, owner: str, replaces: str | None) -> W
             feedback_sender="" if settings.feedback_id == "none" else settings.feedback_id,
             auto_submitted=settings.auto_submitted != "none",
         ),
+        derive_text=settings.text_part == "derive",
     )
 
 

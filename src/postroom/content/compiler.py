@@ -25,6 +25,7 @@ from .names import COMPUTED, DERIVED, PAGES, WITHOUT_SOURCE
 from .plan import LINK, BodyPart, CodePart, Fallback, Fields, Line, Plan, Slot
 from .script import Script, code_parts, compile_script
 from .source import Piece, check, pieces, unknown_names
+from .text_part import text_of
 from .transfer import BASE64, choose_encoding
 
 MissingName = Literal["fail", "empty", "keep"]
@@ -38,6 +39,7 @@ def compile_content(
     known_names: frozenset[str] | None = None,
     headers: str = "",
     tracking: Tracking | None = None,
+    derive_text: bool = False,
 ) -> Plan:
     """The plan of ``content``; ``engine`` compiles the parts that hold code, one of the standard dialect if None.
 
@@ -49,6 +51,8 @@ def compile_content(
     ``known_names`` (folded), where they are known, are all names a send may use: others are then errors where they
     would fail the message, else warnings. Those are ``Plan.warnings``.
 
+    ``derive_text`` puts a text beside HTML that has none, if the HTML holds no code: see ``text_part``.
+
     ``tracking`` cuts the links of the HTML into slots and adds the open pixel; every context then needs ``links``.
 
     Raises ContentRejected with every problem found: mistakes in code, server-side JavaScript, names of mobile
@@ -59,7 +63,7 @@ def compile_content(
     if code and engine is None:
         engine = Engine(dialect)
     return _Compiler(
-        content, missing_name or dialect.missing_name, code, engine, known_names, headers, tracking
+        content, missing_name or dialect.missing_name, code, engine, known_names, headers, tracking, derive_text
     ).compile()
 
 
@@ -73,6 +77,7 @@ class _Compiler:
         known_names: frozenset[str] | None,
         headers: str,
         tracking: Tracking | None,
+        derive_text: bool,
     ) -> None:
         """``code`` holds the parts with code, which need the ``engine``."""
         self._content = content
@@ -81,6 +86,7 @@ class _Compiler:
         self._known_names = known_names
         self._headers = headers
         self._tracking = tracking
+        self._derive_text = derive_text and bool(content.html) and not content.text and "html" not in code
         self._code = code
         self._script: Script | None = None
         self._slots: list[Slot] = []
@@ -103,6 +109,8 @@ class _Compiler:
                 self._warnings.extend(warnings(self._script.program.diagnostics))
         if self._problems:
             raise ContentRejected(self._problems, self._warnings)
+        if self._derive_text:
+            content = self._content = replace(content, text=text_of(content.html or ""))
         subject = self._line("subject", content.subject)
         from_name = self._line("from name", content.from_name)
         from_address = self._line("from address", content.from_address)
@@ -117,12 +125,14 @@ class _Compiler:
             parts, tail = [part], "\r\n" if part.encoding is BASE64 else ""
         else:
             boundary = _boundary(content)
-            parts = []
-            for kind, source in bodies:
-                part = self._body_part(kind, source, "")
-                lead = "\r\n" if parts else ""
+            if self._derive_text:
+                # Values are numbered and missed where the author wrote them.
+                parts = [self._body_part(kind, source, "") for kind, source in reversed(bodies)][::-1]
+            else:
+                parts = [self._body_part(kind, source, "") for kind, source in bodies]
+            for at, ((kind, _), part) in enumerate(zip(bodies, parts, strict=True)):
+                lead = "\r\n" if at else ""
                 part.head = f"{lead}--{boundary}\r\n{_mime_header(kind, part)}\r\n"
-                parts.append(part)
             fixed = f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n'
             tail = f"\r\n--{boundary}--\r\n"
         if self._problems:

@@ -4,6 +4,7 @@ Versions are immutable, so nothing here is ever out of date but the facts about 
 again when an entry is `_FRESH_SECONDS` old.
 """
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -62,11 +63,13 @@ class Versions:
         dialect: Dialect,
         clock: Callable[[], float],
         headers: MailHeaders = NO_HEADERS,
+        derive_text: bool = False,
     ) -> None:
         self._pool = pool
         self._sender = sender
         self._clock = clock
         self._headers = headers
+        self._derive_text = derive_text
         self._engine = Engine(dialect)
         self._prepared: OrderedDict[tuple[int, int], Prepared] = OrderedDict()
 
@@ -76,7 +79,8 @@ class Versions:
         prepared = self._prepared.get(key)
         now = self._clock()
         if prepared is None:
-            prepared = self._compile(await load_version(self._pool, account_id, version_id))
+            version = await load_version(self._pool, account_id, version_id)
+            prepared = await asyncio.to_thread(self._compile, version)
             self._prepared[key] = prepared
             while len(self._prepared) > _KEPT:
                 self._prepared.popitem(last=False)
@@ -98,7 +102,12 @@ class Versions:
             content = replace(content, from_name=self._sender.name)
         plan, problem = None, ""
         try:
-            plan = compile_content(content, engine=self._engine, headers=self._headers.lines(version))
+            plan = compile_content(
+                content,
+                engine=self._engine,
+                headers=self._headers.lines(version),
+                derive_text=self._derive_text,
+            )
         except ContentRejected as rejected:
             problem = str(rejected)
         sender = parse_address(content.from_address)

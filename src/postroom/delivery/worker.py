@@ -74,6 +74,8 @@ class WorkerOptions:
     signing_threads: int
     """How many mails are signed at the same time."""
     headers: MailHeaders = NO_HEADERS
+    derive_text: bool = False
+    """Whether mail whose author wrote HTML alone gets a text part."""
 
 
 class Worker:
@@ -88,7 +90,12 @@ class Worker:
         self._held: dict[Slice, None] = {}
         self._queue = Queue(pool, owner=options.owner, lease=options.lease, clock=loop.time)
         self._versions = Versions(
-            pool, sender=options.sender, dialect=options.dialect, clock=loop.time, headers=options.headers
+            pool,
+            sender=options.sender,
+            dialect=options.dialect,
+            clock=loop.time,
+            headers=options.headers,
+            derive_text=options.derive_text,
         )
         self._composer = Composer(self._versions.prepared)
         self._keyring = Keyring(pool)

@@ -35,6 +35,13 @@ class SendingSettings:
             "leaves it out, for recipients that file such mail away, as some help desks do."
         ),
     ] = "auto-generated"
+    text_part: Annotated[
+        Literal["derive", "none"],
+        doc(
+            "Mail whose author wrote HTML and no text: `derive` puts a text beside it, made from the HTML when a "
+            "version is first sent; `none` sends the HTML alone. HTML that holds code never gets one."
+        ),
+    ] = "derive"
     new_definition_status: Annotated[
         Literal["New", "Active"],
         doc("Status of a definition that is created without one; only an `Active` one sends."),
