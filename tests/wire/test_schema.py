@@ -41,30 +41,30 @@ def operations_of(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
     }
 
 
-def json_of(part: dict[str, Any]) -> dict[str, Any]:
-    """The JSON of a request or reply."""
-    found: dict[str, Any] = part["content"]["application/json"]
-    return found
+def contents_of(part: dict[str, Any]) -> list[dict[str, Any]]:
+    """What a request or reply is, in each of its media types: JSON, except for files."""
+    return list(part["content"].values())
 
 
 def test_every_route_says_what_it_takes_and_gives(document: dict[str, Any]) -> None:
     assert document["openapi"] == "3.1.0"
     for name, operation in operations_of(document).items():
         if "requestBody" in operation:
-            request = json_of(operation["requestBody"])
-            assert request["schema"], f"{name} takes any JSON: give its route a shape, as postroom.api.shape says"
-            assert "example" in request, f"{name}: its shape has no example"
+            for request in contents_of(operation["requestBody"]):
+                assert request["schema"], f"{name} takes any JSON: give its route a shape, as postroom.api.shape says"
+                assert "example" in request, f"{name}: its shape has no example"
         for status, reply in operation["responses"].items():
             if "content" in reply:
-                assert json_of(reply)["schema"], f"{name} gives any JSON with {status}: give its route a shape"
+                for content in contents_of(reply):
+                    assert content["schema"], f"{name} gives any JSON with {status}: give its route a shape"
 
 
 def test_every_example_is_what_its_schema_says(document: dict[str, Any]) -> None:
     components = {"components": document["components"]}
     for name, operation in operations_of(document).items():
         parts = [operation["requestBody"]] if "requestBody" in operation else []
-        for part in (*parts, *(reply for reply in operation["responses"].values() if "content" in reply)):
-            shown = json_of(part)
+        parts += [reply for reply in operation["responses"].values() if "content" in reply]
+        for shown in (shown for part in parts for shown in contents_of(part)):
             examples = [each["value"] for each in shown.get("examples", {}).values()]
             for example in (*([shown["example"]] if "example" in shown else []), *examples):
                 problem = next(

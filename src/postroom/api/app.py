@@ -38,6 +38,7 @@ from postroom.api.shapes import assets as asset_shapes
 from postroom.api.shapes import definitions as definition_shapes
 from postroom.api.shapes import messages as message_shapes
 from postroom.api.shapes import platform as platform_shapes
+from postroom.api.suppressions import Suppressions
 from postroom.api.templates import Templates
 from postroom.api.token import TokenRoute
 from postroom.api.wire.asset_files import FILES
@@ -102,6 +103,7 @@ async def build_api(
     )
     routes += DataExtensions(pool, clock=clock).routes()
     routes += Audience(pool, clock=clock).routes()
+    routes += Suppressions(pool, clock=clock).routes()
     legacy = LegacySends(pool, accepter, status_hours=settings.status_hours, clock=clock)
     routes += legacy.routes()
     ens = EventNotifications(pool, private=bool(settings.ens_allow_private), clock=clock)

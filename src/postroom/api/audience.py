@@ -42,6 +42,7 @@ from postroom.api.wire.audience import (
 )
 from postroom.audience.directory import (
     AttributeUnknown,
+    ContactHeld,
     ContactTaken,
     StoredContact,
     change_contact,
@@ -276,6 +277,12 @@ class Audience:
                 contact = await change_contact(connection, account_id, contact_key, **change)
         except AttributeUnknown as unknown:
             _undeclared(unknown)
+        except ContactHeld as held:
+            raise ApiError(
+                Code.STATE_TRANSITION,
+                f"the contact is held because {str(held)[:100]!r} is suppressed; release the address with DELETE "
+                "/postroom/v1/suppressions?address=",
+            ) from None
         if contact is None:
             raise _unknown_contact(contact_key)
         return contact

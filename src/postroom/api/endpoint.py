@@ -15,12 +15,12 @@ from litestar.types import ASGIApp, HTTPScope
 from postroom.api.auth import Gate
 from postroom.api.errors import ApiError, Code
 from postroom.api.paths import key_text, query_fields, scope_keys
-from postroom.api.reply import Reply, error_reply
+from postroom.api.reply import Reply, Streamed, error_reply
 from postroom.api.requests import ClientGone, Head, read_body, read_head
 from postroom.store.errors import DATABASE_AWAY
 from postroom.tenancy.tokens import Access
 
-Handler: TypeAlias = Callable[["Call"], Awaitable[Reply]]
+Handler: TypeAlias = "Callable[[Call], Awaitable[Reply | Streamed]]"
 RouteFunction: TypeAlias = "Callable[[Request[Any, Any, Any]], Awaitable[ASGIApp]]"
 
 
@@ -65,6 +65,14 @@ class Call:
         if not self._head.is_json:
             raise ApiError(Code.MEDIA_TYPE)
         return await read_body(self._request.receive, self._head, self._limit)
+
+    async def text_body(self) -> str:
+        """The whole body as text, whatever its media type. Raises ApiError for too many bytes and what is not UTF-8."""
+        body = await read_body(self._request.receive, self._head, self._limit)
+        try:
+            return body.decode("utf-8")
+        except UnicodeDecodeError as problem:
+            raise ApiError(Code.UNPARSEABLE, f"the body is not UTF-8 at byte {problem.start}") from None
 
 
 def endpoint(gate: Gate, needed: frozenset[str], handler: Handler, *, body_limit: int) -> RouteFunction:

@@ -1,6 +1,6 @@
 """Replies: bytes of JSON that go out as they are, with the headers every reply carries."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 from litestar.types import HTTPScope, Receive, Scope, Send
 
@@ -32,6 +32,24 @@ class Reply:
         headers = [(b"content-type", self.media_type), (b"content-length", b"%d" % len(self.body)), *self.headers]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": self.body, "more_body": False})
+
+
+class Streamed:
+    """A reply whose parts are sent as they come; one that fails after its beginning ends without its end."""
+
+    __slots__ = ("headers", "media_type", "parts")
+
+    def __init__(self, parts: AsyncIterator[bytes], headers: Sequence[Header] = (), *, media_type: bytes) -> None:
+        self.parts = parts
+        self.headers = headers
+        self.media_type = media_type
+
+    async def __call__(self, scope: "Scope | HTTPScope", receive: Receive, send: Send) -> None:
+        headers = [(b"content-type", self.media_type), *self.headers]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        async for part in self.parts:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def error_reply(error: ApiError, headers: Sequence[Header] = ()) -> Reply:

@@ -41,9 +41,14 @@ class Head:
         return True
 
     @property
+    def media_type(self) -> bytes:
+        """The Content-Type in lower case without its parameters."""
+        return self.content_type.lower().partition(b";")[0].strip()
+
+    @property
     def is_form(self) -> bool:
         """Whether the body says it is form-encoded."""
-        return self.content_type.lower().partition(b";")[0].strip() == b"application/x-www-form-urlencoded"
+        return self.media_type == b"application/x-www-form-urlencoded"
 
 
 def read_head(headers: Iterable[tuple[bytes, bytes]]) -> Head:

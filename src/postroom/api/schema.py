@@ -8,9 +8,10 @@ import msgspec
 
 from postroom import __version__
 from postroom.api.errors import Code
-from postroom.api.shape import NOTHING, AnyOf, Method, Route, Shape
+from postroom.api.shape import NOTHING, AnyOf, Method, Route, Shape, TextOf
 from postroom.api.wire.diagnostics import MEMBER
 from postroom.api.wire.messages import WireResponse
+from postroom.audience.suppression import CAUSES
 from postroom.intake.request import RecipientError
 
 _ANY: dict[str, Any] = {}
@@ -28,6 +29,12 @@ _QUERY: Mapping[str, tuple[dict[str, Any], str]] = {
     "$search": ({"type": "string"}, "A part of the name."),
     "type": ({"const": "notSent"}, "Always notSent."),
     "lastEventId": ({"type": "integer", "minimum": 0, "maximum": 10**18 - 1}, "The lastEventID of the page before."),
+    "after": ({"type": "integer", "minimum": 0, "maximum": 10**18 - 1}, "The next of the page before."),
+    "address": ({"type": "string"}, "An email address."),
+    "containing": ({"type": "string"}, "A part of the address."),
+    "cause": ({"enum": list(CAUSES)}, "Why the address is suppressed."),
+    "expired": ({"type": "boolean"}, "Whether those that are over are shown, too."),
+    "format": ({"enum": ["csv", "ndjson"]}, "What kind of file."),
     "legacy": ({"const": "1"}, "Whether a legacyToken is wanted as well."),
 }
 # Examples of keys by name, or by name and the beginning of the path, for the same objects as the requests' examples.
@@ -193,13 +200,16 @@ def _operation(method: str, path: str, handler: Any, shape: Shape, schemas: _Sch
         content = _json(schemas.request(shape))
         if shape.example is not None:
             content["application/json"]["example"] = shape.example
+        content |= _texts(shape.texts)
         operation["requestBody"] = {"required": True, "content": content}
     return operation
 
 
 def _reply(status: int, kind: Any, shape: Shape, schemas: _Schemas, *, first: bool) -> dict[str, Any]:
     reply: dict[str, Any] = {"description": HTTPStatus(status).phrase}
-    if kind is not NOTHING:
+    if isinstance(kind, TextOf):
+        reply["content"] = _texts(kind.examples)
+    elif kind is not NOTHING:
         reply["content"] = _json(schemas.of(kind))
         if first and shape.answer is not None:
             reply["content"]["application/json"]["example"] = shape.answer
@@ -231,7 +241,7 @@ def _tag(path: str) -> str:
 def _msgspec_kinds(kind: Any) -> list[Any]:
     if isinstance(kind, AnyOf):
         return [found for each in kind.kinds for found in _msgspec_kinds(each)]
-    return [] if kind is None or kind is NOTHING or isinstance(kind, Mapping) else [kind]
+    return [] if kind is None or kind is NOTHING or isinstance(kind, Mapping | TextOf) else [kind]
 
 
 def _problem(error: Code | RecipientError) -> _Problem:
@@ -336,6 +346,10 @@ def object_of_detail() -> dict[str, Any]:
 
 def _json(schema: dict[str, Any]) -> dict[str, Any]:
     return {"application/json": {"schema": schema}}
+
+
+def _texts(examples: Mapping[str, str]) -> dict[str, Any]:
+    return {kind: {"schema": {"type": "string"}, "example": text} for kind, text in examples.items()}
 
 
 def _ref(name: str) -> dict[str, Any]:

@@ -22,12 +22,13 @@ its summary. A group of routes with long shapes keeps them in a file of `shapes`
 gives any JSON and any error, which tests/wire/test_schema.py does not let pass.
 
 Kinds are whatever msgspec has a schema for (a struct, ``list[Struct]``, ``dict[str, str]``, a Literal), `AnyOf` of
-several, or a JSON schema as a mapping where there is no type. Structs in replies write what may be absent as
-``X | UnsetType = UNSET``.
+several, `TextOf` for what is not JSON, or a JSON schema as a mapping where there is no type. Structs in replies write
+what may be absent as ``X | UnsetType = UNSET``.
 """
 
 from collections.abc import Mapping
 from enum import Enum
+from types import MappingProxyType
 from typing import Any, Generic, Literal, NamedTuple, TypeVar
 
 import msgspec
@@ -57,12 +58,20 @@ class AnyOf:
         self.kinds = kinds
 
 
+class TextOf:
+    """Text that is not JSON: an example for each media type it comes in."""
+
+    def __init__(self, examples: Mapping[str, str]) -> None:
+        self.examples = examples
+
+
 class Shape(NamedTuple):
     """What a route takes and gives.
 
     ``request`` None is no body. ``replies`` are kinds by status, ``errors`` what it answers beyond what is added by
     itself (None: any). ``required`` are the fields that a request must have (of each object, for an array), ``query``
-    and ``headers`` the names it looks at, ``example`` a request and ``answer`` a reply.
+    and ``headers`` the names it looks at, ``example`` a request and ``answer`` a reply. ``texts`` are examples of a
+    request by the media types that are taken beside JSON.
     """
 
     request: Any = None
@@ -73,6 +82,7 @@ class Shape(NamedTuple):
     headers: tuple[str, ...] = ()
     example: Any = None
     answer: Any = None
+    texts: Mapping[str, str] = MappingProxyType({})
 
 
 class Route(NamedTuple):

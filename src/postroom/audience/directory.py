@@ -4,13 +4,14 @@ What sends do with contacts is `audience.contacts`.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import asyncpg
 import msgspec
 
 from postroom.audience.contacts import ContactStatus
+from postroom.audience.suppression import held_addresses
 from postroom.content.attributes import fold_name
 from postroom.store.database import Connection, Database
 
@@ -57,7 +58,11 @@ _decode_profile = msgspec.json.Decoder(dict[str, object]).decode
 
 @dataclass(frozen=True, slots=True)
 class StoredContact:
-    """A contact as it is stored; ``profile`` is keyed by the declared names of attributes."""
+    """A contact; ``profile`` is keyed by the declared names of attributes.
+
+    ``status`` is as others see it: an active contact whose address is suppressed after a bounce or a complaint is
+    Held, for as long as that lasts.
+    """
 
     contact_id: int
     contact_key: str
@@ -81,6 +86,10 @@ class ContactTaken(Exception):
     """There is a contact with this key."""
 
 
+class ContactHeld(Exception):
+    """The contact's address is suppressed, which no status can change. The argument is the address."""
+
+
 class AttributeUnknown(ValueError):
     """An attribute that the business unit has not declared. The argument is its name."""
 
@@ -88,7 +97,7 @@ class AttributeUnknown(ValueError):
 async def find_contact(database: Database, account_id: int, contact_key: str) -> StoredContact | None:
     """By its key; letter case does not matter. Deleted ones are found, too."""
     row = await database.fetchrow(_FIND, account_id, contact_key)
-    return None if row is None else _contact(row)
+    return None if row is None else await _seen(database, account_id, _contact(row))
 
 
 async def create_contact(
@@ -99,7 +108,7 @@ async def create_contact(
     row = await database.fetchrow(_CREATE, account_id, contact_key, address, _encoded(named))
     if row is None:
         raise ContactTaken(contact_key)
-    return _contact(row)
+    return await _seen(database, account_id, _contact(row))
 
 
 async def change_contact(
@@ -113,24 +122,30 @@ async def change_contact(
 ) -> StoredContact | None:
     """Change what is given; a null attribute is removed. None when there is no such contact or it is deleted.
 
-    Call it in a transaction. Raises AttributeUnknown.
+    A status that it is seen with already changes nothing. Call it in a transaction. Raises AttributeUnknown, and
+    ContactHeld for one that is to be active in spite of its address.
     """
     row = await connection.fetchrow(_FOR_CHANGE, account_id, contact_key)
     if row is None or row["status"] == "Deleted":
         return None
     current = _contact(row)
+    address = current.address if address is None else address
+    if status == (await _seen(connection, account_id, current)).status:
+        status = None
+    elif status == "Active" and await held_addresses(connection, account_id, [address]):
+        raise ContactHeld(address)
     named = await declared_names(connection, account_id, profile or {})
     merged = {name: value for name, value in {**current.profile, **named}.items() if value is not None}
     changed = await connection.fetchrow(
         _CHANGE,
         account_id,
         current.contact_id,
-        current.address if address is None else address,
+        address,
         _encoded(merged),
         current.status if status is None else status,
     )
     assert changed is not None
-    return _contact(changed)
+    return await _seen(connection, account_id, _contact(changed))
 
 
 async def search_addresses(database: Database, account_id: int, addresses: Sequence[str], *, most: int) -> list[Found]:
@@ -164,6 +179,21 @@ async def declared_names(database: Database, account_id: int, profile: Mapping[s
             raise AttributeUnknown(name)
         named[declared[fold_name(name)]] = value
     return named
+
+
+async def _seen(database: Database, account_id: int, contact: StoredContact) -> StoredContact:
+    (status,) = await seen_statuses(database, account_id, [(contact.address, contact.status)])
+    return contact if status == contact.status else replace(contact, status=status)
+
+
+async def seen_statuses(
+    database: Database, account_id: int, contacts: Sequence[tuple[str, ContactStatus]]
+) -> list[ContactStatus]:
+    """The status that each contact, by address and stored status, is seen with."""
+    # What somebody decided, and what is held already, stays as it is.
+    open_ones = {address for address, status in contacts if status in ("Active", "Bounced")}
+    held = await held_addresses(database, account_id, open_ones) if open_ones else frozenset()
+    return ["Held" if status in ("Active", "Bounced") and address in held else status for address, status in contacts]
 
 
 def _encoded(profile: Mapping[str, object]) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from postroom.audience.contacts import ContactStatus
+from postroom.audience.directory import seen_statuses
 from postroom.store.database import Connection, Database
 from postroom.tenancy.accounts import ALL_SUBSCRIBERS
 
@@ -134,8 +135,9 @@ async def page_members(
     offset = (page - 1) * page_size
     if found.everyone:
         rows = await database.fetch(_EVERYONE, account_id, page_size, offset)
-    else:
-        rows = await database.fetch(_MEMBERS, account_id, found.list_id, page_size, offset)
+        seen = await seen_statuses(database, account_id, [(row["address"], row["status"]) for row in rows])
+        return [Member(row["contact_key"], row["address"], status) for row, status in zip(rows, seen, strict=True)]
+    rows = await database.fetch(_MEMBERS, account_id, found.list_id, page_size, offset)
     return [Member(*row) for row in rows]
 
 

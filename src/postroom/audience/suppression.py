@@ -239,6 +239,12 @@ async def suppressed(database: Database, account_id: int, addresses: Iterable[st
     return await _look_up(database, await load_address_hash(database), account_id, addresses)
 
 
+async def held_addresses(database: Database, account_id: int, addresses: Iterable[str]) -> frozenset[str]:
+    """Those of the addresses whose contacts are Held."""
+    found = await suppressed(database, account_id, addresses)
+    return frozenset(address for address, cause in found.items() if cause in HOLDING_CAUSES)
+
+
 class SuppressionList:
     """The look-up as a long-lived process has it: one statement a call, the key being read once."""
 
