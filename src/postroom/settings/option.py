@@ -128,7 +128,10 @@ def convert(option: Option, value: object) -> object:
     if option.kind is Path:
         if not text.strip():
             raise ValueError("it is empty; name a folder")
-        return Path(text).expanduser().absolute()
+        try:
+            return Path(text).expanduser().absolute()
+        except RuntimeError:
+            raise ValueError("it begins with the name of a user who has no home folder; write the whole path") from None
     check = _SHAPES.get(option.name)
     return check(text) if check else text
 
