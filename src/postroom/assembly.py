@@ -230,6 +230,7 @@ def mx_options(settings: Settings) -> MxOptions:
         port=settings.mx_port,
         allow_private=settings.mx_private_addresses == "allow",
         tls=RuleKind(settings.mx_tls),
+        sts=settings.mta_sts == "on",
         shaping=read_shaping(shaping, source=str(settings.shaping)),
     )
 

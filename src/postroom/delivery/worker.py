@@ -109,6 +109,7 @@ class Worker:
         if isinstance(options.target, MxOptions):
             self._lanes = self._smtp = open_sites(
                 options.target,
+                pool=pool,
                 helo=options.helo,
                 lane_messages=options.lane_messages,
                 rand=rand,

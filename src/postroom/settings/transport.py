@@ -18,3 +18,10 @@ class TransportSettings:
             "authority for the name of the host as well. The last two leave many domains unreachable."
         ),
     ] = "opportunistic"
+    mta_sts: Annotated[
+        Literal["on", "off"],
+        doc(
+            "Whether MX hosts have to keep to the MTA-STS policy of the recipient's domain (RFC 8461). Policies are "
+            "fetched from `https://mta-sts.<domain>/`: where a delivery process may not make such requests, `off`."
+        ),
+    ] = "on"

@@ -81,7 +81,7 @@ async def find_route(domain: str, dns: Dns, *, rand: Callable[[], float], allow_
     """
     if domain.startswith("[") or _is_address(domain):
         return NoRoute(True, "5.1.2", f"not sent: {_shown(domain)} is an address, not a domain", _NO_RECORDS_TTL)
-    if _HOST_NAME.fullmatch(domain) is None:
+    if not is_host_name(domain):
         return NoRoute(True, "5.1.2", f"not sent: {_shown(domain)} is no name that the DNS could know", _NO_RECORDS_TTL)
     answer = await dns.mx(domain)
     if isinstance(answer, Trouble):
@@ -104,6 +104,11 @@ def by_preference(records: Iterable[MxRecord], rand: Callable[[], float]) -> lis
     usable = [record for record in records if _HOST_NAME.fullmatch(record.host) and not _is_address(record.host)]
     drawn = sorted((record.preference, rand(), record.host) for record in usable)
     return list(dict.fromkeys(host for _, _, host in drawn))
+
+
+def is_host_name(name: str) -> bool:
+    """Whether a name in lower case is one that the DNS could know a host by."""
+    return _HOST_NAME.fullmatch(name) is not None
 
 
 def is_public(address: str) -> bool:

@@ -3,20 +3,26 @@
 import asyncio
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+import structlog
 
 from postroom.delivery.job import Job
 from postroom.delivery.lanes import Lanes
 from postroom.delivery.outcome import Outcome
-from postroom.delivery.routing.mx import Route, RouteAnswer, find_route
+from postroom.delivery.routing.mx import find_route
 from postroom.delivery.routing.resolver import Resolver
 from postroom.delivery.routing.routes import Routes
+from postroom.delivery.routing.secured_route import Securing
 from postroom.delivery.routing.shaping import Shaping, read_shaping
 from postroom.delivery.routing.site import Line
 from postroom.delivery.routing.sites import Sites
+from postroom.delivery.routing.sts import StoredPolicies, StsPolicies
+from postroom.delivery.routing.sts_fetch import NoPolicy, PolicyFetcher
 from postroom.delivery.routing.tls_rule import RuleKind, TlsRule, Trusts
 from postroom.delivery.slices import Message
 from postroom.delivery.smtp.timeouts import Timeouts
+from postroom.store.pool import Pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +36,10 @@ class MxOptions:
     tls: RuleKind = RuleKind.OPPORTUNISTIC
     """For hosts whose domain says nothing about it."""
     verifying: ssl.SSLContext | None = None
-    """The authorities that vouch for hosts, in place of the system's."""
+    """The authorities that vouch for hosts and for policies, in place of the system's."""
+    sts: bool = True
+    """Whether MTA-STS policies are asked for."""
+    sts_port: int = 443
     shaping: Shaping = field(default_factory=read_shaping)
     timeouts: Timeouts = field(default_factory=Timeouts)
 
@@ -42,6 +51,7 @@ class MxOptions:
 def open_sites(
     options: MxOptions,
     *,
+    pool: Pool,
     helo: str,
     lane_messages: int,
     rand: Callable[[], float],
@@ -52,25 +62,26 @@ def open_sites(
 ) -> Sites:
     """The sites of one worker; see ``Sites``. Raises ValueError when there is no DNS server to ask."""
     resolver = Resolver(options.dns_servers)
-    trusts = Trusts(options.verifying)
-    rule = TlsRule(options.tls)
-
-    async def find(domain: str) -> RouteAnswer:
-        answer = await find_route(domain, resolver, rand=rand, allow_private=options.allow_private)
-        if isinstance(answer, Route):
-            return replace(answer, hosts=tuple(replace(host, rule=rule) for host in answer.hosts))
-        return answer
-
+    verifying = options.verifying or ssl.create_default_context()
+    fetcher = PolicyFetcher(resolver, verifying=verifying, port=options.sts_port, allow_private=options.allow_private)
+    policies = StsPolicies(StoredPolicies(pool), text=resolver.text, fetch=fetcher.fetch, failed=_log_failed)
+    securing = Securing(
+        find=lambda domain: find_route(domain, resolver, rand=rand, allow_private=options.allow_private),
+        policy=policies.policy if options.sts else None,
+        rule=TlsRule(options.tls),
+        failed=_log_failed,
+    )
     return Sites(
-        Routes(
-            find,
-            clock=asyncio.get_running_loop().time,
-        ),
+        Routes(securing.route, clock=asyncio.get_running_loop().time),
         options.shaping,
-        Line(port=options.port, helo=helo, trust=trusts.trust, timeouts=options.timeouts, rand=rand),
+        Line(port=options.port, helo=helo, trust=Trusts(verifying).trust, timeouts=options.timeouts, rand=rand),
         lane_messages=lane_messages,
         take=take,
         settled=settled,
         postponed=postponed,
         changed=changed,
     )
+
+
+def _log_failed(domain: str, why: NoPolicy) -> None:
+    structlog.get_logger("delivery").warning("sts_policy_failed", domain=domain, failure=why.failure, reason=why.reason)

@@ -43,8 +43,16 @@ class AddressesFound:
     ttl: float
 
 
+@dataclass(frozen=True, slots=True)
+class TextFound:
+    """TXT records, each put together of its strings; bytes that are no ASCII are replaced."""
+
+    texts: tuple[str, ...]
+
+
 MxAnswer: TypeAlias = MxFound | Nothing | Trouble
 AddressAnswer: TypeAlias = AddressesFound | Nothing | Trouble
+TextAnswer: TypeAlias = TextFound | Nothing | Trouble
 
 
 class Dns(Protocol):

@@ -10,6 +10,7 @@ import dns.exception
 import dns.name
 import dns.nameserver
 import dns.rdtypes.ANY.MX
+import dns.rdtypes.ANY.TXT
 import dns.resolver
 
 from postroom.delivery.routing.records import (
@@ -19,6 +20,8 @@ from postroom.delivery.routing.records import (
     MxFound,
     MxRecord,
     Nothing,
+    TextAnswer,
+    TextFound,
     Trouble,
 )
 
@@ -68,6 +71,14 @@ class Resolver:
     async def ipv6(self, name: str) -> AddressAnswer:
         """See ``Dns``."""
         return await self._addresses(name, "AAAA")
+
+    async def text(self, name: str) -> TextAnswer:
+        """The TXT records of a name."""
+        answer = await self._ask(name, "TXT")
+        if not isinstance(answer, dns.resolver.Answer):
+            return answer
+        records = [each for each in answer if isinstance(each, dns.rdtypes.ANY.TXT.TXT)]
+        return TextFound(tuple(b"".join(each.strings).decode("ascii", "replace") for each in records[:MOST_RECORDS]))
 
     async def _addresses(self, name: str, kind: str) -> AddressAnswer:
         answer = await self._ask(name, kind)

@@ -16,6 +16,8 @@ class RuleKind(StrEnum):
     OPPORTUNISTIC = "opportunistic"
     REQUIRED = "required"
     VERIFY = "verify"
+    STS = "sts"
+    STS_TESTING = "sts-testing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +33,8 @@ NO_RULE = TlsRule(RuleKind.OPPORTUNISTIC)
 class Trusts:
     """Makes the ``Trust`` of each rule. ``verifying`` is a context that checks authorities and host names."""
 
-    def __init__(self, verifying: ssl.SSLContext | None = None) -> None:
-        self._verifying = verifying or ssl.create_default_context()
+    def __init__(self, verifying: ssl.SSLContext) -> None:
+        self._verifying = verifying
         self._any = any_certificate()
         self._opportunistic = Trust(TlsMode.OPPORTUNISTIC, "none", self._any, gives_way_to=CLEAR_TEXT)
 
@@ -45,3 +47,7 @@ class Trusts:
                 return Trust(TlsMode.REQUIRED, "none", self._any)
             case RuleKind.VERIFY:
                 return Trust(TlsMode.VERIFY, "webpki", self._verifying)
+            case RuleKind.STS:
+                return Trust(TlsMode.VERIFY, "sts", self._verifying)
+            case RuleKind.STS_TESTING:
+                return Trust(TlsMode.OPPORTUNISTIC, "sts", self._verifying, gives_way_to=self._opportunistic)
