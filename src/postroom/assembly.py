@@ -10,6 +10,7 @@ import dataclasses
 import os
 import random
 import socket
+import ssl
 import time
 from collections.abc import AsyncIterator, Generator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -23,6 +24,8 @@ from uuid_utils.compat import uuid7
 
 from postroom.api.app import build_api
 from postroom.api.server import server_config
+from postroom.bounces.return_path import load_return_path
+from postroom.bounces.verdict import Rules, read_rules
 from postroom.content.ampscript.dialect import Dialect
 from postroom.content.ampscript.dialect import Limits as TemplateLimits
 from postroom.content.ampscript.engine import Engine
@@ -133,7 +136,10 @@ async def run_api(settings: Settings, dsn: str, *, listen_fd: int | None, stop: 
 async def run_delivery(settings: Settings, dsn: str, *, owner: str, replaces: str | None, stop: asyncio.Event) -> None:
     """Deliver what is queued until ``stop`` is set; then finish what is on the wire and give back the rest."""
     async with _pool(dsn, "deliver", _DELIVERY_CONNECTIONS) as pool:
-        worker = Worker(pool, worker_options(settings, owner=owner, replaces=replaces), rand=random.random)
+        options = worker_options(settings, owner=owner, replaces=replaces)
+        domain = settings.bounce_domain
+        return_path = None if domain is None else await load_return_path(pool, domain)
+        worker = Worker(pool, options, rand=random.random, return_path=return_path)
         async with (
             _background(listen(dsn, worker.announce)),
             _background(keep_days(pool, timedelta(days=settings.retention_days))),
@@ -176,12 +182,28 @@ def worker_options(settings: Settings, *, owner: str, replaces: str | None) -> W
         inactive_age=timedelta(hours=settings.queue_hours),
         # Together the delivery processes may sign on every core.
         signing_threads=-(-this_machine().cores // settings.delivery_processes),
+        rules=bounce_rules(settings),
         headers=MailHeaders(
             feedback_sender="" if settings.feedback_id == "none" else settings.feedback_id,
             auto_submitted=settings.auto_submitted != "none",
         ),
         derive_text=settings.text_part == "derive",
     )
+
+
+def bounce_rules(settings: Settings) -> Rules:
+    """What refusals mean. Raises RulesRejected, and OSError for its file."""
+    text = None if settings.bounce_rules is None else settings.bounce_rules.read_text(encoding="utf-8")
+    return read_rules(text, source=str(settings.bounce_rules))
+
+
+def bounce_tls(settings: Settings) -> ssl.SSLContext | None:
+    """What STARTTLS is answered with where bounces come in. Raises OSError for files that can't be used."""
+    if settings.bounce_tls_certificate is None:
+        return None
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(settings.bounce_tls_certificate, settings.bounce_tls_key)
+    return context
 
 
 def dialect_of(settings: TemplateSettings) -> Dialect:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from tests.conformance.house import ACCOUNT, SCHEDULE, Hand, House
 
+from postroom.bounces.verdict import read_rules
 from postroom.delivery.outcome import Deferred, Sent
 from postroom.delivery.record import Recorder
 from postroom.delivery.settle import Settler
@@ -18,7 +19,7 @@ async def test_postponed_messages_come_again_without_event_or_attempt(house: Hou
     over: list[Slice] = []
     settler = Settler(house.pool, interval=0.0, settled=over.append)
     now = datetime.now(UTC)
-    recorder = Recorder(settler, SCHEDULE, now=lambda: now, rand=lambda: 0.5)
+    recorder = Recorder(settler, SCHEDULE, rules=read_rules(), now=lambda: now, rand=lambda: 0.5)
     soon = now + timedelta(minutes=7)
     for number, message in enumerate(loaded.messages):
         if number < 2:

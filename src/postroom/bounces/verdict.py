@@ -53,6 +53,11 @@ class Verdict(msgspec.Struct, frozen=True):
         return self.fault == "recipient" and self.permanence == "hard"
 
 
+def bounce_evidence(host: str, reply: str, verdict: Verdict) -> str:
+    """What is kept beside an address that is suppressed for a refusal."""
+    return f"{host or 'a mail system'} said: {reply}" + f" (rule {verdict.rule})" * bool(verdict.rule)
+
+
 UNKNOWN = Verdict("infrastructure", "technical", "unknown", "")
 """What no rule knows."""
 

@@ -14,6 +14,8 @@ from typing import Annotated, Any
 import typer
 from rich.markup import escape
 
+from postroom.assembly import bounce_tls
+from postroom.bounces.verdict import RulesRejected, read_rules
 from postroom.delivery.routing.shaping import ShapingRejected, read_shaping
 from postroom.delivery.smtp.target import RelayUrlError, parse_relay_url
 from postroom.settings import Option, Settings, SettingsRejected, load_settings, options
@@ -61,15 +63,32 @@ def read_settings(given: Mapping[str, object], environ: Mapping[str, str] | None
             parse_relay_url(settings.relay)
         except RelayUrlError as wrong:
             raise SettingsRejected([f"option {wrong}"]) from None
-    if settings.shaping is not None:
-        where = f"option POSTROOM_SHAPING={settings.shaping}"
+    _check_file("POSTROOM_SHAPING", settings.shaping, read_shaping)
+    _check_file("POSTROOM_BOUNCE_RULES", settings.bounce_rules, read_rules)
+    if settings.bounce_tls_certificate is not None:
         try:
-            read_shaping(settings.shaping.read_text(encoding="utf-8"))
-        except ShapingRejected as wrong:
-            raise SettingsRejected([f"{where}: {wrong}"]) from None
-        except (OSError, UnicodeDecodeError) as wrong:
-            raise SettingsRejected([f"{where}: it can't be read ({wrong}); name a file in UTF-8"]) from None
+            bounce_tls(settings)
+        except OSError as wrong:
+            raise SettingsRejected(
+                [
+                    f"option POSTROOM_BOUNCE_TLS_CERTIFICATE={settings.bounce_tls_certificate}: it can't be used with "
+                    f"POSTROOM_BOUNCE_TLS_KEY={settings.bounce_tls_key} ({wrong}); name two PEM files that belong "
+                    "together"
+                ]
+            ) from None
     return settings
+
+
+def _check_file(variable: str, path: Path | None, read: Callable[[str], object]) -> None:
+    if path is None:
+        return
+    where = f"option {variable}={path}"
+    try:
+        read(path.read_text(encoding="utf-8"))
+    except (ShapingRejected, RulesRejected) as wrong:
+        raise SettingsRejected([f"{where}: {wrong}"]) from None
+    except (OSError, UnicodeDecodeError) as wrong:
+        raise SettingsRejected([f"{where}: it can't be read ({wrong}); name a file in UTF-8"]) from None
 
 
 def _load(given: Mapping[str, object], environ: Mapping[str, str] | None = None) -> Settings:

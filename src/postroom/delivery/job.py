@@ -8,14 +8,17 @@ from postroom.delivery.slices import Message
 
 
 class Job:
-    """A composed message on its way; ``finish`` passes the outcome on, with the message it belongs to."""
+    """A composed message on its way; ``finish`` passes the outcome on, with the message it belongs to.
+
+    ``sender`` is the envelope's, which is not always that of the mail: bounces go to it.
+    """
 
     __slots__ = ("_finished", "data", "message", "recipients", "sender", "smtputf8")
 
-    def __init__(self, message: Message, mail: Mail, finished: Callable[[Message, Outcome], None]) -> None:
+    def __init__(self, message: Message, mail: Mail, sender: str, finished: Callable[[Message, Outcome], None]) -> None:
         self.message = message
         self._finished = finished
-        self.sender = mail.sender
+        self.sender = sender
         self.recipients = mail.recipients
         self.data = mail.data
         self.smtputf8 = mail.smtputf8

@@ -1,7 +1,7 @@
 """What an outcome means for its message: the event it becomes, and whether the message is tried again.
 
     Sent      sent
-    Refused   not_sent 101
+    Refused   not_sent 101, with a verdict on whose fault it is; the recipient's own suppresses the address
     Deferred  deferred, again later; not_sent 139 when the message is too old for another attempt
     Unknown   unknown, then as Deferred: the same bytes go out again
     Skipped   not_sent 101
@@ -15,9 +15,12 @@ from typing import Protocol
 
 import msgspec
 
+from postroom.audience.suppression import Entry
+from postroom.bounces.verdict import Reply, Rules, Verdict, bounce_evidence
 from postroom.catalog.sending_options import DEFAULT
+from postroom.content.address import fold_address
 from postroom.delivery.data_access import Write
-from postroom.delivery.outcome import Certificate, Deferred, Outcome, Sent, Unknown
+from postroom.delivery.outcome import Certificate, Deferred, Outcome, Refused, Sent, Unknown
 from postroom.delivery.retry import RetrySchedule
 from postroom.delivery.slices import Message, Slice
 from postroom.events.codes import StatusCode
@@ -27,7 +30,9 @@ from postroom.events.log import Event, EventKind
 class Settlement(Protocol):
     """Where events go; the Settler, or a list in a test."""
 
-    def record(self, slice_: Slice, event: Event, writes: tuple[Write, ...] = ()) -> None: ...
+    def record(
+        self, slice_: Slice, event: Event, writes: tuple[Write, ...] = (), suppression: Entry | None = None
+    ) -> None: ...
 
     def finish(self, slice_: Slice, due_at: datetime | None) -> None: ...
 
@@ -49,6 +54,8 @@ class Detail(msgspec.Struct, omit_defaults=True, frozen=True):
     subject: str = ""
     held: bool = False
     """It is not sent again until somebody releases it."""
+    verdict: Verdict | None = None
+    """Of a refusal: whose fault it is."""
 
 
 class Recorder:
@@ -59,11 +66,13 @@ class Recorder:
         settlement: Settlement,
         schedule: RetrySchedule,
         *,
+        rules: Rules,
         now: Callable[[], datetime],
         rand: Callable[[], float],
     ) -> None:
         self._settlement = settlement
         self._schedule = schedule
+        self._rules = rules
         self._now = now
         self._rand = rand
         self._encode = msgspec.json.Encoder().encode
@@ -94,7 +103,11 @@ class Recorder:
                 slice_, message.position, contact_id, detail, "unknown" if isinstance(outcome, Unknown) else "deferred"
             )
         else:
-            self._final(slice_, message.position, "not_sent", contact_id, StatusCode.FAILURE, detail)
+            detail = self._judged(detail) if isinstance(outcome, Refused) else detail
+            suppression = self._suppression(message, detail)
+            self._final(
+                slice_, message.position, "not_sent", contact_id, StatusCode.FAILURE, detail, suppression=suppression
+            )
 
     def unsendable(self, slice_: Slice, position: int, code: int, reason: str, contact_id: int | None = None) -> None:
         """End a message without an attempt."""
@@ -120,11 +133,26 @@ class Recorder:
             schedule = self._schedule if slice_.sending is DEFAULT else self._schedule.chosen(slice_.sending)
             slice_.retry_at = schedule.next_attempt(slice_.accepted_at, slice_.attempt + 1, now, self._rand)
         if slice_.retry_at is None:
+            detail = self._judged(detail)
             self._final(slice_, position, "not_sent", contact_id, StatusCode.TIMED_OUT_IN_QUEUE, detail)
             return
         slice_.deferred.append(position)
         self._record(slice_, position, kind, contact_id, None, detail, now)
         self._count(slice_)
+
+    def _judged(self, detail: Detail) -> Detail:
+        reply = Reply(detail.reply, detail.enhanced, detail.code, detail.host, detail.stage)
+        return msgspec.structs.replace(detail, verdict=self._rules.judge(reply))
+
+    def _suppression(self, message: Message, detail: Detail) -> Entry | None:
+        if detail.verdict is None or not detail.verdict.suppresses:
+            return None
+        if message.copies and detail.stage not in ("", "connect", "rcpt"):
+            # One answer for several recipients: it does not say whom it means.
+            return None
+        if fold_address(message.address) is None:
+            return None
+        return Entry(message.address, "bounce", bounce_evidence(detail.host, detail.reply, detail.verdict))
 
     def _hold(self, slice_: Slice, position: int, contact_id: int, detail: Detail) -> None:
         slice_.held.append(position)
@@ -140,8 +168,9 @@ class Recorder:
         code: int | None,
         detail: Detail,
         writes: tuple[Write, ...] = (),
+        suppression: Entry | None = None,
     ) -> None:
-        self._record(slice_, position, kind, contact_id, code, detail, self._now(), writes)
+        self._record(slice_, position, kind, contact_id, code, detail, self._now(), writes, suppression)
         self._count(slice_)
 
     def _record(
@@ -154,6 +183,7 @@ class Recorder:
         detail: Detail,
         now: datetime,
         writes: tuple[Write, ...] = (),
+        suppression: Entry | None = None,
     ) -> None:
         self._settlement.record(
             slice_,
@@ -170,6 +200,7 @@ class Recorder:
                 self._encode(detail).decode(),
             ),
             writes,
+            suppression,
         )
 
     def _count(self, slice_: Slice) -> None:

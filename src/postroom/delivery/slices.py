@@ -87,6 +87,8 @@ class Message:
     contact: Contact
     subject: str = ""
     """As composed; empty before."""
+    copies: bool = False
+    """Whether, as composed, it goes to cc or bcc recipients as well."""
     mail: Mail | NotComposed | None = None
     """Composed ahead, where the template has to wait for data."""
     writes: tuple[Write, ...] = ()

@@ -16,6 +16,8 @@ from weakref import WeakKeyDictionary
 
 import structlog
 
+from postroom.bounces.return_path import ReturnPath
+from postroom.bounces.verdict import Rules
 from postroom.content.ampscript.dialect import Dialect
 from postroom.content.model import Mail, NotComposed
 from postroom.delivery.claim import Queue
@@ -73,6 +75,8 @@ class WorkerOptions:
     """How long messages wait for a definition that is not active."""
     signing_threads: int
     """How many mails are signed at the same time."""
+    rules: Rules
+    """What refusals mean."""
     headers: MailHeaders = NO_HEADERS
     derive_text: bool = False
     """Whether mail whose author wrote HTML alone gets a text part."""
@@ -81,10 +85,13 @@ class WorkerOptions:
 class Worker:
     """One worker on one event loop. ``run`` until ``stop`` is set; everything begun is then finished or given back."""
 
-    def __init__(self, pool: Pool, options: WorkerOptions, *, rand: Callable[[], float]) -> None:
+    def __init__(
+        self, pool: Pool, options: WorkerOptions, *, rand: Callable[[], float], return_path: ReturnPath | None = None
+    ) -> None:
         loop = asyncio.get_running_loop()
         self._pool = pool
         self._options = options
+        self._return_path = return_path
         self._clock = loop.time
         self._lease_margin = min(_LEASE_MARGIN_SECONDS, options.lease.total_seconds() * _LEASE_MARGIN_SHARE)
         self._held: dict[Slice, None] = {}
@@ -103,7 +110,9 @@ class Worker:
         self._settler = Settler(
             pool, interval=options.settle_interval.total_seconds(), settled=lambda slice_: self._held.pop(slice_, None)
         )
-        self._recorder = Recorder(self._settler, options.schedule, now=lambda: datetime.now(UTC), rand=rand)
+        self._recorder = Recorder(
+            self._settler, options.schedule, rules=options.rules, now=lambda: datetime.now(UTC), rand=rand
+        )
         self._lanes: Lanes | Sites
         self._smtp: SmtpPool | Sites
         if isinstance(options.target, MxOptions):
@@ -235,7 +244,8 @@ class Worker:
                 lanes.put_back(slice_.key, message)
                 return None
             message.subject = mail.subject
-            return Job(message, mail, self._finished)
+            message.copies = len(mail.recipients) > 1
+            return Job(message, mail, self._envelope_sender(message, mail), self._finished)
 
     def _next(self, lanes: Lanes, ahead: Ahead) -> tuple[Message, Mail | NotComposed] | None:
         """The next mail that goes out unsigned, or why there is none; on the way to it, mails are given to be signed.
@@ -262,6 +272,19 @@ class Worker:
                 return message, mail
             ahead.give(message, mail, signer)
         return None
+
+    def _envelope_sender(self, message: Message, mail: Mail) -> str:
+        paths = self._return_path
+        if paths is None:
+            return mail.sender
+        slice_ = message.slice
+        domain = mail.sender.rpartition("@")[2]
+        if paths.by_domain and self._keyring.signer(slice_.account_id, domain, slice_.accepted_at) is None:
+            # Nobody has said that this domain is set up, and its bounces would go astray.
+            return mail.sender
+        return paths.address(
+            slice_.account_id, slice_.request_id, message.position, copies=message.copies, from_domain=domain
+        )
 
     def _may_begin(self, slice_: Slice) -> bool:
         # It may not when the database was away for as long as the lease. The renewal tells whether it is still ours.

@@ -186,6 +186,16 @@ def _contradictions(settings: Settings) -> list[str]:
             f"option POSTROOM_SANDBOX_MAX_MESSAGE_BYTES={settings.sandbox_max_message_bytes}: one mail could "
             f"be larger than the mailbox, POSTROOM_SANDBOX_MAX_BYTES={settings.sandbox_max_bytes}; lower it"
         )
+    if settings.bounce_smtp is not None and settings.bounce_domain is None:
+        found.append(
+            f"option POSTROOM_BOUNCE_SMTP={settings.bounce_smtp}: without POSTROOM_BOUNCE_DOMAIN no mail has a return "
+            "path that leads there; set it, such as bounces.example.com"
+        )
+    if (settings.bounce_tls_certificate is None) != (settings.bounce_tls_key is None):
+        found.append(
+            f"option POSTROOM_BOUNCE_TLS_CERTIFICATE={settings.bounce_tls_certificate or ''}: it needs "
+            f"POSTROOM_BOUNCE_TLS_KEY={settings.bounce_tls_key or ''}; give both or none"
+        )
     kept = settings.retention_days * 24
     for name in ("key_window_hours", "status_hours", "queue_hours"):
         hours = getattr(settings, name)

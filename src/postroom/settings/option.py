@@ -233,9 +233,20 @@ def _checked_feedback_id(text: str) -> str:
     return text
 
 
+def _checked_bounce_domain(text: str) -> str:
+    label = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+    domain = text.lower().removesuffix(".")
+    # The longest token takes 63 of the 64 octets of a local part, which leaves 190 of an address's 254.
+    if len(domain) > 190 or re.fullmatch(rf"{label}(?:\.{label})*\.(?:\*|(?!\d+\Z){label})", domain) is None:
+        raise ValueError("it is no domain name; write bounces.example.com, or bounces.* for one of each sender domain")
+    return domain
+
+
 _SHAPES: dict[str, Callable[[str], str]] = {
     "http": _checked_address,
     "sandbox_smtp": _checked_address,
+    "bounce_smtp": _checked_address,
+    "bounce_domain": _checked_bounce_domain,
     "database_url": _checked_database_url,
     "dns_servers": _checked_dns_servers,
     "relay": _checked_relay,

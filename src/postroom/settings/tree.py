@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from postroom.settings.bounces import BounceSettings
 from postroom.settings.delivery import DeliverySettings
 from postroom.settings.option import Address, Option, parse_address, parse_dns_servers
 from postroom.settings.sandbox import SandboxSettings
@@ -20,6 +21,7 @@ GROUPS: tuple[type, ...] = (
     SendingSettings,
     TemplateSettings,
     DeliverySettings,
+    BounceSettings,
     TransportSettings,
     WebhookSettings,
 )
@@ -33,6 +35,7 @@ class Settings(
     SendingSettings,
     TemplateSettings,
     DeliverySettings,
+    BounceSettings,
     TransportSettings,
     WebhookSettings,
 ):
@@ -47,6 +50,11 @@ class Settings(
     def dns_server_addresses(self) -> tuple[Address, ...]:
         """`dns_servers` as addresses and ports; empty for those of the machine."""
         return parse_dns_servers(self.dns_servers) if self.dns_servers else ()
+
+    @property
+    def bounce_smtp_address(self) -> Address | None:
+        """`bounce_smtp` as host and port."""
+        return None if self.bounce_smtp is None else parse_address(self.bounce_smtp)
 
     @property
     def sandbox_smtp_address(self) -> Address:

@@ -4,6 +4,8 @@ import msgspec
 import pytest
 from tests.unit.delivery.queue_rows import ACCEPTED, make_message, make_slice
 
+from postroom.audience.suppression import Entry
+from postroom.bounces.verdict import read_rules
 from postroom.catalog.sending_options import SendingOptions
 from postroom.delivery.data_access import Write
 from postroom.delivery.outcome import Deferred, Outcome, Refused, Sent, Skipped, Unknown
@@ -12,6 +14,7 @@ from postroom.delivery.retry import RetrySchedule
 from postroom.delivery.slices import Slice
 from postroom.events.log import Event
 
+RULES = read_rules()
 MINUTE = timedelta(minutes=1)
 SCHEDULE = RetrySchedule(waits=(MINUTE, 2 * MINUTE, 4 * MINUTE, 10 * MINUTE), max_age=timedelta(hours=1))
 
@@ -21,18 +24,23 @@ class Book:
 
     def __init__(self) -> None:
         self.events: list[Event] = []
+        self.suppressed: list[Entry] = []
         self.over: list[tuple[Slice, datetime | None]] = []
 
-    def record(self, slice_: Slice, event: Event, writes: tuple[Write, ...] = ()) -> None:
+    def record(
+        self, slice_: Slice, event: Event, writes: tuple[Write, ...] = (), suppression: Entry | None = None
+    ) -> None:
         assert not any(each is slice_ for each, _ in self.over), "an event after the slice was over"
         self.events.append(event)
+        if suppression is not None:
+            self.suppressed.append(suppression)
 
     def finish(self, slice_: Slice, due_at: datetime | None) -> None:
         self.over.append((slice_, due_at))
 
 
 def recorder(book: Book, *, now: datetime = ACCEPTED) -> Recorder:
-    return Recorder(book, SCHEDULE, now=lambda: now, rand=lambda: 0.5)
+    return Recorder(book, SCHEDULE, rules=RULES, now=lambda: now, rand=lambda: 0.5)
 
 
 @pytest.mark.parametrize(
@@ -80,6 +88,12 @@ def test_the_evidence_is_kept() -> None:
         "tls": "TLSv1.3",
         "attempt": 3,
         "refused": [["cc@example.com", "550 no"]],
+        "verdict": {
+            "fault": "recipient",
+            "permanence": "hard",
+            "category": "no-such-user",
+            "rule": "no-such-user",
+        },
     }
 
 
@@ -178,3 +192,53 @@ def test_a_slice_with_nothing_left_to_do_is_over() -> None:
     slice_ = make_slice()
     recorder(book).empty(slice_)
     assert (book.events, book.over) == ([], [(slice_, None)])
+
+
+NO_SUCH_USER = Refused(code=550, enhanced="5.1.1", text="550 5.1.1 no such user", host="mx.example.net", stage="rcpt")
+
+
+def test_a_refusal_has_a_verdict_and_the_recipient_s_own_suppresses_the_address() -> None:
+    book = Book()
+    slice_ = make_slice(messages=2)
+    record = recorder(book)
+    record.outcome(make_message(slice_, 0), NO_SUCH_USER)
+    record.outcome(make_message(slice_, 1), Refused(code=554, text="554 5.7.1 blocked using spamhaus", stage="rcpt"))
+    verdicts = [msgspec.json.decode(event.detail or "")["verdict"] for event in book.events]
+    assert verdicts == [
+        {"fault": "recipient", "permanence": "hard", "category": "no-such-user", "rule": "no-such-user"},
+        {"fault": "sender", "permanence": "block", "category": "reputation", "rule": "block-list"},
+    ]
+    evidence = "mx.example.net said: 550 5.1.1 no such user (rule no-such-user)"
+    assert book.suppressed == [Entry(make_message(slice_, 0).address, "bounce", evidence)]
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        Sent(code=250, text="250 no such user is what we like"),
+        Deferred(code=450, text="450 no such user yet"),
+        Unknown(text="550 no such user"),
+        Skipped(text="no such user"),
+    ],
+)
+def test_nothing_but_a_refusal_suppresses(outcome: Outcome) -> None:
+    book = Book()
+    recorder(book).outcome(make_message(make_slice(messages=1), 0), outcome)
+    assert book.suppressed == []
+
+
+def test_an_answer_for_several_recipients_does_not_say_whom_it_means() -> None:
+    book = Book()
+    message = make_message(make_slice(messages=1), 0)
+    message.copies = True
+    recorder(book).outcome(message, msgspec.structs.replace(NO_SUCH_USER, stage="final"))
+    assert book.suppressed == []
+    assert '"permanence":"hard"' in (book.events[0].detail or "")
+
+
+def test_what_was_deferred_for_too_long_has_a_verdict_and_suppresses_nobody() -> None:
+    book = Book()
+    outcome = Deferred(code=452, enhanced="4.2.2", text="452 4.2.2 mailbox full")
+    recorder(book, now=ACCEPTED + 60 * MINUTE).outcome(make_message(make_slice(messages=1), 0), outcome)
+    assert '"category":"full"' in (book.events[0].detail or "")
+    assert book.suppressed == []
