@@ -14,9 +14,9 @@ class BounceSettings:
     bounce_domain: Annotated[
         str | None,
         doc(
-            "The domain of the return path of every mail, such as `bounces.example.com`, whose MX is this server. A `*` in "
-            "it stands for the domain of the from-address, as in `bounces.*`, and then only mail that is signed "
-            "has a return path of its own.",
+            "The domain of the return path of every mail, such as `bounces.example.com`, whose MX is this server. "
+            "A `*` in it stands for the domain of the from-address, as in `bounces.*`, and then only mail that is "
+            "signed has a return path of its own.",
             unit="domain",
             default="none: the return path is the from-address",
         ),
