@@ -204,3 +204,38 @@ def test_a_definition_that_can_not_be_published_is_told(shop: Shop, old: str, ne
     assert code == 2
     assert words in " ".join(output.replace("│", " ").split())
     assert shop.unit.stored()["definition"] == 0
+
+
+def test_suppressions_of_the_file_are_added_and_others_left_alone(shop: Shop) -> None:
+    (shop.file.parent / "gone.csv").write_text("address,cause\nben@example.com,bounce\n'=cid@example.com,\n")
+    shop.text = 'suppression_file = "gone.csv"\n' + shop.text
+    shop.text += '\n[[suppression]]\naddress = "Ann@example.com"\nexpires = "2999-01-05"\n'
+    shop.unit.call("POST", "/postroom/v1/suppressions", json={"address": "dan@example.com"})
+    assert shop.apply()[-2:] == ["+ suppression of 3 addresses", "+ definition 'order'"]
+    items = shop.unit.call("GET", "/postroom/v1/suppressions").json()["items"]
+    assert {(item["address"], item["cause"]) for item in items} == {
+        ("ann@example.com", "manual"),
+        ("ben@example.com", "bounce"),
+        ("=cid@example.com", "import"),
+        ("dan@example.com", "manual"),
+    }
+    assert "nothing to do" in shop.apply()[0]
+    shop.text = shop.text.replace("2999-01-05", "2999-02-05")
+    assert shop.apply() == ["+ suppression of 'Ann@example.com'"]
+    shop.text = shop.text.replace("2999-02-05", "2020-02-05")
+    assert "nothing to do" in shop.apply()[0]
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ('address = "ann"', "suppression 1: 'ann' is not an email address"),
+        ('address = "ann@example.com"\ncause = "x"', "suppression 1: cause is 'x'; it must be one of"),
+        ('address = "ann@example.com"\nadress = "x"', "unknown field `adress`"),
+    ],
+)
+def test_a_suppression_that_can_not_be_is_named(shop: Shop, part: str, words: str) -> None:
+    shop.text += f"\n[[suppression]]\n{part}\n"
+    code, output = shop.run()
+    assert code == 2
+    assert words in " ".join(output.replace("│", " ").split())

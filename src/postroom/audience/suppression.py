@@ -42,6 +42,11 @@ cross join lateral (
     limit 6) s
 """
 
+_IN_FORCE = """
+select address_hash, cause, expires_at from suppression
+where account_id = $1 and address_hash = any($2::bytea[]) and (expires_at is null or expires_at > now())
+"""
+
 # A row that is over counts as new. Of an erased address no row has more than the hash.
 _STORE = """
 insert into suppression as s (account_id, address_hash, cause, address, evidence, expires_at)
@@ -243,6 +248,19 @@ async def held_addresses(database: Database, account_id: int, addresses: Iterabl
     """Those of the addresses whose contacts are Held."""
     found = await suppressed(database, account_id, addresses)
     return frozenset(address for address, cause in found.items() if cause in HOLDING_CAUSES)
+
+
+async def missing_entries(database: Database, account_id: int, entries: Sequence[Entry]) -> list[Entry]:
+    """Those that are not in force, or not for as long. Raises AddressInvalid."""
+    hashes = await load_address_hash(database)
+    keys = [(hashes.of(account_id, folded_address(each.address)), each.cause) for each in entries]
+    rows = await database.fetch(_IN_FORCE, account_id, [address_hash for address_hash, _ in keys])
+    until = {(row["address_hash"], row["cause"]): row["expires_at"] for row in rows}
+    return [
+        each
+        for each, key in zip(entries, keys, strict=True)
+        if key not in until or _later(until[key], each.expires_at) != until[key]
+    ]
 
 
 class SuppressionList:

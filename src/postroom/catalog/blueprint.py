@@ -4,12 +4,15 @@ What the file names is made so; what it does not name is left alone. Fields that
 given here.
 """
 
-from collections.abc import Callable
+import io
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
+from postroom.audience.suppression import Entry
+from postroom.audience.suppression_file import FileFormat, moment_text, read_file, read_line
 from postroom.catalog.classifications import Classification
 from postroom.catalog.data_columns import COLUMN_TYPES, Column
 from postroom.catalog.data_extensions import ExtensionDraft, ExtensionRejected, checked
@@ -97,6 +100,13 @@ class DefinitionPart(_Part, frozen=True):
     sending: SendingPart = SendingPart()
 
 
+class SuppressionPart(_Part, frozen=True):
+    address: str
+    cause: str = "manual"
+    evidence: str = ""
+    expires: str | None = None
+
+
 class Blueprint(_Part, frozen=True):
     """The whole file."""
 
@@ -107,6 +117,8 @@ class Blueprint(_Part, frozen=True):
     data_extension: tuple[ExtensionPart, ...] = ()
     asset: tuple[AssetPart, ...] = ()
     definition: tuple[DefinitionPart, ...] = ()
+    suppression: tuple[SuppressionPart, ...] = ()
+    suppression_file: str | None = None
 
 
 def read_blueprint(text: str, read_file: Callable[[str], str]) -> Blueprint:
@@ -131,6 +143,9 @@ def read_blueprint(text: str, read_file: Callable[[str], str]) -> Blueprint:
         extension_draft(extension)
     for definition in blueprint.definition:
         sending_options(definition)
+    suppressed = (*blueprint.suppression, *_suppressed(blueprint.suppression_file, read_file))
+    suppression_entries(suppressed)
+    blueprint = msgspec.structs.replace(blueprint, suppression=suppressed, suppression_file=None)
     return msgspec.structs.replace(blueprint, asset=tuple(_with_files(part, read_file) for part in blueprint.asset))
 
 
@@ -184,6 +199,31 @@ def sending_options(part: DefinitionPart) -> SendingOptions:
     if problem is not None:
         raise BlueprintRejected(f"definition {part.key!r}: sending.{problem[0]}: {problem[1]}")
     return options
+
+
+def suppression_entries(parts: Iterable[SuppressionPart]) -> list[Entry]:
+    """The suppressions in the audience's terms. Raises BlueprintRejected."""
+    entries = []
+    for number, part in enumerate(parts, 1):
+        line = read_line(number, part.address, part.cause, part.evidence, part.expires, "manual")
+        if line.entry is None:
+            raise BlueprintRejected(f"suppression {number}: {line.problem}")
+        entries.append(line.entry)
+    return entries
+
+
+def _suppressed(name: str | None, read_text: Callable[[str], str]) -> list[SuppressionPart]:
+    if name is None:
+        return []
+    kind: FileFormat = "ndjson" if name.lower().endswith((".ndjson", ".jsonl")) else "csv"
+    parts = []
+    for line in read_file(kind, io.StringIO(read_text(name).removeprefix("\ufeff"), newline="")):
+        if line.entry is None:
+            raise BlueprintRejected(f"file {name!r}, line {line.number}: {line.problem}")
+        entry = line.entry
+        expires = None if entry.expires_at is None else moment_text(entry.expires_at)
+        parts.append(SuppressionPart(entry.address, entry.cause, entry.evidence, expires))
+    return parts
 
 
 def classification(part: ClassificationPart) -> Classification:

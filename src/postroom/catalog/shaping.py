@@ -6,6 +6,7 @@ but definitions changes in one transaction; definitions are published after it, 
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
 from typing import TypeAlias
 
 import msgspec
@@ -13,6 +14,7 @@ from uuid_utils.compat import uuid7
 
 from postroom.audience.directory import declare_attribute, declared_attributes
 from postroom.audience.memberships import create_list, is_everyone
+from postroom.audience.suppression import missing_entries, suppress
 from postroom.catalog.assets import AssetDraft, create_asset, find_asset, replace_asset
 from postroom.catalog.blueprint import (
     AssetPart,
@@ -21,6 +23,7 @@ from postroom.catalog.blueprint import (
     classification,
     extension_draft,
     sending_options,
+    suppression_entries,
 )
 from postroom.catalog.classifications import find_classification, store_classification
 from postroom.catalog.data_extensions import change_extension, create_extension, find_extension
@@ -74,7 +77,7 @@ class _Planner:
         steps = await self._account()
         for find in (self._attributes, self._lists, self._classifications, self._extensions, self._assets):
             steps += await find()
-        return steps + await self._definitions()
+        return steps + await self._suppressions() + await self._definitions()
 
     async def _account(self) -> list[Step]:
         wanted = self._blueprint.account
@@ -170,6 +173,16 @@ class _Planner:
                 self._touched.add(("asset", part.key.casefold()))
                 steps.append(Step(f"~ asset {part.key!r}", self._act(replace_asset, stored.asset_id, wanted)))
         return steps
+
+    async def _suppressions(self) -> list[Step]:
+        now = datetime.now(UTC)
+        entries = suppression_entries(self._blueprint.suppression)
+        wanted = [each for each in entries if each.expires_at is None or each.expires_at > now]
+        missing = await missing_entries(self._connection, self._account_id, wanted) if wanted else []
+        if not missing:
+            return []
+        of_them = repr(missing[0].address) if len(missing) == 1 else f"{len(missing)} addresses"
+        return [Step(f"+ suppression of {of_them}", self._act(suppress, missing))]
 
     async def _definitions(self) -> list[Step]:
         steps = []

@@ -23,6 +23,7 @@ from postroom.cli.options import with_settings
 from postroom.cli.render import render
 from postroom.cli.serve import Program, instance_name, reach_database, serve
 from postroom.cli.sockets import listen
+from postroom.cli.suppression import suppression_app
 from postroom.settings import Settings, SettingsRejected
 
 # `-P`: the folder someone starts Postroom in must not be a place to import from.
@@ -151,6 +152,7 @@ app.add_typer(account_app, name="account")
 app.add_typer(client_app, name="client")
 app.add_typer(domain_app, name="domain")
 app.add_typer(message_app, name="message")
+app.add_typer(suppression_app, name="suppression")
 
 
 def _run(
