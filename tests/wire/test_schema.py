@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 import jsonschema_rs
 import pytest
+from tests.wire.examples import contents_of, make_examples, operations_of
 from tests.wire.live import LiveApi, Unit
 
 from postroom.api.errors import Code
@@ -39,20 +40,6 @@ def document(live_api: LiveApi) -> dict[str, Any]:
     assert reply.headers["content-type"] == "application/json; charset=utf-8"
     body: dict[str, Any] = reply.json()
     return body
-
-
-def operations_of(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Every operation by its method and path."""
-    return {
-        f"{method.upper()} {path}": operation
-        for path, operations in document["paths"].items()
-        for method, operation in operations.items()
-    }
-
-
-def contents_of(part: dict[str, Any]) -> list[dict[str, Any]]:
-    """What a request or reply is, in each of its media types: JSON, except for files."""
-    return list(part["content"].values())
 
 
 def test_every_route_says_what_it_takes_and_gives(document: dict[str, Any]) -> None:
@@ -128,29 +115,8 @@ def test_the_page_runs_no_script_and_names_every_route(live_api: LiveApi, docume
         assert f"<code>{path}</code>" in reply.text
 
 
-def make_what_the_examples_name(unit: Unit) -> None:
-    """Whatever the document's examples name by key, so that the requests made of them find something."""
-    unit.make_asset()
-    unit.make_definition()
-    for route in (
-        "POST /contacts/v1/contacts",
-        "POST /data/v1/customobjects",
-        "POST /postroom/v1/lists",
-        "PUT /postroom/v1/classifications/{key}",
-        "PUT /postroom/v1/profile-attributes/{name}",
-        "POST /hub/v1/dataevents/{id}/rowset",
-        "POST /messaging/v1/email/messages/{messageKey}",
-    ):
-        method, _, path = route.partition(" ")
-        operation = unit.call("GET", "/schema").json()["paths"][path][method.lower()]
-        for key in operation["parameters"]:
-            path = path.replace(f"{{{key['name']}}}", str(key.get("example")))
-        arguments = {"json": contents_of(operation["requestBody"])[0]["example"]} if "requestBody" in operation else {}
-        assert unit.call(method, path, **arguments).is_success, route
-
-
 def test_generated_requests_get_no_500_and_no_reply_outside_the_document(unit: Unit, tmp_path: Path) -> None:
-    make_what_the_examples_name(unit)
+    make_examples(unit)
     hooks = tmp_path / "hooks.py"
     # Files are made of bytes like any other body; schemathesis itself knows no serializer for them.
     hooks.write_text(HOOKS, encoding="utf-8")

@@ -46,6 +46,9 @@ _KEYS: Mapping[str, str] = {
     "type": "rest",
     "keys": "SubscriberKey:ann",
     "name": "FirstName",
+    "callbackId": "019b2f5e-6d4c-7b1a-9a55-0f6f1c9f2d19",
+    "subscriptionId": "019b2f5e-6d4c-7b1a-9a55-0f6f1c9f2d1a",
+    "requestId": "019b2f5e-6d4c-7b1a-9a55-0f6f1c9f2d16",
     "/asset/v1/content/assets {id}": "12",
     "/asset/v1/content/categories {id}": "1",
     "/messaging/v1/messageDefinitionSends {id}": "key:order",
@@ -79,7 +82,7 @@ _ERROR_HEADERS = {
 }
 
 _ON_EVERY_ROUTE = (
-    *(Code.NOT_AUTHORIZED, Code.TOKEN_IN_URL, Code.TOKEN_IN_BODY, Code.INSUFFICIENT_PRIVILEGES),
+    *(Code.NOT_AUTHORIZED, Code.TOKEN_IN_URL, Code.TOKEN_IN_BODY),
     *(Code.METHOD_NOT_ALLOWED, Code.RATE_LIMIT, Code.INTERNAL),
 )
 _WITH_A_PATH_KEY = (Code.ROUTE_UNKNOWN, Code.INVALID_VALUE)
@@ -259,6 +262,8 @@ def _every_problem() -> list[_Problem]:
 
 def _problems(route: Route, shape: Shape) -> list[_Problem]:
     errors: list[Code | RecipientError] = [*_ON_EVERY_ROUTE, *(shape.errors or ())]
+    if route.scopes:
+        errors.append(Code.INSUFFICIENT_PRIVILEGES)
     if "{" in route.template:
         errors += _WITH_A_PATH_KEY
     if shape.query:

@@ -55,7 +55,7 @@ _EXTENSION = {
     "sendableSubscriberField": "_SubscriberKey",
 }
 _ROW = {"keys": {"SubscriberKey": "ann"}, "values": {"Total": "7.50"}}
-_BAD_ROWS = (Code.REQUIRED, Code.ALREADY_EXISTS, Code.NOT_FOUND, Code.INVALID_OPERATION)
+_BAD_ROWS = (Code.REQUIRED, Code.NOT_FOUND, Code.INVALID_OPERATION)
 
 CREATE = Shape(
     WireExtension,

@@ -5,8 +5,8 @@ from postroom.api.shape import PAGE, Shape, object_of
 from postroom.api.wire.definitions import DefinitionBody, Definitions, Deleted, ShownDefinition
 
 _WRONG = (
-    *(Code.REQUIRED, Code.BAD_FORMAT, Code.INVALID_OPTIONS, Code.INVALID_AUTO_ADD, Code.INVALID_UPDATE),
-    *(Code.CLASSIFICATION_TYPE, Code.EMAIL_INVALID, Code.INVALID_OPERATION, Code.STATE_TRANSITION, Code.ALREADY_EXISTS),
+    *(Code.REQUIRED, Code.INVALID_OPTIONS, Code.INVALID_AUTO_ADD, Code.INVALID_UPDATE),
+    *(Code.CLASSIFICATION_TYPE, Code.EMAIL_INVALID, Code.ALREADY_EXISTS),
 )
 _REQUEST_ID = "019b2f5e-6d4c-7b1a-9a55-0f6f1c9f2d11"
 _SHOWN = {
@@ -55,7 +55,7 @@ GET = Shape(replies={200: ShownDefinition}, errors=(Code.NOT_FOUND,), answer=_SH
 CHANGE = Shape(
     DefinitionBody,
     {200: ShownDefinition},
-    (*_WRONG, Code.NOT_FOUND),
+    (*_WRONG, Code.NOT_FOUND, Code.STATE_TRANSITION),
     example={"status": "Inactive"},
     answer=_SHOWN | {"status": "Inactive"},
 )

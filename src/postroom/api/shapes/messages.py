@@ -19,13 +19,13 @@ _RECIPIENT = {"contactKey": "ann", "to": "ann@example.org", "attributes": {"Firs
 _ACCEPTED = {202: AnyOf(PartlyAccepted, Accepted)}
 _ERRORS: tuple[Code | RecipientError, ...] = (
     *(Code.REQUIRED_DEFINITION_KEY, Code.INVALID_DEFINITION_KEY, Code.UNKNOWN_FIELD, Code.BAD_FORMAT),
-    *(Code.NO_SUBSCRIBERS, Code.NO_VALID_SUBSCRIBERS, Code.ONCE_KEY_REUSED, Code.ONCE_IN_FLIGHT),
+    *(Code.NO_SUBSCRIBERS, Code.ONCE_KEY_REUSED, Code.ONCE_IN_FLIGHT),
 )
 
 SEND_MANY = Shape(
     ManyBody,
     _ACCEPTED,
-    (*_ERRORS, Code.TOO_MANY_SUBSCRIBERS, Code.INVALID_VALUE),
+    (*_ERRORS, Code.TOO_MANY_SUBSCRIBERS, Code.NO_VALID_SUBSCRIBERS),
     required=("definitionKey", "recipients"),
     headers=_HEADERS,
     example={"definitionKey": "order", "recipients": [_RECIPIENT]},
