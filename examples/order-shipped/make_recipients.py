@@ -6,12 +6,14 @@ The people and their notes are made up, and every address is under a name reserv
 RFC 6761), so a mistake reaches nobody. Values are as awkward as real ones: all scripts, line breaks, leading dots,
 trailing blanks, 300 characters, and what a mail format could take for its own (`=`, `%%Name%%`, `<`, `&`, quotes).
 
-Columns: contactKey, to and messageKey, then the attributes of the send request by name. Attributes that a reader
-with another taste would change are the lists below.
+Columns: contactKey, to and messageKey, then the attributes of the send request by name. They are what a shop has at
+hand: dates in ISO form, amounts as plain numbers, the order's lines as JSON; the template makes sentences of them.
+Attributes that a reader with another taste would change are the lists below.
 """
 
 import csv
 import io
+import json
 import random
 import sys
 import unicodedata
@@ -25,8 +27,8 @@ SEED = 20261123
 FILE = Path(__file__).with_name("recipients.csv")
 KEYS = ("contactKey", "to", "messageKey")
 ATTRIBUTES = (
-    "FirstName", "FullName", "OrderNumber", "OrderDate", "Item1", "Price1", "Item2", "Price2", "Total", "Carrier",
-    "TrackingNumber", "DeliveryDay", "Address", "DeliveryNote",
+    "FirstName", "FullName", "OrderNumber", "OrderDate", "Lines", "ShippingCost", "Culture", "Shipping", "Carrier",
+    "TrackingNumber", "DeliveryDate", "Address", "DeliveryNote",
 )  # fmt: skip
 
 
@@ -34,14 +36,14 @@ ATTRIBUTES = (
 class Place:
     """Where some of the customers live. Names are `written` or `written/latin` where an address can't show them.
 
-    `name` joins first and last; `money` shows an amount, which is `rate` times the euros rounded to `cents`
-    decimals; `hosts` are domains that people there use.
+    `name` joins first and last; `culture` says how amounts are written, which are `rate` times the euros rounded to
+    `cents` decimals; `hosts` are domains that people there use.
     """
 
     first: str
     last: str
     name: str
-    money: str
+    culture: str
     cents: int
     rate: float
     cities: tuple[str, ...]
@@ -57,7 +59,7 @@ PLACES = (
         "Olivia Noah Amelia George Isla Arthur Freya Oscar Niamh Seán Saoirse Callum D'Arcy",
         "Smith O'Brien O'Neill Taylor MacDonald Fitzgerald-Hughes D'Angelo Baker Wright Ní_Dhomhnaill Patel Okafor",
         "{first} {last}",
-        "£{:,.2f}",
+        "en-GB",
         2,
         0.86,
         ("York YO1 7HH", "Cork T12 X70A", "Leith EH6 6QU"),
@@ -69,7 +71,7 @@ PLACES = (
         "Jürgen Käthe Björn Änne Günther Zoë Heike Sören Mareike Jörg Lieselotte Özlem",
         "Müller Weiß Schröder Großmann Jäger Köhler von_der_Heide Böttcher Strauß Schäfer-Lüdtke Yıldırım Groß",
         "{first} {last}",
-        "{:,.2f} €",
+        "de-DE",
         2,
         1.0,
         ("20457 Hamburg", "80331 München", "1010 Wien"),
@@ -81,7 +83,7 @@ PLACES = (
         "Élodie François Chloé Jérôme Maëlle Benoît Noémie Théo Inès Cédric Anaïs Loïc",
         "Lefèvre Béranger Dupré L'Hôpital D'Étampes N'Diaye Garçon Hébert Châtelain Lévêque Desœuvre Giroud",
         "{first} {last}",
-        "{:,.2f} €",
+        "fr-FR",
         2,
         1.0,
         ("75011 Paris", "69004 Lyon", "1204 Genève"),
@@ -97,7 +99,7 @@ PLACES = (
         "José María Begoña Íñigo Lucía Andrés Ximena Joaquín Sofía Martín João Conceição",
         "García Núñez Peña Ibáñez Gutiérrez Muñoz Ordóñez de_la_Cruz Magalhães Gonçalves Araújo Simões",
         "{first} {last}",
-        "{:,.2f} €",
+        "es-ES",
         2,
         1.0,
         ("28004 Madrid", "41003 Sevilla", "4050-253 Porto"),
@@ -109,7 +111,7 @@ PLACES = (
         "Zażółć Łukasz Małgorzata Wojciech Żaneta Jiří Šárka Ondřej Ľubica Dezső Ágnes Ștefan",
         "Wiśniewski Źrebak Łęcka Dąbrowski Dvořák Růžička Kovářová Čapek Nagy Szőke Ţepeş Šimečka",
         "{first} {last}",
-        "{:,.2f} zł",
+        "pl-PL",
         2,
         4.3,
         ("00-120 Warszawa", "110 00 Praha 1", "1051 Budapest"),
@@ -122,7 +124,7 @@ PLACES = (
         "Ødegård Bjørnstad Guðmundsdóttir Þorsteinsson Sørensen Ångström Hämäläinen Lindqvist Nygård Ægisson Kjær "
         "Björk",
         "{first} {last}",
-        "{:,.0f} kr",
+        "nb-NO",
         0,
         11.2,
         ("0150 Oslo", "101 Reykjavík", "00100 Helsinki"),
@@ -134,7 +136,7 @@ PLACES = (
         "Bình Châu Hằng Khánh Ánh Đức Phượng Thảo Tuấn Ngọc Vỹ Yến",
         "Nguyễn_Văn Nguyễn_Thị Trần Lê_Quốc Phạm Huỳnh Hoàng Vũ Đặng Bùi_Minh Đỗ Hồ_Xuân",
         "{last} {first}",
-        "{:,.0f} ₫",
+        "vi-VN",
         -3,
         29600.0,
         ("Hà Nội 100000", "TP. Hồ Chí Minh 700000", "Đà Nẵng 550000"),
@@ -146,7 +148,7 @@ PLACES = (
         "Çağla İbrahim Şule Gökhan Ümit Işıl Ayşe Barış Defne Yiğit Gülşen Oğuz",
         "Çelik Yıldız Öztürk Şahin Güneş Ağaoğlu Kılıç Aydın Erdoğan Taşkın Ünal Sarı",
         "{first} {last}",
-        "₺{:,.2f}",
+        "tr-TR",
         2,
         45.5,
         ("34433 İstanbul", "06420 Ankara", "35220 İzmir"),
@@ -160,7 +162,7 @@ PLACES = (
         "Παπαδοπούλου/papadopoulou Γεωργίου/georgiou Αγγελή/angeli Οικονόμου/oikonomou Χατζής/chatzis "
         "Ξενάκης/xenakis Ψάλτη/psalti Βλάχος/vlachos Ωραιόπουλος/oraiopoulos Τσακίρη/tsakiri Μαύρος/mavros Ρήγα/riga",
         "{first} {last}",
-        "{:,.2f} €",
+        "el-GR",
         2,
         1.0,
         ("105 57 Αθήνα", "546 24 Θεσσαλονίκη", "731 00 Χανιά"),
@@ -175,7 +177,7 @@ PLACES = (
         "Щербак/shcherbak Їжакевич/yizhakevych Ёлкина/yolkina Љубичић/ljubicic Объедков/obedkov Гриценко/hrytsenko "
         "Жуков/zhukov",
         "{first} {last}",
-        "{:,.2f} ₴",
+        "uk-UA",
         2,
         47.0,
         ("01001 Київ", "1000 София", "11000 Београд"),
@@ -189,7 +191,7 @@ PLACES = (
         "الحداد/alhaddad المصري/almasri بن_علي/benali السيد/alsayed خوري/khoury الزهراني/alzahrani قاسم/qasim "
         "منصور/mansour الفاسي/alfassi شاهين/shaheen حمدان/hamdan العلوي/alalawi",
         "{first} {last}",
-        "{:,.2f} د.إ",
+        "ar-AE",
         2,
         4.0,
         ("دبي", "القاهرة 11511", "الدار البيضاء 20000"),
@@ -203,7 +205,7 @@ PLACES = (
         "כהן/cohen לוי/levi מזרחי/mizrahi פרץ/peretz ביטון/biton אברהם/avraham דהן/dahan אזולאי/azoulay "
         "שפירא/shapira גולן/golan רוזן/rozen בן_דוד/ben.david",
         "{first} {last}",
-        "₪{:,.2f}",
+        "he-IL",
         2,
         4.0,
         ("תל אביב 6713701", "ירושלים 9108401", "חיפה 3303139"),
@@ -217,7 +219,7 @@ PLACES = (
         "佐藤/sato 鈴木/suzuki 高橋/takahashi 田中/tanaka 渡邉/watanabe 齋藤/saito 山﨑/yamazaki 小林/kobayashi "
         "髙島/takashima 中村/nakamura 吉田/yoshida 長谷川/hasegawa",
         "{last} {first}",
-        "¥{:,.0f}",
+        "ja-JP",
         0,
         172.0,
         ("〒150-0001 東京都渋谷区", "〒530-0001 大阪市北区", "〒060-0001 札幌市中央区"),
@@ -234,7 +236,7 @@ PLACES = (
         "淑芬/shufen 家豪/kaho 怡君/yichun",
         "王/wang 李/li 張/chang 欧阳/ouyang 陳/chen 司马/sima 黄/huang 趙/zhao 吴/wu 林/lin 郑/zheng 龔/gong",
         "{last}{first}",
-        "¥{:,.2f}",
+        "zh-CN",
         2,
         8.3,
         ("上海市 200040", "臺北市 10491", "香港中環"),
@@ -247,7 +249,7 @@ PLACES = (
         "다은/daeun 준서/junseo",
         "김/kim 이/lee 박/park 최/choi 정/jung 강/kang 조/cho 윤/yoon 남궁/namgung 황보/hwangbo 선우/sunwoo 제갈/jegal",
         "{last}{first}",
-        "₩{:,.0f}",
+        "ko-KR",
         0,
         1610.0,
         ("서울특별시 종로구 03142", "부산광역시 48058", "제주시 63122"),
@@ -261,7 +263,7 @@ PLACES = (
         "ใจดี/chaidi ศรีสุข/srisuk บุญมี/bunmi แก้วมณี/kaewmani วงศ์สวัสดิ์/wongsawat ทองคำ/thongkham รักไทย/rakthai "
         "พูนสุข/phunsuk สิงห์โต/singto น้ำใส/namsai ดวงดี/duangdi เจริญผล/charoenphon",
         "{first} {last}",
-        "฿{:,.2f}",
+        "th-TH",
         2,
         38.0,
         ("กรุงเทพฯ 10110", "เชียงใหม่ 50200", "ภูเก็ต 83000"),
@@ -275,7 +277,7 @@ PLACES = (
         "शर्मा/sharma पटेल/patel गुप्ता/gupta वर्मा/verma सिंह/singh चौधरी/chaudhary मिश्रा/mishra त्रिपाठी/tripathi "
         "চট্টোপাধ্যায়/chattopadhyay சுப்ரமணியம்/subramaniam இராமன்/raman ਗਿੱਲ/gill",
         "{first} {last}",
-        "₹{:,.2f}",
+        "hi-IN",
         2,
         98.0,
         ("नई दिल्ली 110001", "কলকাতা 700019", "சென்னை 600004"),
@@ -334,12 +336,6 @@ LONG_NOTES = (
     "=" * 300,
 )
 
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-MONTHS = (
-    "January", "February", "March", "April", "May", "June",
-    "July", "August", "September", "October", "November", "December",
-)  # fmt: skip
-
 _LATIN = str.maketrans(
     {"ø": "o", "æ": "ae", "œ": "oe", "ß": "ss", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i", "-": "", "_": "."}
 )
@@ -378,14 +374,15 @@ def written_and_latin(name: str) -> tuple[str, str]:
 def make_row(number: int, place: Place, person: tuple[str, str, str, str], chance: random.Random) -> dict[str, str]:
     """One person's row; `number` counts from 1 and makes every key its own."""
     first, last, first_latin, last_latin = person
-    (item1, price1), (item2, price2) = chance.sample(ITEMS, 2)
-    amount1, amount2 = (round(price * place.rate, place.cents) for price in (price1, price2))
+    lines = [
+        {"name": item, "quantity": quantity_of(chance), "price": amount(price * place.rate, place.cents)}
+        for item, price in chance.sample(ITEMS, chance.choice((1, 2, 2, 3, 3, 4)))
+    ]
     ordered = date(2026, 11, 23) - timedelta(days=chance.randint(1, 6))
     expected = date(2026, 11, 23) + timedelta(days=chance.randint(1, 9))
     if number % 40 == 7:
-        item1 = (f"Made to measure for {first} {last}: " + "curtain, linen, écru, lined & weighted, hook tape; " * 8)[
-            :300
-        ]
+        made_to_measure = f"Made to measure for {first} {last}: "
+        lines[0]["name"] = (made_to_measure + "curtain, linen, écru, lined & weighted, hook tape; " * 8)[:300]
     street = place.street.format(n=chance.randint(1, 180))
     order_number = f"LL-{26_100_000 + number * 37}"
     return {
@@ -395,15 +392,14 @@ def make_row(number: int, place: Place, person: tuple[str, str, str, str], chanc
         "FirstName": first,
         "FullName": place.name.format(first=first, last=last),
         "OrderNumber": order_number,
-        "OrderDate": day_text(ordered),
-        "Item1": item1,
-        "Price1": place.money.format(amount1),
-        "Item2": item2,
-        "Price2": place.money.format(amount2),
-        "Total": place.money.format(amount1 + amount2),
+        "OrderDate": ordered.isoformat(),
+        "Lines": json.dumps(lines, ensure_ascii=False),
+        "ShippingCost": chance.choice(("0", "0", str(amount(4.9 * place.rate, place.cents)))),
+        "Culture": place.culture,
+        "Shipping": "pickup" if number % 3 == 2 else "home",
         "Carrier": chance.choice(CARRIERS),
         "TrackingNumber": f"{chance.choice('ABCDEFGH')}{chance.randint(10**11, 10**12 - 1)}-{number:04d}",
-        "DeliveryDay": f"{WEEKDAYS[expected.weekday()]}, {day_text(expected)}",
+        "DeliveryDate": expected.isoformat(),
         "Address": f"{street}\n{chance.choice(place.cities)}",
         "DeliveryNote": note(number, place, first, chance),
     }
@@ -439,8 +435,14 @@ def note(number: int, place: Place, first: str, chance: random.Random) -> str:
     return f"{wish}\n{first}" if chance.random() < 0.25 else wish
 
 
-def day_text(day: date) -> str:
-    return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
+def quantity_of(chance: random.Random) -> int:
+    """Mostly one, sometimes a few, now and then a crate."""
+    return chance.choice((1, 1, 1, 2, 3, 12))
+
+
+def amount(value: float, cents: int) -> float | int:
+    """The value in units of its currency; a whole number where there are no smaller ones."""
+    return round(value, cents) if cents > 0 else int(round(value, cents))
 
 
 def csv_text(rows: list[dict[str, str]]) -> str:

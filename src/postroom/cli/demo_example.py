@@ -1,13 +1,16 @@
 """The example that `postroom demo` sends: an email, its definition and its recipients, read from a folder.
 
-    definition.json      {"asset": ..., "definition": ...}, each a request body as the API takes it; the bodies of
-                         the email are in the files beside it
-    <asset key>.html     views.html.content of the asset
-    <asset key>.txt      views.text.content
-    recipients.csv       contactKey, to, messageKey, and one column for each attribute
+    definition.json              {"asset": ..., "definition": ...}, each a request body as the API takes it; the
+                                 bodies of the email are in the files beside it
+    <asset key>.html             views.html.content of the asset
+    <asset key>.txt              views.text.content
+    recipients.csv               contactKey, to, messageKey, and one column for each attribute
+    <asset key>.expected.html    what a recipient must read, where the template holds code: names in place of code
+    <asset key>.expected.txt     the same for the text; for subject and preheader "expected" in definition.json
 
 What a recipient must read is worked out here by plain substitution, without a line of the code that composes
-mail: it is what the mail that arrives is compared with.
+mail: it is what the mail that arrives is compared with. A name is a column, or follows from columns by `demo_order`;
+`%%#Name%%...%%/Name%%` is there once for each member of a list.
 """
 
 import csv
@@ -15,23 +18,25 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
 import postroom
+from postroom.cli.demo_order import Values, order_values
 
 KEYS = ("contactKey", "to", "messageKey")
-_STRING = re.compile(r"%%\s*(\w+)\s*%%")
+_STRING = re.compile(r"%%\s*(#?)(\w+)\s*%%")
 
 
 class ExampleUnusable(Exception):
     """The folder does not hold an example; the text says what is wrong with which file."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Recipient:
     """One row of recipients.csv."""
 
@@ -39,6 +44,11 @@ class Recipient:
     to: str
     message_key: str
     attributes: Mapping[str, str]
+
+    @cached_property
+    def values(self) -> "Scope":
+        """What names stand for in this recipient's mail."""
+        return _scope({**self.attributes, **order_values(self.attributes), "emailaddr": self.to})
 
     @property
     def wire_address(self) -> str:
@@ -66,11 +76,13 @@ class Piece:
 
 @dataclass(frozen=True)
 class Example:
-    """What is sent, and to whom. `asset` and `definition` are complete request bodies."""
+    """What is sent, and to whom. `asset` and `definition` are complete request bodies; `layouts` has the expected
+    texts by view, with names for values."""
 
     asset: Mapping[str, Any]
     definition: Mapping[str, Any]
     recipients: Sequence[Recipient]
+    layouts: Mapping[str, str]
 
     @property
     def definition_key(self) -> str:
@@ -83,7 +95,7 @@ class Example:
 
     def expected(self, view: str, recipient: Recipient) -> list[Piece]:
         """What the recipient must find in `subjectline`, `html` or `text`, cut at its values."""
-        return list(self._pieces(view, recipient))
+        return list(self._pieces(view, self.layouts[view], [recipient.values]))
 
     def send_body(self) -> dict[str, object]:
         """The one request that sends everything."""
@@ -92,24 +104,40 @@ class Example:
             "recipients": [recipient.body() for recipient in self.recipients],
         }
 
-    def _pieces(self, view: str, recipient: Recipient) -> Iterator[Piece]:
-        template = str(self.asset["views"][view]["content"])
-        values = {name.lower(): (name, value) for name, value in recipient.attributes.items()}
-        values["emailaddr"] = ("emailaddr", recipient.to)
+    def _pieces(self, view: str, layout: str, scopes: "Sequence[Scope]") -> Iterator[Piece]:
+        """`scopes` are searched from the last to the first."""
         at = 0
-        for string in _STRING.finditer(template):
+        while (string := _STRING.search(layout, at)) is not None:
             if string.start() > at:
-                yield Piece(None, template[at : string.start()])
+                yield Piece(None, layout[at : string.start()])
             at = string.end()
-            wanted = string[1].lower()
-            if wanted == "_preheader":
-                yield from self._pieces("preheader", recipient)
-            elif wanted in values:
-                yield Piece(*values[wanted])
-            else:
+            name = string[2].lower()
+            if name == "_preheader":
+                yield from self._pieces("preheader", self.layouts["preheader"], scopes[:1])
+                continue
+            written, value = next((scope[name] for scope in reversed(scopes) if name in scope), ("", None))
+            if value is None or isinstance(value, str) is bool(string[1]):
                 raise ExampleUnusable(f"{view} has {string[0]}, and recipients.csv has no column of that name")
-        if at < len(template):
-            yield Piece(None, template[at:])
+            if isinstance(value, str):
+                yield Piece(written, value)
+                continue
+            end = f"%%/{string[2]}%%"
+            inner, closing, _ = layout[at:].partition(end)
+            if not closing:
+                raise ExampleUnusable(f"{view} has {string[0]} and no {end} after it")
+            for member in value:
+                yield from self._pieces(view, inner, [*scopes, _scope(member)])
+            at += len(inner) + len(end)
+        if at < len(layout):
+            yield Piece(None, layout[at:])
+
+
+Scope: TypeAlias = "Mapping[str, tuple[str, str | Sequence[Values]]]"
+"""Names in lower case: how each is written where it belongs, and its value."""
+
+
+def _scope(values: Values) -> Scope:
+    return {name.lower(): (name, value) for name, value in values.items()}
 
 
 def example_folder() -> Path:
@@ -127,9 +155,14 @@ def load_example(folder: Path, count: int | None = None) -> Example:
         bodies = msgspec.json.decode((folder / "definition.json").read_bytes(), type=dict[str, dict[str, Any]])
         asset, definition = bodies["asset"], bodies["definition"]
         stem = asset["customerKey"]
+        layouts: dict[str, str] = {}
         for view, suffix in (("html", "html"), ("text", "txt")):
             text = (folder / f"{stem}.{suffix}").read_text(encoding="utf-8")
             asset["views"][view] = {"content": text}
+            expected = folder / f"{stem}.expected.{suffix}"
+            layouts[view] = expected.read_text(encoding="utf-8") if expected.exists() else text
+        for view in ("subjectline", "preheader"):
+            layouts[view] = str(bodies.get("expected", {}).get(view, asset["views"].get(view, {}).get("content", "")))
         with (folder / "recipients.csv").open(encoding="utf-8", newline="") as file:
             recipients = [_recipient(row) for row in islice(csv.DictReader(file), count)]
     except OSError as refused:
@@ -146,7 +179,7 @@ def load_example(folder: Path, count: int | None = None) -> Example:
         )
     if not recipients:
         raise ExampleUnusable(f"{folder / 'recipients.csv'}: it holds no recipient")
-    return Example(asset, definition, recipients)
+    return Example(asset, definition, recipients, layouts)
 
 
 def _recipient(row: dict[str, str]) -> Recipient:

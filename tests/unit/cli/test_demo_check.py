@@ -80,10 +80,19 @@ def test_one_lost_and_another_doubled_do_not_cancel_out(example: Example, right:
     assert not verdict.good
 
 
-@pytest.mark.parametrize("name", ["FirstName", "Item2", "Total", "DeliveryNote", "TrackingNumber", "Address"])
-def test_a_swapped_value_is_noticed_and_named(example: Example, right: list[CapturedMail], name: str) -> None:
+@pytest.mark.parametrize(
+    ("attribute", "name"),
+    [
+        ("FirstName", "FirstName"), ("DeliveryNote", "DeliveryNote"), ("TrackingNumber", "TrackingNumber"),
+        ("Address", "Address"), ("DeliveryDate", "DeliveryDay"), ("OrderDate", "OrderDay"),
+    ],
+)  # fmt: skip
+def test_a_swapped_value_is_noticed_and_named(
+    example: Example, right: list[CapturedMail], attribute: str, name: str
+) -> None:
     recipient, other = example.recipients[16], example.recipients[21]
-    swapped = write_mail(example, with_value(recipient, name, other.attributes[name]), 16)
+    assert recipient.attributes[attribute] != other.attributes[attribute]
+    swapped = write_mail(example, with_value(recipient, attribute, other.attributes[attribute]), 16)
     verdict = judge(example, [*right[:16], swapped, *right[17:]])
     assert (verdict.delivered, verdict.lost, verdict.twice, verdict.good) == (RECIPIENTS - 1, [], [], False)
     assert all(recipient.to in sentence for sentence in verdict.differences)
@@ -105,23 +114,27 @@ def test_two_people_with_each_other_s_mail_are_noticed(example: Example, right: 
 
 
 @pytest.mark.parametrize(
-    ("name", "value"),
+    ("attribute", "value", "name"),
     [
-        ("FirstName", "K\u00e4the "),
-        ("DeliveryNote", ""),
-        ("DeliveryNote", "%%DeliveryNote%%"),
-        ("Price1", "79.50\u00a0€"),
-        ("Address", "Gr\u00fcne Stra\u00dfe 86 20457 Hamburg"),
+        ("FirstName", "K\u00e4the ", "FirstName"),
+        ("DeliveryNote", "", "DeliveryNote"),
+        ("DeliveryNote", "%%DeliveryNote%%", "DeliveryNote"),
+        ("Culture", "en-GB", "Amount"),
+        ("ShippingCost", "0.01", ""),
+        ("Shipping", "pickup", ""),
+        ("Lines", '[{"name": "Mug", "quantity": 1, "price": 1}]', "Item"),
+        ("Address", "Gr\u00fcne Stra\u00dfe 145 80331 M\u00fcnchen", "Address"),
     ],
 )
 def test_a_value_changed_by_little_is_noticed(
-    example: Example, right: list[CapturedMail], name: str, value: str
+    example: Example, right: list[CapturedMail], attribute: str, value: str, name: str
 ) -> None:
     recipient = example.recipients[0]
-    assert recipient.attributes[name] != value
-    verdict = judge(example, [write_mail(example, with_value(recipient, name, value), 0), *right[1:]])
+    assert recipient.attributes[attribute] != value
+    wrong = write_mail(example, with_value(recipient, attribute, value), 0)
+    verdict = judge(example, [wrong, *right[1:]])
     assert (verdict.delivered, verdict.good) == (RECIPIENTS - 1, False)
-    assert any(f" {name} " in sentence for sentence in verdict.differences)
+    assert any((f" {name} " if name else "should be") in sentence for sentence in verdict.differences)
 
 
 def test_trailing_blanks_and_leading_dots_count(example: Example, right: list[CapturedMail]) -> None:
@@ -144,9 +157,8 @@ def test_a_changed_subject_alone_is_noticed(example: Example, right: list[Captur
 
 
 def test_text_around_the_values_counts(example: Example, right: list[CapturedMail]) -> None:
-    views = {view: dict(content) for view, content in example.asset["views"].items()}
-    views["html"]["content"] = views["html"]["content"].replace("Follow your parcel", "Follow my parcel")
-    other = replace(example, asset={**example.asset, "views": views})
+    layouts = {**example.layouts, "html": example.layouts["html"].replace("Follow your parcel", "Follow my parcel")}
+    other = replace(example, layouts=layouts)
     verdict = judge(example, [write_mail(other, example.recipients[0], 0), *right[1:]])
     assert not verdict.good
     assert "html has 'my parcel" in verdict.differences[0]

@@ -2,14 +2,23 @@
 
 import csv
 import importlib.util
+import json
 import shutil
 import unicodedata
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from postroom.cli.demo_check import CapturedMail, MailCheck
 from postroom.cli.demo_example import Example, ExampleUnusable, example_folder, load_example
+from postroom.cli.demo_order import money
+from postroom.content.attributes import merge_attributes
+from postroom.content.compiler import compile_content
+from postroom.content.model import Context, Mail
+from postroom.content.views import content_from_views
 
 FOLDER = Path(__file__).parents[3] / "examples" / "order-shipped"
 
@@ -90,11 +99,52 @@ def test_addresses_with_plus_signs_apostrophes_and_letters_of_all_kinds(example:
 
 
 def test_every_column_is_shown_in_both_bodies_and_every_string_is_a_column(example: Example) -> None:
-    recipient = example.recipients[0]
     for view in ("html", "text"):
-        shown = {piece.name for piece in example.expected(view, recipient) if piece.name}
-        assert shown == {*example.attribute_names, "emailaddr"}
+        shown: set[str] = set()
+        for each in example.recipients[:20]:
+            shown |= {piece.name for piece in example.expected(view, each) if piece.name}
+        plain = set(example.attribute_names) - {"Lines", "ShippingCost", "Culture", "Shipping"}
+        made = {"Item", "Quantity", "Price", "Amount", "ShippingCharge", "Total", "OrderDay", "DeliveryDay"}
+        assert shown == (plain - {"OrderDate", "DeliveryDate"}) | made | {"emailaddr"}
     assert len(example.attribute_names) >= 12
+
+
+def test_orders_differ_in_everything_the_template_decides_by(example: Example) -> None:
+    assert {recipient.attributes["Shipping"] for recipient in example.recipients} == {"home", "pickup"}
+    assert len({recipient.attributes["Culture"] for recipient in example.recipients}) == 17
+    lines = [json.loads(recipient.attributes["Lines"]) for recipient in example.recipients]
+    assert {len(order) for order in lines} == {1, 2, 3, 4}
+    assert {line["quantity"] for order in lines for line in order} == {1, 2, 3, 12}
+    assert {recipient.attributes["ShippingCost"] == "0" for recipient in example.recipients} == {True, False}
+
+
+def test_the_engine_and_plain_python_make_the_same_of_every_order(example: Example) -> None:
+    content = content_from_views(example.asset["views"], from_name="Shop", from_address="shop@example.com")
+    plan = compile_content(content)
+    assert plan.warnings == ()
+    check = MailCheck(example, example.recipients)
+    for number, recipient in enumerate(example.recipients):
+        attributes = merge_attributes(recipient.attributes, None)
+        mail = plan.compose(
+            Context(
+                recipient.to, "", "", attributes, {}, {}, datetime(2026, 11, 23, tzinfo=UTC), f"{number}@example.com"
+            )
+        )
+        assert isinstance(mail, Mail)
+        check.take(CapturedMail(number, (recipient.wire_address,), mail.data))
+    assert check.verdict().differences == []
+    assert check.verdict().good
+
+
+@pytest.mark.parametrize(
+    ("amount", "culture", "written"),
+    [
+        ("0", "en-GB", "£0.00"), ("1234567.5", "de-DE", "1.234.567,50 €"), ("999.995", "en-GB", "£1,000.00"),
+        ("1234567.5", "ja-JP", "¥1,234,568"), ("12345678", "hi-IN", "₹1,23,45,678.00"), ("2.5", "vi-VN", "3 ₫"),
+    ],
+)  # fmt: skip
+def test_amounts_by_plain_python(amount: str, culture: str, written: str) -> None:
+    assert money(Decimal(amount), culture) == written
 
 
 def test_values_are_put_in_once_and_not_evaluated_again(example: Example) -> None:
@@ -171,7 +221,7 @@ class TestUnusable:
         assert str(copy) in self.refusal(copy)
 
     def test_a_string_without_a_column_is_named(self, copy: Path) -> None:
-        with (copy / "order-shipped.txt").open("a", encoding="utf-8") as file:
+        with (copy / "order-shipped.expected.txt").open("a", encoding="utf-8") as file:
             file.write("%%Nickname%%\n")
         example = load_example(copy)
         with pytest.raises(ExampleUnusable, match="text has %%Nickname%%"):
