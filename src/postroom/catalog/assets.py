@@ -27,11 +27,12 @@ ASSET_TYPES = {
     22: "jpeg",
     23: "jpg",
     28: "png",
+    127: "pdf",
 }
 EMAIL_TYPES = frozenset({207, 208, 209})
 
-IMAGE_TYPES = {20: "image/gif", 22: "image/jpeg", 23: "image/jpeg", 28: "image/png"}
-"""The media types of the assets that are images."""
+FILE_TYPES = {20: "image/gif", 22: "image/jpeg", 23: "image/jpeg", 28: "image/png", 127: "application/pdf"}
+"""The media types of the assets that are files: images and PDF documents."""
 
 COLUMNS = """
     asset.asset_id, asset.customer_key, asset.object_id, asset.asset_type, asset.name, asset.description,

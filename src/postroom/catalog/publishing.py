@@ -17,6 +17,7 @@ import asyncpg
 import msgspec
 
 from postroom.catalog.assets import Asset, find_asset
+from postroom.catalog.attachments import AttachmentsRejected, load_files, read_attachments
 from postroom.catalog.classifications import Classification, find_classification
 from postroom.catalog.data_extensions import DataExtension, find_extension
 from postroom.catalog.definitions import Definition, find_definition, lock_definition
@@ -332,6 +333,19 @@ class Publisher:
             cc=cc,
             bcc=bcc,
         )
+        limits = self._engine.dialect.limits
+        try:
+            files = await load_files(
+                connection,
+                asset.account_id,
+                read_attachments(asset.draft.document),
+                most=limits.attachments,
+                most_bytes=limits.attached_bytes,
+            )
+        except AttachmentsRejected as rejected:
+            raise ReferenceUnknown("content.customerKey", f"asset {asset.draft.customer_key!r}: {rejected}") from None
+        if files:
+            content = replace(content, files=files)
         return content, await self._check(connection, asset.account_id, content, references.data_extension)
 
     async def _check(

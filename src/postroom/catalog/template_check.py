@@ -3,7 +3,7 @@
 import msgspec
 
 from postroom.audience.directory import declared_attributes
-from postroom.catalog.assets import EMAIL_TYPES, IMAGE_TYPES, AssetDraft
+from postroom.catalog.assets import EMAIL_TYPES, FILE_TYPES, AssetDraft
 from postroom.catalog.data_extensions import DataExtension
 from postroom.content.ampscript.engine import Engine
 from postroom.content.attributes import fold_name
@@ -13,7 +13,7 @@ from postroom.content.names import SYSTEM_NAMES
 from postroom.content.views import content_from_views, flatten_view
 from postroom.store.database import Database
 
-_NO_TEMPLATES = frozenset({5, 230, *IMAGE_TYPES})
+_NO_TEMPLATES = frozenset({5, 230, *FILE_TYPES})
 
 _views = msgspec.json.Decoder(dict[str, object])
 

@@ -1,28 +1,22 @@
-"""Files that AttachFile asked for: fetched when the mail is built, then put beside its text (RFC 2046 §5.1.3)."""
+"""Files of a mail, put beside its text (RFC 2046 §5.1.3): those of its content, which every message has, and those that
+AttachFile asks for, fetched when the mail is built.
+"""
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from urllib.parse import quote
 
 from .ampscript.faults import LimitFault, ValueFault
 from .ampscript.run import Request, Run
+from .model import File
 from .transfer import encoded_lines
 
 BOUNDARY = "=_postroom_mixed"
-"""Never part of another delimiter of ours, and ``=_`` is in no encoding: see ``compiler``."""
+"""No beginning of another delimiter of ours, nor they of it, and ``=_`` is in no encoding: see ``compiler``."""
 
 _TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,60}/[a-z0-9][a-z0-9!#$&^_.+-]{0,60}", re.IGNORECASE)
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9 !#$&+,;=@^_`{}~().-]{1,60}")
-
-
-@dataclass(frozen=True, slots=True)
-class File:
-    """One attached file; ``media_type`` is ``type/subtype`` without parameters."""
-
-    name: str
-    media_type: str
-    data: bytes
 
 
 async def fetch_files(run: Run) -> list[File]:
@@ -52,19 +46,46 @@ async def fetch_files(run: Run) -> list[File]:
 def mixed(content_header: str, body: str, files: Sequence[File]) -> tuple[str, str]:
     """The header lines and the body of a mail that has ``files`` beside ``body``, whose own header lines are
     ``content_header``."""
-    parts = [f"--{BOUNDARY}\r\n{content_header}\r\n{body}"]
-    parts.extend(
-        f"--{BOUNDARY}\r\nContent-Type: {file.media_type}\r\nContent-Transfer-Encoding: base64\r\n"
-        f"Content-Disposition: attachment;\r\n {_file_name(file.name)}\r\n\r\n{encoded_lines(file.data)}"
-        for file in files
+    header, head, tail = _multipart("mixed", BOUNDARY, content_header, files)
+    return header, f"{head}{body}{tail}"
+
+
+def with_files(content_header: str, files: Sequence[File]) -> tuple[str, str, str]:
+    """The header lines of a mail whose body has the files of its content around it, what stands before that body and
+    what after: inline images in multipart/related (RFC 2387), then the others in multipart/mixed. All of it is the
+    same for every message of a version, and in the relaxed form that DKIM signs."""
+    head = tail = ""
+    files = [replace(file, name=" ".join(file.name.split())) for file in files]
+    images = [file for file in files if file.content_id]
+    attached = [file for file in files if not file.content_id]
+    for subtype, boundary, some in (("related", "=_postroom_related", images), ("mixed", "=_postroom_files", attached)):
+        if some:
+            content_header, before, after = _multipart(subtype, boundary, content_header, some)
+            head, tail = before + head, tail + after
+    return content_header, head, tail
+
+
+def _multipart(subtype: str, boundary: str, content_header: str, files: Sequence[File]) -> tuple[str, str, str]:
+    parts = "".join(f"\r\n--{boundary}\r\n{_part(file)}" for file in files)
+    # RFC 2387 §3.1: a receiver is told what the root is
+    root = content_header.partition(";")[0].removeprefix("Content-Type: ")
+    more = f';\r\n type="{root}"' if subtype == "related" else ""
+    header = f'Content-Type: multipart/{subtype};\r\n boundary="{boundary}"{more}\r\n'
+    return header, f"--{boundary}\r\n{content_header}\r\n", f"{parts}\r\n--{boundary}--\r\n"
+
+
+def _part(file: File) -> str:
+    disposition = "inline" if file.content_id else "attachment"
+    named = f"Content-ID: <{file.content_id}>\r\n" if file.content_id else ""
+    return (
+        f"Content-Type: {file.media_type}\r\nContent-Transfer-Encoding: base64\r\n{named}"
+        f"Content-Disposition: {disposition};\r\n {_file_name(file.name)}\r\n\r\n{encoded_lines(file.data)}"
     )
-    header = f'Content-Type: multipart/mixed;\r\n boundary="{BOUNDARY}"\r\n'
-    return header, "\r\n".join(parts) + f"\r\n--{BOUNDARY}--\r\n"
 
 
 def _file_name(name: str) -> str:
     """The parameter of Content-Disposition (RFC 2183 §2.3), in the form of RFC 2231 §4 where it is not plain."""
-    name = name[:200]
+    name = name[:200] or "file"
     if _PLAIN_NAME.fullmatch(name) is not None:
         return f'filename="{name}"'
     encoded = quote(name.encode("utf-8", "replace"), safe="")

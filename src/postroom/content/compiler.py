@@ -9,6 +9,7 @@ from . import links, markup
 from .ampscript.engine import Engine
 from .ampscript.problems import warnings
 from .ampscript.run import Dialect
+from .attachment import with_files
 from .attributes import fold_name
 from .link_tokens import link_part
 from .links import Href, Links, Tracking
@@ -135,6 +136,10 @@ class _Compiler:
                 part.head = f"{lead}--{boundary}\r\n{_mime_header(kind, part)}\r\n"
             fixed = f'Content-Type: multipart/alternative;\r\n boundary="{boundary}"\r\n'
             tail = f"\r\n--{boundary}--\r\n"
+        if content.files:
+            fixed, head, after = with_files(fixed, content.files)
+            parts[0].head = head + parts[0].head
+            tail += after
         if self._problems:
             raise ContentRejected(self._problems, self._warnings)
         fields = Fields(subject, from_name, from_address, reply_to, cc, bcc, fixed)

@@ -21,6 +21,17 @@ INVALID_CC_ADDRESS = 132
 INVALID_BCC_ADDRESS = 133
 
 
+@dataclass(frozen=True, slots=True)
+class File:
+    """One file of a mail; ``media_type`` is ``type/subtype`` without parameters. With a ``content_id`` (RFC 2392) it is
+    shown within the HTML, which names it as ``cid:`` and the id; without one it is attached."""
+
+    name: str
+    media_type: str
+    data: bytes
+    content_id: str = ""
+
+
 @dataclass(frozen=True)
 class Content:
     """One immutable definition version, as its author wrote it: every field is a template.
@@ -38,6 +49,7 @@ class Content:
     reply_to: str = ""
     cc: tuple[str, ...] = ()
     bcc: tuple[str, ...] = ()
+    files: tuple[File, ...] = ()
 
 
 @dataclass(slots=True)

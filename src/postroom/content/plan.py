@@ -12,7 +12,7 @@ from operator import itemgetter
 
 from .address import Address, parse_address
 from .ampscript.run import Services
-from .attachment import File, mixed
+from .attachment import mixed
 from .attributes import value_text
 from .header import date_text, field_text, is_message_id, mailbox, unstructured
 from .model import (
@@ -22,6 +22,7 @@ from .model import (
     INVALID_EMAIL_ADDRESS,
     MESSAGE_BUILD_ERROR,
     Context,
+    File,
     Mail,
     NotComposed,
     Problem,

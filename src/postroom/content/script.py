@@ -16,10 +16,10 @@ from .ampscript.lexer import has_code
 from .ampscript.link_tree import cut_links
 from .ampscript.run import Dialect, Run, Services
 from .ampscript.values import to_text
-from .attachment import File, fetch_files
+from .attachment import fetch_files
 from .attributes import fold_name
 from .links import Tracking
-from .model import EXCLUDED, MESSAGE_BUILD_ERROR, RECURSIVE_SCRIPT, SCRIPT_RAISED, Content, Context, NotComposed
+from .model import EXCLUDED, MESSAGE_BUILD_ERROR, RECURSIVE_SCRIPT, SCRIPT_RAISED, Content, Context, File, NotComposed
 from .names import names_of
 from .source import pieces
 from .transfer import PLAIN, TransferEncoding

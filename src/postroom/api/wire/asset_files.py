@@ -1,32 +1,33 @@
-"""Images among the assets: base64 in requests, a public URL in replies."""
+"""Files among the assets, images and PDF documents: base64 in requests, a public URL in replies."""
 
 import base64
 import binascii
 from urllib.parse import quote
 
 from postroom.api.errors import ApiError, Code
-from postroom.catalog.assets import ASSET_TYPES, IMAGE_TYPES, FileDraft, StoredFile
+from postroom.catalog.assets import ASSET_TYPES, FILE_TYPES, FileDraft, StoredFile
 
 FILES = "files"
 """The first segment of a public URL's path: /files/{MID}/{key}/{name}."""
 
-# What a browser would show as something else must not be stored as an image.
+# What a browser would show as something else must not be stored as a file of that type.
 _BEGINNINGS = {
     "image/gif": (b"GIF87a", b"GIF89a"),
     "image/jpeg": (b"\xff\xd8\xff",),
     "image/png": (b"\x89PNG\r\n\x1a\n",),
+    "application/pdf": (b"%PDF-",),
 }
 
 
 def read_file(text: str | None, asset_name: str, asset_type: int) -> FileDraft | None:
-    """The bytes of ``file``; None when there is none, or when the asset is no image. Raises ApiError 10003, 10005."""
-    media_type = IMAGE_TYPES.get(asset_type)
+    """The bytes of ``file``; None when there is none, or when the asset is no file. Raises ApiError 10003, 10005."""
+    media_type = FILE_TYPES.get(asset_type)
     if text is None or media_type is None:
         return None
     try:
         content = base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError):
-        raise asset_error(Code.BAD_FORMAT, "file must be the image's bytes in base64") from None
+        raise asset_error(Code.BAD_FORMAT, "file must be the bytes of the file in base64") from None
     if not content.startswith(_BEGINNINGS[media_type]):
         raise asset_error(
             Code.INVALID_VALUE, f"file does not begin as {media_type} does, and assetType is {ASSET_TYPES[asset_type]}"

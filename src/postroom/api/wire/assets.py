@@ -14,6 +14,7 @@ from postroom.api.wire.asset_files import asset_error, file_url, read_file
 from postroom.api.wire.decoding import decode, refuse_token_in, shorter, storable
 from postroom.api.wire.diagnostics import MEMBER
 from postroom.catalog.assets import ASSET_TYPES, Asset, AssetDraft
+from postroom.catalog.attachments import AttachmentsRejected, read_attachments
 
 LONGEST_KEY = 36  # contract §7.1
 LONGEST_NAME = 200
@@ -34,6 +35,7 @@ _DISPLAY_NAMES = {
     22: "JPEG",
     23: "JPG",
     28: "PNG",
+    127: "PDF",
 }
 
 _TYPES_BY_NAME = {name: number for number, name in ASSET_TYPES.items()}
@@ -101,10 +103,19 @@ def read_asset(body: bytes, new_key: Callable[[], str]) -> AssetDraft:
         description=wire.description or "",
         content=wire.content,
         views=_encode(wire.views or {}).decode(),
-        document=_encode(document).decode(),
+        document=_checked(document),
         category_id=_category(wire.category),
         file=read_file(wire.file, wire.name, asset_type),
     )
+
+
+def _checked(document: dict[str, msgspec.Raw]) -> str:
+    text = _encode(document).decode()
+    try:
+        read_attachments(text)
+    except AttachmentsRejected as rejected:
+        raise asset_error(Code.INVALID_VALUE, str(rejected)) from None
+    return text
 
 
 def merge_asset(body: bytes, stored: AssetDraft) -> AssetDraft:
@@ -123,7 +134,7 @@ def merge_asset(body: bytes, stored: AssetDraft) -> AssetDraft:
         description=stored.description if wire.description is None else wire.description,
         content=stored.content if wire.content is None else wire.content,
         views=_encode(views).decode(),
-        document=_encode(merged).decode(),
+        document=_checked(merged),
         category_id=stored.category_id if wire.category is None else _category(wire.category),
         file=read_file(wire.file, name, asset_type),
     )
