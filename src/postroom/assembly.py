@@ -23,22 +23,29 @@ from litestar import Router
 from uuid_utils.compat import uuid7
 
 from postroom.api.app import build_api
+from postroom.api.recipients import Recipients
 from postroom.api.server import server_config
+from postroom.api.tracking import Tracking
 from postroom.bounces.return_path import load_return_path
 from postroom.bounces.verdict import Rules, read_rules
 from postroom.content.ampscript.dialect import Dialect
 from postroom.content.ampscript.dialect import Limits as TemplateLimits
 from postroom.content.ampscript.engine import Engine
+from postroom.content.link_tokens import LinkTokens
 from postroom.delivery.mail_headers import MailHeaders
+from postroom.delivery.mail_links import MailLinks
 from postroom.delivery.retry import RetrySchedule
 from postroom.delivery.routing.options import MxOptions
 from postroom.delivery.routing.shaping import read_shaping
 from postroom.delivery.routing.tls_rule import RuleKind
 from postroom.delivery.smtp.target import SmtpTarget, TlsMode, parse_relay_url
+from postroom.delivery.tracking_domain import TrackingDomain
 from postroom.delivery.versions import Sender
 from postroom.delivery.wakeups import listen
 from postroom.delivery.worker import Worker, WorkerOptions
+from postroom.events.engagement import Engagement
 from postroom.events.ens import EventsOptions, EventsWorker
+from postroom.events.machines import own_rules
 from postroom.events.patience import Patience
 from postroom.events.sender import SendingRules
 from postroom.intake.accept import Accepter
@@ -62,11 +69,13 @@ from postroom.tenancy.accounts import (
     ensure_sandbox_account,
 )
 from postroom.tenancy.clients import SecretHasher
+from postroom.tenancy.link_keys import load_link_tokens
 
 _API_CONNECTIONS = 8
 _DELIVERY_CONNECTIONS = 6
 _MAILBOX_CONNECTIONS = 4
 _EVENTS_CONNECTIONS = 4
+_LAST_WRITE_SECONDS = 2.0
 
 # Every hot statement looks rows up by key, and says so in its form (lateral look-ups, no free joins). What is left
 # to the planner is not to read a table as a whole only because it was empty when the plan was made.
@@ -122,12 +131,20 @@ async def run_api(settings: Settings, dsn: str, *, listen_fd: int | None, stop: 
                 )
             )
         await running.enter_async_context(_background(keep_days(pool, timedelta(days=settings.retention_days))))
+        engagement = Engagement(
+            pool,
+            own_rules(),
+            interval=settings.tracking_flush_milliseconds / 1000,
+            private=settings.tracking_privacy == "private",
+        )
+        await running.enter_async_context(_engagement(engagement))
         app = await build_api(
             settings=settings,
             pool=pool,
             accepter=accepter,
             engine=Engine(dialect_of(settings)),
             clock=time.time,
+            recipients=Recipients(Tracking(await load_link_tokens(pool), engagement)),
             extra_routes=extra,
         )
         await _serve_http(settings, app, listen_fd, stop)
@@ -139,8 +156,13 @@ async def run_delivery(settings: Settings, dsn: str, *, owner: str, replaces: st
         options = worker_options(settings, owner=owner, replaces=replaces)
         domain = settings.bounce_domain
         return_path = None if domain is None else await load_return_path(pool, domain)
+        tokens = await load_link_tokens(pool)
+        links = mail_links(settings, tokens)
+        await links.refresh(pool)
+        options = dataclasses.replace(options, links=links)
         worker = Worker(pool, options, rand=random.random, return_path=return_path)
         async with (
+            _background(TrackingDomain(pool, tokens, links).keep()),
             _background(listen(dsn, worker.announce)),
             _background(keep_days(pool, timedelta(days=settings.retention_days))),
         ):
@@ -204,6 +226,16 @@ def bounce_tls(settings: Settings) -> ssl.SSLContext | None:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(settings.bounce_tls_certificate, settings.bounce_tls_key)
     return context
+
+
+def mail_links(settings: Settings, tokens: LinkTokens) -> MailLinks:
+    """The part of the settings that the addresses in mails are made by."""
+    return MailLinks(
+        tokens,
+        tracking_url=settings.tracking_url,
+        public_url=settings.public_url.rstrip("/"),
+        always=settings.delivery == "sandbox",
+    )
 
 
 def dialect_of(settings: TemplateSettings) -> Dialect:
@@ -288,6 +320,18 @@ async def _serve_http(settings: Settings, app: object, listen_fd: int | None, st
     stopping.cancel()
     server.should_exit = True
     await serving
+
+
+@asynccontextmanager
+async def _engagement(engagement: Engagement) -> AsyncIterator[None]:
+    writing = asyncio.create_task(engagement.run())
+    try:
+        yield
+    finally:
+        engagement.close()
+        await asyncio.wait([writing], timeout=_LAST_WRITE_SECONDS)
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
 
 
 async def _close_at(stop: asyncio.Event, watch: MailWatch) -> None:

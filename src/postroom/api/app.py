@@ -30,6 +30,7 @@ from postroom.api.oauth import oauth_route
 from postroom.api.paths import RouteTable, keep_match, raw_path_of
 from postroom.api.platform import Platform
 from postroom.api.queues import Queues
+from postroom.api.recipients import PREFIX, Recipients
 from postroom.api.reply import error_reply
 from postroom.api.schema import OpenRoute, build_document
 from postroom.api.schema_page import SCHEMA, SCHEMA_PAGE, Schema
@@ -76,9 +77,11 @@ async def build_api(
     accepter: Accepting,
     engine: Engine,
     clock: Callable[[], float],
+    recipients: Recipients,
     extra_routes: Sequence[Router] = (),
 ) -> "Api":
     """The API as an ASGI application. ``engine`` compiles templates; ``clock`` gives seconds since the epoch.
+    ``recipients`` answers what links in mails lead to.
 
     Reads the token signing key from the database, making it at the first start. ``extra_routes`` are served
     beside the API's own, without its authorization.
@@ -149,6 +152,7 @@ async def build_api(
     return Api(
         litestar,
         RouteTable([*(route.template for route in routes), PUBLIC_FILE, SCHEMA, SCHEMA_PAGE], any_prefix=AUTH_PATHS),
+        recipients,
     )
 
 
@@ -196,13 +200,17 @@ def auth_routes(token: TokenRoute, legacy: LegacyTokenRoute, identity: Identity)
 class Api:
     """The ASGI application. ``litestar`` is the router inside."""
 
-    def __init__(self, litestar: Litestar, table: RouteTable) -> None:
+    def __init__(self, litestar: Litestar, table: RouteTable, recipients: Recipients) -> None:
         self.litestar = litestar
+        self._recipients = recipients
         self._table = table
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == ScopeType.HTTP:
             raw_path = raw_path_of(scope)
+            if raw_path.startswith(PREFIX):
+                await self._recipients(scope, receive, send)
+                return
             match = self._table.match(raw_path)
             if match is not None:
                 keep_match(cast("MutableMapping[str, Any]", scope), match)

@@ -81,6 +81,7 @@ class SendingPart(_Part, frozen=True):
     route: str | None = None
     list_unsubscribe: bool = False
     retry_schedule: str | None = None
+    track_opens: bool | None = None
 
 
 class DefinitionPart(_Part, frozen=True):

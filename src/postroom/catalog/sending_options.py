@@ -31,6 +31,8 @@ class SendingOptions(msgspec.Struct, frozen=True, rename="camel", omit_defaults=
     """Whether its mail carries List-Unsubscribe headers."""
     retry_schedule: str | None = None
     """Waits between attempts, as in the server's setting."""
+    track_opens: bool | None = None
+    """Whether its mail has an open pixel; None does as trackLinks does."""
 
     @property
     def holds_unknown(self) -> bool:

@@ -199,10 +199,13 @@ def _with_real_ports(settings: Settings, listener: socket.socket) -> Settings:
     public_url = settings.public_url
     if public_url == default_public_url(settings.http):
         public_url = default_public_url(http)
+    tracking_url = public_url if settings.tracking_url == settings.public_url else settings.tracking_url
     sandbox_smtp = settings.sandbox_smtp
     if settings.delivery == "sandbox":
         sandbox_smtp = str(free_address("POSTROOM_SANDBOX_SMTP", sandbox_smtp))
-    return dataclasses.replace(settings, http=http, public_url=public_url, sandbox_smtp=sandbox_smtp)
+    return dataclasses.replace(
+        settings, http=http, public_url=public_url, tracking_url=tracking_url, sandbox_smtp=sandbox_smtp
+    )
 
 
 async def _all_answer(settings: Settings, supervisor: Supervisor) -> None:

@@ -9,18 +9,27 @@ from collections.abc import Callable
 
 from postroom.content.ampscript.run import Services
 from postroom.content.attributes import fold_name
+from postroom.content.links import Links
 from postroom.content.model import MESSAGE_BUILD_ERROR, Context, Mail, NotComposed
+from postroom.content.plan import Plan
+from postroom.delivery.mail_links import MailLinks
 from postroom.delivery.slices import Message
 from postroom.delivery.versions import Prepared
 
 
 class Composer:
-    """``prepared`` finds the compiled version of a message; ``clock`` bounds the time of a template's code."""
+    """``prepared`` finds the compiled version of a message; ``clock`` bounds the time of a template's code; ``links``
+    gives the addresses that mails carry, without which their pages print nothing."""
 
     def __init__(
-        self, prepared: Callable[[int, int], Prepared | None], *, clock: Callable[[], float] = time.monotonic
+        self,
+        prepared: Callable[[int, int], Prepared | None],
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        links: MailLinks | None = None,
     ) -> None:
         self._prepared = prepared
+        self._links = links
         self._services = Services(clock=clock)
 
     def compose(self, message: Message) -> Mail | NotComposed | None:
@@ -32,7 +41,8 @@ class Composer:
             return None
         if prepared.plan is None:
             return NotComposed(MESSAGE_BUILD_ERROR, prepared.problem)
-        return prepared.plan.compose(_context(message, prepared), self._services)
+        plan, context = self._ready(message, prepared)
+        return plan.compose(context, self._services)
 
     def waits(self, message: Message) -> bool:
         """Whether the message's template looks something up: then it is composed with `compose_async`."""
@@ -43,8 +53,35 @@ class Composer:
         """The mail of a message for which `waits` is true."""
         prepared = self._prepared(message.slice.account_id, message.request.version_id)
         assert prepared is not None
-        assert prepared.plan is not None
-        return await prepared.plan.compose_async(_context(message, prepared), services)
+        plan, context = self._ready(message, prepared)
+        return await plan.compose_async(context, services)
+
+    def _ready(self, message: Message, prepared: Prepared) -> tuple[Plan, Context]:
+        """The plan of a mail that has one, and what it is filled with."""
+        plan, counted = prepared.plan_at(message.slice.accepted_at, self._links)
+        assert plan is not None
+        context = _context(message, prepared)
+        unsubscribe = prepared.version.sending.list_unsubscribe
+        if self._links is not None and (unsubscribe or plan.needs_links):
+            slice_ = message.slice
+            context.links = self._links.of(
+                slice_.account_id,
+                message.request.version_id,
+                slice_.request_id,
+                message.position,
+                message.contact.contact_id,
+                counted=counted,
+                clicks=prepared.version.track_links,
+            )
+            if unsubscribe:
+                context.headers += _unsubscribe_headers(context.links)
+        return plan, context
+
+
+def _unsubscribe_headers(links: Links) -> str:
+    """RFC 2369 §3.2 and RFC 8058 §3.1."""
+    address = links.page("unsubscribe")
+    return f"List-Unsubscribe: <{address}>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
 
 
 def _context(message: Message, prepared: Prepared) -> Context:

@@ -8,15 +8,18 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from postroom.catalog.versions import Version, load_version
 from postroom.content.address import parse_address
 from postroom.content.ampscript.dialect import Dialect
 from postroom.content.ampscript.engine import Engine
 from postroom.content.compiler import compile_content
-from postroom.content.model import ContentRejected
+from postroom.content.links import Tracking
+from postroom.content.model import Content, ContentRejected
 from postroom.content.plan import Plan
 from postroom.delivery.mail_headers import NO_HEADERS, MailHeaders
+from postroom.delivery.mail_links import MailLinks
 from postroom.store.pool import Pool
 
 _FRESH_SECONDS = 60.0
@@ -50,6 +53,16 @@ class Prepared:
     domain: str
     """The right-hand side of its Message-IDs: the sender's domain."""
     loaded_at: float
+    tracked: Plan | None = None
+    """The plan of mails whose links are counted; None when nothing of the version is, or not yet."""
+    looked: bool = False
+    """Whether `tracked` is as it will stay."""
+
+    def plan_at(self, accepted_at: datetime, links: MailLinks | None) -> tuple[Plan | None, bool]:
+        """The plan of a mail accepted then, and whether its links are counted."""
+        if self.tracked is not None and links is not None and links.counted(accepted_at):
+            return self.tracked, True
+        return self.plan, False
 
 
 class Versions:
@@ -64,12 +77,14 @@ class Versions:
         clock: Callable[[], float],
         headers: MailHeaders = NO_HEADERS,
         derive_text: bool = False,
+        links: MailLinks | None = None,
     ) -> None:
         self._pool = pool
         self._sender = sender
         self._clock = clock
         self._headers = headers
         self._derive_text = derive_text
+        self._links = links
         self._engine = Engine(dialect)
         self._prepared: OrderedDict[tuple[int, int], Prepared] = OrderedDict()
 
@@ -88,18 +103,38 @@ class Versions:
         if now - prepared.loaded_at > _FRESH_SECONDS:
             prepared.system = await self._system(prepared.version)
             prepared.loaded_at = now
+        if not prepared.looked and prepared.plan is not None and self._links is not None and self._links.possible:
+            prepared.looked = True
+            prepared.tracked = self._compile_tracked(prepared.version)
         return prepared.version
 
     def prepared(self, account_id: int, version_id: int) -> Prepared | None:
         """What `version` made ready; None when so many others came since that it was let go."""
         return self._prepared.get((account_id, version_id))
 
-    def _compile(self, version: Version) -> Prepared:
+    def _compile_tracked(self, version: Version) -> Plan | None:
+        opens = version.sending.track_opens
+        tracking = Tracking(links=version.track_links, opens=version.track_links if opens is None else opens)
+        if not (tracking.links or tracking.opens) or not version.content.html:
+            return None
+        return compile_content(
+            self._content(version),
+            engine=self._engine,
+            headers=self._headers.lines(version),
+            derive_text=self._derive_text,
+            tracking=tracking,
+        )
+
+    def _content(self, version: Version) -> Content:
         content = version.content
         if not content.from_address:
             content = replace(content, from_address=self._sender.address)
         if not content.from_name:
             content = replace(content, from_name=self._sender.name)
+        return content
+
+    def _compile(self, version: Version) -> Prepared:
+        content = self._content(version)
         plan, problem = None, ""
         try:
             plan = compile_content(

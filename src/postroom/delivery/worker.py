@@ -28,6 +28,7 @@ from postroom.delivery.keyring import Keyring
 from postroom.delivery.lanes import Lanes
 from postroom.delivery.loading import TOO_LATE, Loaded, Loader
 from postroom.delivery.mail_headers import NO_HEADERS, MailHeaders
+from postroom.delivery.mail_links import MailLinks
 from postroom.delivery.outcome import Deferred, Outcome
 from postroom.delivery.record import Recorder
 from postroom.delivery.retry import RetrySchedule
@@ -80,6 +81,8 @@ class WorkerOptions:
     headers: MailHeaders = NO_HEADERS
     derive_text: bool = False
     """Whether mail whose author wrote HTML alone gets a text part."""
+    links: MailLinks | None = None
+    """The addresses that mails carry."""
 
 
 class Worker:
@@ -103,8 +106,9 @@ class Worker:
             clock=loop.time,
             headers=options.headers,
             derive_text=options.derive_text,
+            links=options.links,
         )
-        self._composer = Composer(self._versions.prepared)
+        self._composer = Composer(self._versions.prepared, links=options.links)
         self._keyring = Keyring(pool)
         self._ahead: WeakKeyDictionary[Lanes, Ahead] = WeakKeyDictionary()
         self._settler = Settler(

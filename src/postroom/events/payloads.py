@@ -3,6 +3,8 @@
     sent      TransactionalSendEvents.EmailSent
     not_sent  TransactionalSendEvents.EmailNotSent
 
+and what `engagement_notices` makes of opens, clicks and unsubscriptions.
+
 The vendor's objects carry no id of the event. Ours have one more field, ``eventId``: the event's number in the log,
 the same however often it is sent, so that a receiver can drop repeats.
 """
@@ -16,12 +18,13 @@ from uuid import UUID
 import asyncpg
 import msgspec
 
+from postroom.events import engagement_notices
 from postroom.events.codes import status_message
 from postroom.events.cursor import LoggedEvent
 from postroom.events.subscriptions import EMAIL_NOT_SENT, EMAIL_SENT
 from postroom.store.pool import Pool
 
-KINDS: Mapping[str, str] = {"sent": EMAIL_SENT, "not_sent": EMAIL_NOT_SENT}
+KINDS: Mapping[str, str] = {"sent": EMAIL_SENT, "not_sent": EMAIL_NOT_SENT, **engagement_notices.KINDS}
 """Kinds of the log that callbacks are told of, and the vendor's names."""
 
 _UNSPECIFIED = 15
@@ -138,8 +141,8 @@ def _notice(
     message: asyncpg.Record,
     version: asyncpg.Record,
 ) -> Notice:
-    sent = event.kind == "sent"
-    detail = _detail.decode(event.detail) if event.detail else _Detail()
+    engaged = event.kind in engagement_notices.KINDS
+    sent = event.kind == "sent" or engaged
     definition_id = str(event.definition_id)
     # As in the status of a message: what was not sent belongs to no batch and no subscriber.
     composite = {
@@ -149,6 +152,13 @@ def _notice(
         "subscriberId": str(event.contact_id or 0) if sent else "0",
         "emailId": str(version["asset_id"] or 0),
     }
+    if engaged:
+        body = engagement_notices.engagement_body(
+            event.kind, account_id, event.occurred_at, composite, message["address"], event.detail
+        )
+        body["eventId"] = str(event.event_id)
+        return Notice(event.event_id, KINDS[event.kind], event.occurred_at, {}, body)
+    detail = _detail.decode(event.detail) if event.detail else _Detail()
     info = {
         "to": message["address"],
         "subscriberKey": message["contact_key"],

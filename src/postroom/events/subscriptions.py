@@ -36,7 +36,7 @@ FILTERS: Mapping[str, frozenset[str]] = {
     "EngagementEvents.EmailClick": frozenset(),
     "EngagementEvents.EmailUnsubscribe": frozenset(),
 }
-"""The vendor's event types, and what each can be filtered by. This server makes the first two."""
+"""The vendor's event types, and what each can be filtered by. This server makes those of email."""
 
 _COLUMNS = """
 subscription_id, callback_id, name, event_types, filters, status, status_reason, events_from, pauses

@@ -144,6 +144,8 @@ def _with_defaults(values: dict[str, Any], environ: Mapping[str, str], machine: 
     filled.setdefault("log_format", "console" if machine.terminal else "json")
     filled.setdefault("data_dir", _default_data_dir(environ, machine))
     filled.setdefault("public_url", default_public_url(filled.get("http", "127.0.0.1:8025")))
+    filled.setdefault("tracking_url", filled["public_url"])
+    filled["tracking_url"] = filled["tracking_url"].rstrip("/")
     filled.setdefault("from_address", _default_from_address(filled["public_url"]))
     return filled
 
@@ -195,6 +197,12 @@ def _contradictions(settings: Settings) -> list[str]:
         found.append(
             f"option POSTROOM_BOUNCE_TLS_CERTIFICATE={settings.bounce_tls_certificate or ''}: it needs "
             f"POSTROOM_BOUNCE_TLS_KEY={settings.bounce_tls_key or ''}; give both or none"
+        )
+    base = urlsplit(settings.tracking_url)
+    if base.scheme not in {"http", "https"} or not base.hostname or base.query or base.fragment:
+        found.append(
+            f"option POSTROOM_TRACKING_URL={settings.tracking_url}: mails can't carry links below it; "
+            "write https://host or https://host/path"
         )
     kept = settings.retention_days * 24
     for name in ("key_window_hours", "status_hours", "queue_hours"):

@@ -12,6 +12,7 @@ from postroom.settings.sandbox import SandboxSettings
 from postroom.settings.sending import SendingSettings
 from postroom.settings.server import ServerSettings
 from postroom.settings.templates import TemplateSettings
+from postroom.settings.tracking import TrackingSettings
 from postroom.settings.transport import TransportSettings
 from postroom.settings.webhooks import WebhookSettings
 
@@ -23,6 +24,7 @@ GROUPS: tuple[type, ...] = (
     DeliverySettings,
     BounceSettings,
     TransportSettings,
+    TrackingSettings,
     WebhookSettings,
 )
 """In the order of the reference."""
@@ -37,6 +39,7 @@ class Settings(
     DeliverySettings,
     BounceSettings,
     TransportSettings,
+    TrackingSettings,
     WebhookSettings,
 ):
     """All settings of one Postroom. `load_settings` builds, checks and completes it."""

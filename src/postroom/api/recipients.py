@@ -1,0 +1,19 @@
+"""What links in mails lead to, beside the API: everything below ``/t/``, admitted by a signed token alone."""
+
+from typing import Final
+
+from litestar.types import HTTPScope, Receive, Send
+
+from postroom.api.tracking import Tracking
+
+PREFIX: Final = b"/t/"
+
+
+class Recipients:
+    """The ASGI application of all such paths; it stands in front of the router, for opens and clicks are many."""
+
+    def __init__(self, tracking: Tracking) -> None:
+        self._tracking = tracking
+
+    async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        await self._tracking(scope, receive, send)
