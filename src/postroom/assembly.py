@@ -285,6 +285,7 @@ def mx_options(settings: Settings) -> MxOptions:
         allow_private=settings.mx_private_addresses == "allow",
         tls=RuleKind(settings.mx_tls),
         sts=settings.mta_sts == "on",
+        dane={"auto": None, "on": True, "off": False}[settings.dane],
         shaping=read_shaping(shaping, source=str(settings.shaping)),
     )
 

@@ -25,3 +25,11 @@ class TransportSettings:
             "fetched from `https://mta-sts.<domain>/`: where a delivery process may not make such requests, `off`."
         ),
     ] = "on"
+    dane: Annotated[
+        Literal["auto", "on", "off"],
+        doc(
+            "Whether the certificates of MX hosts have to agree with their TLSA records (DANE, RFC 7672). That needs "
+            "DNS servers that validate (DNSSEC) and are reached over a way that nobody can tamper with. `auto` is on "
+            "when all of them are on this machine; `on` trusts those that are asked, wherever they are."
+        ),
+    ] = "auto"

@@ -30,6 +30,8 @@ class Nameserver(asyncio.DatagramProtocol):
     def __init__(self, zone: dict[tuple[str, str], list[str]], faults: dict[str, str] | None = None) -> None:
         self.zone = zone
         self.faults = faults or {}
+        self.signed: set[str] = set()
+        """Domains whose answers count as validated, with all below them: the AD flag is set for who asks for it."""
         self.asked: Counter[tuple[str, str]] = Counter()
         self.by_tcp = 0
         self.address = ("127.0.0.1", 0)
@@ -74,17 +76,24 @@ class Nameserver(asyncio.DatagramProtocol):
         if fault == SERVFAIL:
             reply.set_rcode(dns.rcode.SERVFAIL)
             return reply.to_wire()
-        seen = set()
+        seen: set[str] = set()
+        validated = self._is_signed(text)
         while (text, "CNAME") in self.zone and text not in seen:
             seen.add(text)
             target = self.zone[text, "CNAME"][0]
             reply.answer.append(dns.rrset.from_text(f"{text}.", 60, "IN", "CNAME", target))
             text = target.rstrip(".")
+            validated = validated and self._is_signed(text)
+        if validated and question.flags & dns.flags.AD:
+            reply.flags |= dns.flags.AD
         if (text, kind) in self.zone:
             reply.answer.append(dns.rrset.from_text(f"{text}.", 60, "IN", kind, *self.zone[text, kind]))
         elif not reply.answer and not any(owner == text for owner, _ in self.zone):
             reply.set_rcode(dns.rcode.NXDOMAIN)
         return reply.to_wire(max_size=65535)
+
+    def _is_signed(self, name: str) -> bool:
+        return any(f".{name}".endswith(f".{domain}") for domain in self.signed)
 
 
 @asynccontextmanager

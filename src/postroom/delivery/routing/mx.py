@@ -46,14 +46,20 @@ class MxHost:
     name: str
     addresses: tuple[str, ...]
     rule: TlsRule = NO_RULE
+    secure: bool = False
+    """Whether the DNS has validated its addresses."""
+    owner: str = ""
+    """What its name is an alias of, or empty."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The hosts to try, in order; never empty. ``ttl`` in seconds."""
+    """The hosts to try, in order; never empty. ``ttl`` in seconds. ``secure``: the DNS has validated that these are
+    the hosts."""
 
     hosts: tuple[MxHost, ...]
     ttl: float
+    secure: bool = False
 
     @property
     def site(self) -> frozenset[tuple[str, TlsRule]]:
@@ -96,7 +102,7 @@ async def find_route(domain: str, dns: Dns, *, rand: Callable[[], float], allow_
             return NoRoute(True, "5.4.4", f"not sent: no MX record of {domain} names a usable host", answer.ttl)
     else:
         names = [domain]
-    return await _with_addresses(domain, names, answer.ttl, dns, allow_private)
+    return await _with_addresses(domain, names, answer, dns, allow_private)
 
 
 def by_preference(records: Iterable[MxRecord], rand: Callable[[], float]) -> list[str]:
@@ -123,7 +129,10 @@ def is_public(address: str) -> bool:
     return parsed.is_global and not parsed.is_multicast
 
 
-async def _with_addresses(domain: str, names: list[str], ttl: float, dns: Dns, allow_private: bool) -> RouteAnswer:
+async def _with_addresses(
+    domain: str, names: list[str], named: MxFound | Nothing, dns: Dns, allow_private: bool
+) -> RouteAnswer:
+    ttl = named.ttl
     found = await asyncio.gather(*(question(name) for name in names for question in (dns.ipv6, dns.ipv4)))
     hosts, trouble, private = [], "", ""
     for position, name in enumerate(names):
@@ -138,9 +147,12 @@ async def _with_addresses(domain: str, names: list[str], ttl: float, dns: Dns, a
                     private = f"{name} has the address {next(a for a in answer.addresses if a not in usable)}"
                 addresses.extend(usable[:MOST_ADDRESSES])
         if addresses:
-            hosts.append(MxHost(name, tuple(addresses)))
+            owners = [each for each in found[2 * position : 2 * position + 2] if isinstance(each, AddressesFound)]
+            secure = all(each.secure for each in owners)
+            owner = owners[0].owner if owners[0].owner != name else ""
+            hosts.append(MxHost(name, tuple(addresses), secure=secure, owner=owner))
     if hosts:
-        return Route(tuple(hosts), ttl)
+        return Route(tuple(hosts), ttl, named.secure)
     if trouble:
         return NoRoute(False, "4.4.3", trouble)
     if private:

@@ -40,6 +40,8 @@ class MxOptions:
     sts: bool = True
     """Whether MTA-STS policies are asked for."""
     sts_port: int = 443
+    dane: bool | None = None
+    """Whether the DNS servers are believed when they say that an answer is validated; None: when on this machine."""
     shaping: Shaping = field(default_factory=read_shaping)
     timeouts: Timeouts = field(default_factory=Timeouts)
 
@@ -61,14 +63,16 @@ def open_sites(
     changed: Callable[[], None],
 ) -> Sites:
     """The sites of one worker; see ``Sites``. Raises ValueError when there is no DNS server to ask."""
-    resolver = Resolver(options.dns_servers)
+    resolver = Resolver(options.dns_servers, validates=options.dane)
     verifying = options.verifying or ssl.create_default_context()
     fetcher = PolicyFetcher(resolver, verifying=verifying, port=options.sts_port, allow_private=options.allow_private)
     policies = StsPolicies(StoredPolicies(pool), text=resolver.text, fetch=fetcher.fetch, failed=_log_failed)
     securing = Securing(
         find=lambda domain: find_route(domain, resolver, rand=rand, allow_private=options.allow_private),
         policy=policies.policy if options.sts else None,
+        tlsa=resolver.tlsa,
         rule=TlsRule(options.tls),
+        port=options.port,
         failed=_log_failed,
     )
     return Sites(

@@ -1,7 +1,12 @@
-"""What a question to the DNS comes back with, as values: records, nothing, or trouble."""
+"""What a question to the DNS comes back with, as values: records, nothing, or trouble.
+
+``secure`` answers are those that a resolver we trust has validated (DNSSEC, RFC 4035).
+"""
 
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
+
+from postroom.delivery.routing.dane import Tlsa
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +23,7 @@ class Nothing:
 
     exists: bool
     ttl: float
+    secure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +39,17 @@ class MxFound:
 
     records: tuple[MxRecord, ...]
     ttl: float
+    secure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class AddressesFound:
-    """IP addresses as text, of one family."""
+    """IP addresses as text, of one family. ``owner`` is the name at the end of all aliases."""
 
     addresses: tuple[str, ...]
     ttl: float
+    secure: bool = False
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +59,19 @@ class TextFound:
     texts: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class TlsaFound:
+    """TLSA records in no particular order."""
+
+    records: tuple[Tlsa, ...]
+    ttl: float
+    secure: bool
+
+
 MxAnswer: TypeAlias = MxFound | Nothing | Trouble
 AddressAnswer: TypeAlias = AddressesFound | Nothing | Trouble
 TextAnswer: TypeAlias = TextFound | Nothing | Trouble
+TlsaAnswer: TypeAlias = TlsaFound | Nothing | Trouble
 
 
 class Dns(Protocol):

@@ -4,15 +4,21 @@ Whatever an answer holds, what leaves here is bounded and printable: at most ``M
 in lower case. Answers that chase aliases in circles, don't parse or don't come are ``Trouble``.
 """
 
+from ipaddress import ip_address
+
 import dns.asyncbackend
 import dns.asyncresolver
 import dns.exception
+import dns.flags
+import dns.message
 import dns.name
 import dns.nameserver
 import dns.rdtypes.ANY.MX
+import dns.rdtypes.ANY.TLSA
 import dns.rdtypes.ANY.TXT
 import dns.resolver
 
+from postroom.delivery.routing.dane import Tlsa
 from postroom.delivery.routing.records import (
     AddressAnswer,
     AddressesFound,
@@ -22,6 +28,8 @@ from postroom.delivery.routing.records import (
     Nothing,
     TextAnswer,
     TextFound,
+    TlsaAnswer,
+    TlsaFound,
     Trouble,
 )
 
@@ -35,10 +43,18 @@ _SERVER_SECONDS = 3.0
 class Resolver:
     """Asks ``servers`` (address and port each), or those of this machine when there are none given.
 
+    ``validates`` says whether they are believed when they call an answer validated (the AD flag); None is for: when
+    all of them are on this machine, since on the way from anywhere else the flag could be set by anybody.
     Raises ValueError when neither names one.
     """
 
-    def __init__(self, servers: tuple[tuple[str, int], ...] = (), *, seconds: float = QUESTION_SECONDS) -> None:
+    def __init__(
+        self,
+        servers: tuple[tuple[str, int], ...] = (),
+        *,
+        seconds: float = QUESTION_SECONDS,
+        validates: bool | None = None,
+    ) -> None:
         try:
             self._resolver = dns.asyncresolver.Resolver(configure=not servers)
         except dns.resolver.NoResolverConfiguration:
@@ -48,6 +64,12 @@ class Resolver:
         self._resolver.timeout = min(_SERVER_SECONDS, seconds)
         self._resolver.lifetime = seconds
         self._resolver.use_edns(0, 0, 1232)
+        asked = [address for address, _ in servers] or [str(each) for each in self._resolver.nameservers]
+        self.validates = all(_is_loopback(address) for address in asked) if validates is None else validates
+        """Whether answers can be secure."""
+        if self.validates:
+            # Asks for the flag without asking for the signatures (RFC 6840 §5.7).
+            self._resolver.set_flags(dns.flags.RD | dns.flags.AD)
         self._backend = dns.asyncbackend.get_backend("asyncio")
 
     async def mx(self, name: str) -> MxAnswer:
@@ -62,7 +84,7 @@ class Resolver:
         ]
         # The most preferred are kept; the order among equals is the sender's business (RFC 5321 §5.1).
         records.sort(key=lambda record: record.preference)
-        return MxFound(tuple(records[:MOST_RECORDS]), _ttl(answer))
+        return MxFound(tuple(records[:MOST_RECORDS]), _ttl(answer), self._secure(answer.response))
 
     async def ipv4(self, name: str) -> AddressAnswer:
         """See ``Dns``."""
@@ -71,6 +93,18 @@ class Resolver:
     async def ipv6(self, name: str) -> AddressAnswer:
         """See ``Dns``."""
         return await self._addresses(name, "AAAA")
+
+    async def tlsa(self, name: str) -> TlsaAnswer:
+        """The TLSA records of a name such as ``_25._tcp.mx.example.com``."""
+        answer = await self._ask(name, "TLSA")
+        if not isinstance(answer, dns.resolver.Answer):
+            return answer
+        records = [
+            Tlsa(each.usage, each.selector, each.mtype, each.cert)
+            for each in answer
+            if isinstance(each, dns.rdtypes.ANY.TLSA.TLSA)
+        ]
+        return TlsaFound(tuple(records[:MOST_RECORDS]), _ttl(answer), self._secure(answer.response))
 
     async def text(self, name: str) -> TextAnswer:
         """The TXT records of a name."""
@@ -84,7 +118,15 @@ class Resolver:
         answer = await self._ask(name, kind)
         if not isinstance(answer, dns.resolver.Answer):
             return answer
-        return AddressesFound(tuple(each.to_text() for each in answer)[:MOST_RECORDS], _ttl(answer))
+        return AddressesFound(
+            tuple(each.to_text() for each in answer)[:MOST_RECORDS],
+            _ttl(answer),
+            self._secure(answer.response),
+            _host(answer.canonical_name),
+        )
+
+    def _secure(self, response: dns.message.Message) -> bool:
+        return self.validates and bool(response.flags & dns.flags.AD)
 
     async def _ask(self, name: str, kind: str) -> dns.resolver.Answer | Nothing | Trouble:
         try:
@@ -100,8 +142,15 @@ class Resolver:
         except (dns.exception.DNSException, OSError, ValueError) as problem:
             return Trouble(f"the DNS answer for {kind} of {name} is unusable ({type(problem).__name__})")
         if answer.rrset is None:
-            return Nothing(exists=True, ttl=NEGATIVE_SECONDS)
+            return Nothing(exists=True, ttl=NEGATIVE_SECONDS, secure=self._secure(answer.response))
         return answer
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ip_address(address).is_loopback
+    except ValueError:
+        return False
 
 
 def _host(name: dns.name.Name) -> str:

@@ -40,7 +40,7 @@ class Line:
 
     port: int
     helo: str
-    trust: Callable[[TlsRule], Trust]
+    trust: Callable[[TlsRule, str], Trust]
     timeouts: Timeouts
     rand: Callable[[], float]
 
@@ -196,7 +196,7 @@ class Site:
             on_unavailable=lambda outcome, _: self._host_failed(pool, outcome),
             max_messages_per_connection=limits.messages,
             timeouts=self._line.timeouts,
-            trust=self._line.trust(host.rule),
+            trust=self._line.trust(host.rule, host.name),
             rand=self._line.rand,
             addresses=lambda: self._addresses.get(host.name, host.addresses),
         )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ssl
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 
+from postroom.delivery.routing.dane import Tlsa, tlsa_judge
 from postroom.delivery.smtp.target import TlsMode
 from postroom.delivery.smtp.trust import CLEAR_TEXT, Trust, any_certificate
 
@@ -18,6 +20,7 @@ class RuleKind(StrEnum):
     VERIFY = "verify"
     STS = "sts"
     STS_TESTING = "sts-testing"
+    DANE = "dane"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,10 @@ class TlsRule:
     """One rule. Hosts of equal name and rule are one site, whatever domains they serve."""
 
     kind: RuleKind
+    tlsa: tuple[Tlsa, ...] = ()
+    """The usable records, for DANE."""
+    base: str = ""
+    """The name that they are for, without port and protocol: the host's, or what it is an alias of."""
 
 
 NO_RULE = TlsRule(RuleKind.OPPORTUNISTIC)
@@ -38,7 +45,7 @@ class Trusts:
         self._any = any_certificate()
         self._opportunistic = Trust(TlsMode.OPPORTUNISTIC, "none", self._any, gives_way_to=CLEAR_TEXT)
 
-    def trust(self, rule: TlsRule) -> Trust:
+    def trust(self, rule: TlsRule, host: str) -> Trust:
         """The trust for a host with this rule."""
         match rule.kind:
             case RuleKind.OPPORTUNISTIC:
@@ -51,3 +58,6 @@ class Trusts:
                 return Trust(TlsMode.VERIFY, "sts", self._verifying)
             case RuleKind.STS_TESTING:
                 return Trust(TlsMode.OPPORTUNISTIC, "sts", self._verifying, gives_way_to=self._opportunistic)
+            case RuleKind.DANE:
+                judge = tlsa_judge(rule.tlsa, tuple(dict.fromkeys((rule.base, host))), lambda: datetime.now(UTC))
+                return Trust(TlsMode.REQUIRED, "dane", self._any, judge, server_name=rule.base)

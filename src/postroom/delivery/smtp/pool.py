@@ -271,7 +271,7 @@ class SmtpPool:
             idle_seconds=self._idle_seconds,
             messages=self._messages,
             trust=trust,
-            server_hostname=target.host,
+            server_hostname=trust.server_name or target.host,
             loop=self._loop,
         )
         self._empty.clear()

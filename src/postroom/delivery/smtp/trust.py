@@ -64,6 +64,8 @@ class Trust:
     context: ssl.SSLContext | None
     judge: Judge | None = None
     gives_way_to: Trust | None = None
+    server_name: str = ""
+    """What the peer is told whose certificate is wanted; empty for the name of the host."""
 
 
 CLEAR_TEXT = Trust(TlsMode.OFF, "none", None)
