@@ -37,6 +37,8 @@ from postroom.delivery.mail_links import MailLinks
 from postroom.delivery.retry import RetrySchedule
 from postroom.delivery.routing.options import MxOptions
 from postroom.delivery.routing.shaping import read_shaping
+from postroom.delivery.routing.table import RouteTable, single_route
+from postroom.delivery.routing.table_file import read_table
 from postroom.delivery.routing.tls_rule import RuleKind
 from postroom.delivery.smtp.target import SmtpTarget, TlsMode, parse_relay_url
 from postroom.delivery.tracking_domain import TrackingDomain
@@ -146,6 +148,7 @@ async def run_api(settings: Settings, dsn: str, *, listen_fd: int | None, stop: 
             clock=time.time,
             recipients=Recipients(Tracking(await load_link_tokens(pool), engagement)),
             extra_routes=extra,
+            delivery_routes=route_names(settings),
         )
         await _serve_http(settings, app, listen_fd, stop)
 
@@ -267,7 +270,7 @@ def events_options(settings: Settings, *, owner: str, replaces: str | None) -> E
 
 
 def _target(settings: Settings) -> SmtpTarget | MxOptions:
-    if settings.delivery == "mx":
+    if settings.delivery in ("mx", "routes"):
         return mx_options(settings)
     if settings.delivery == "sandbox":
         address = settings.sandbox_smtp_address
@@ -277,7 +280,10 @@ def _target(settings: Settings) -> SmtpTarget | MxOptions:
 
 
 def mx_options(settings: Settings) -> MxOptions:
-    """The part of the settings that delivery to MX hosts works by. Raises ShapingRejected, and OSError for its file."""
+    """The part of the settings that delivery by routes works by.
+
+    Raises ShapingRejected and TableRejected, and OSError for their files.
+    """
     shaping = None if settings.shaping is None else settings.shaping.read_text(encoding="utf-8")
     return MxOptions(
         dns_servers=tuple((address.host, address.port) for address in settings.dns_server_addresses),
@@ -287,7 +293,21 @@ def mx_options(settings: Settings) -> MxOptions:
         sts=settings.mta_sts == "on",
         dane={"auto": None, "on": True, "off": False}[settings.dane],
         shaping=read_shaping(shaping, source=str(settings.shaping)),
+        table=_route_table(settings) or single_route(),
     )
+
+
+def route_names(settings: Settings) -> frozenset[str] | None:
+    """The routes that definitions may name; None when there is no table. Raises as `mx_options`."""
+    table = _route_table(settings)
+    return None if table is None else frozenset(table.routes)
+
+
+def _route_table(settings: Settings) -> RouteTable | None:
+    if settings.delivery != "routes":
+        return None
+    assert settings.routes is not None
+    return read_table(settings.routes.read_text(encoding="utf-8"))
 
 
 def _mailbox(settings: Settings, pool: Pool) -> Mailbox:

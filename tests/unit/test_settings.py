@@ -191,6 +191,7 @@ def test_a_missing_file_is_told() -> None:
     ("environ", "told"),
     [
         ({"POSTROOM_DELIVERY": "relay"}, "option POSTROOM_RELAY=: delivery is relay and no relay is named"),
+        ({"POSTROOM_DELIVERY": "routes"}, "option POSTROOM_ROUTES=: delivery is routes and no route table is named"),
         ({"POSTROOM_SANDBOX_MAX_BYTES": "2 MiB"}, "one mail could be larger than the mailbox"),
         ({"POSTROOM_RETENTION_DAYS": "4", "POSTROOM_KEY_WINDOW_HOURS": "120"}, "messages are kept for only"),
         ({"POSTROOM_RETENTION_DAYS": "4", "POSTROOM_RETRY_MAX_HOURS": "97"}, "messages are kept for only"),

@@ -14,7 +14,15 @@ from uuid_utils.compat import uuid7
 
 from postroom.catalog.assets import AssetDraft, create_asset
 from postroom.catalog.lists import find_list
-from postroom.catalog.publishing import DefinitionDraft, DefinitionKeyTaken, Publisher, WeeklyLimitReached
+from postroom.catalog.publishing import (
+    DefinitionChange,
+    DefinitionDraft,
+    DefinitionKeyTaken,
+    Publisher,
+    SendingOptionInvalid,
+    WeeklyLimitReached,
+)
+from postroom.catalog.sending_options import SendingOptions
 from postroom.catalog.versions import VersionUnknown, load_version
 from postroom.cli.client import client_app
 from postroom.cli.database import running_dsn
@@ -196,3 +204,23 @@ async def test_the_found_server_answers(database: str) -> None:
     connection = await asyncpg.connect(dsn)
     assert await connection.fetchval("select 1") == 1
     await connection.close()
+
+
+async def test_a_definition_names_a_route_that_there_is(stocked: Pool) -> None:
+    routed = Publisher(
+        stocked,
+        from_name="Shop",
+        from_address="shop@example.org",
+        new_status="New",
+        engine=Engine(),
+        new_id=uuid7,
+        routes=frozenset({"codes", "internet"}),
+    )
+    with pytest.raises(SendingOptionInvalid, match=r"^route: there is no route 'fast'; it must be one of codes, inter"):
+        await routed.create(1, replace(DRAFT, sending=SendingOptions(route="fast")))
+    made = await routed.create(1, replace(DRAFT, sending=SendingOptions(route="codes")))
+    assert made.definition.sending == SendingOptions(route="codes")
+    with pytest.raises(SendingOptionInvalid, match=r"^route: there is no route 'Codes'"):
+        await routed.change(1, "d", DefinitionChange(sending=SendingOptions(route="Codes")))
+    anywhere = await publisher(stocked).change(1, "d", DefinitionChange(sending=SendingOptions(route="Codes")))
+    assert anywhere is not None, "where there is no table, a name says nothing"

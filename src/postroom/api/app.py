@@ -79,6 +79,7 @@ async def build_api(
     clock: Callable[[], float],
     recipients: Recipients,
     extra_routes: Sequence[Router] = (),
+    delivery_routes: frozenset[str] | None = None,
 ) -> "Api":
     """The API as an ASGI application. ``engine`` compiles templates; ``clock`` gives seconds since the epoch.
     ``recipients`` answers what links in mails lead to.
@@ -95,6 +96,7 @@ async def build_api(
         new_status=settings.new_definition_status,
         engine=engine,
         new_id=uuid7,
+        routes=delivery_routes,
     )
     queues = Queues(pool)
     routes = rest_routes(

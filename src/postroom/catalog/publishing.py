@@ -172,7 +172,8 @@ class Publisher:
 
     ``from_name`` and ``from_address`` are the server's sender, used where a classification names none.
     ``weekly_limit`` bounds the definitions a business unit may create in seven days (the vendor: 500); None is
-    no bound. ``engine`` compiles what templates hold, which is processor work and is done in a thread.
+    no bound. ``routes`` are the names a definition may choose from; None takes any, where no table knows them.
+    ``engine`` compiles what templates hold, which is processor work and is done in a thread.
     """
 
     def __init__(
@@ -185,6 +186,7 @@ class Publisher:
         engine: Engine,
         new_id: Callable[[], UUID],
         weekly_limit: int | None = None,
+        routes: frozenset[str] | None = None,
     ) -> None:
         self._pool = pool
         self._from_name = from_name
@@ -193,6 +195,7 @@ class Publisher:
         self._engine = engine
         self._new_id = new_id
         self._weekly_limit = weekly_limit
+        self._routes = routes
 
     async def create(self, account_id: int, draft: DefinitionDraft) -> Published:
         """Create and publish. Raises a `PublishingRejected`, or `ContentRejected` for what the email holds."""
@@ -201,7 +204,7 @@ class Publisher:
             if await find_definition(connection, account_id, draft.definition_key) is not None:
                 raise DefinitionKeyTaken(draft.definition_key)
             _check_copies(draft.cc, draft.bcc)
-            _check_sending(draft.sending)
+            self._check_sending(draft.sending)
             references = _References(
                 await _classification(connection, account_id, draft.classification_key or DEFAULT_CLASSIFICATION),
                 await _list(connection, account_id, draft.list_key),
@@ -263,7 +266,7 @@ class Publisher:
                 raise StatusUnreachable(f"status: a definition that is {current.status} can't become New again")
             changed = _merged(current, change)
             _check_copies(change.cc or (), change.bcc or ())
-            _check_sending(change.sending or DEFAULT)
+            self._check_sending(change.sending or DEFAULT)
             references = _References(
                 await _classification(connection, account_id, changed.classification_key),
                 SubscriberList(current.list_id, current.list_name)
@@ -356,6 +359,14 @@ class Publisher:
         plan = await asyncio.to_thread(compile_content, content, engine=self._engine, known_names=known)
         return plan.warnings
 
+    def _check_sending(self, options: SendingOptions) -> None:
+        problem = problem_of(options)
+        if problem is not None:
+            raise SendingOptionInvalid(*problem)
+        if options.route is not None and self._routes is not None and options.route not in self._routes:
+            known = ", ".join(sorted(self._routes))
+            raise SendingOptionInvalid("route", f"there is no route {options.route!r}; it must be one of {known}")
+
     async def _check_limit(self, connection: Connection, account_id: int) -> None:
         if self._weekly_limit is None:
             return
@@ -434,12 +445,6 @@ def _check_copies(cc: tuple[str, ...], bcc: tuple[str, ...]) -> None:
             addresses = [part.strip() for part in entry.split(";")]
             if not personalized and not all(parse_address(address) for address in addresses):
                 raise CopyAddressInvalid(field, entry)
-
-
-def _check_sending(options: SendingOptions) -> None:
-    problem = problem_of(options)
-    if problem is not None:
-        raise SendingOptionInvalid(*problem)
 
 
 async def _data_extension(database: Database, account_id: int, key: str | None) -> DataExtension | None:

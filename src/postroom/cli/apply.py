@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from uuid_utils.compat import uuid7
 
-from postroom.assembly import dialect_of
+from postroom.assembly import dialect_of, route_names
 from postroom.catalog.blueprint import Blueprint, BlueprintRejected, file_reader, read_blueprint
 from postroom.catalog.data_extensions import ExtensionRejected
 from postroom.catalog.publishing import Publisher, PublishingRejected
@@ -58,6 +58,7 @@ async def _apply(settings: Settings, blueprint: Blueprint, *, dry_run: bool) -> 
                 new_status=settings.new_definition_status,
                 engine=Engine(dialect_of(settings)),
                 new_id=uuid7,
+                routes=route_names(settings),
             )
             async with pool.acquire() as connection:
                 steps = await plan(connection, publisher, blueprint)

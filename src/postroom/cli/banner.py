@@ -54,6 +54,8 @@ def _life(settings: Settings) -> str:
         return "sandbox: no mail leaves this machine"
     if settings.delivery == "mx":
         return "mail goes to the recipients' MX hosts"
+    if settings.delivery == "routes":
+        return f"mail goes where {settings.routes} says"
     return f"all mail goes to the relay {hide_password(settings.relay or '')}"
 
 

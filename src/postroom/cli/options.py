@@ -17,6 +17,8 @@ from rich.markup import escape
 from postroom.assembly import bounce_tls
 from postroom.bounces.verdict import RulesRejected, read_rules
 from postroom.delivery.routing.shaping import ShapingRejected, read_shaping
+from postroom.delivery.routing.table import TableRejected
+from postroom.delivery.routing.table_file import read_table
 from postroom.delivery.smtp.target import RelayUrlError, parse_relay_url
 from postroom.settings import Option, Settings, SettingsRejected, load_settings, options
 from postroom.settings.templates import TemplateSettings
@@ -63,6 +65,7 @@ def read_settings(given: Mapping[str, object], environ: Mapping[str, str] | None
             parse_relay_url(settings.relay)
         except RelayUrlError as wrong:
             raise SettingsRejected([f"option {wrong}"]) from None
+    _check_file("POSTROOM_ROUTES", settings.routes, read_table)
     _check_file("POSTROOM_SHAPING", settings.shaping, read_shaping)
     _check_file("POSTROOM_BOUNCE_RULES", settings.bounce_rules, read_rules)
     if settings.bounce_tls_certificate is not None:
@@ -85,7 +88,7 @@ def _check_file(variable: str, path: Path | None, read: Callable[[str], object])
     where = f"option {variable}={path}"
     try:
         read(path.read_text(encoding="utf-8"))
-    except (ShapingRejected, RulesRejected) as wrong:
+    except (ShapingRejected, RulesRejected, TableRejected) as wrong:
         raise SettingsRejected([f"{where}: {wrong}"]) from None
     except (OSError, UnicodeDecodeError) as wrong:
         raise SettingsRejected([f"{where}: it can't be read ({wrong}); name a file in UTF-8"]) from None

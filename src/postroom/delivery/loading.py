@@ -101,7 +101,9 @@ class Loader:
             for version_id in {request.version_id for request in requests.values()}
         }
         for each in slices:
-            sending = versions[requests[each.request_id].version_id].sending
+            version_id = requests[each.request_id].version_id
+            each.definition_key = self._versions.definition_key(account_id, version_id)
+            sending = versions[version_id].sending
             if sending is not DEFAULT:
                 each.sending = sending
                 within = sending.deliver_within

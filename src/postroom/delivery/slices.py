@@ -38,6 +38,8 @@ class Slice:
     accepted_at: datetime
     attempt: int
     valid_until: float
+    definition_key: str = ""
+    """As it is now."""
     sending: SendingOptions = DEFAULT
     """The choices of its definition version."""
     deadline: datetime | None = None

@@ -26,7 +26,8 @@ _FRESH_SECONDS = 60.0
 _KEPT = 1_000
 
 _FACTS = """
-select a.name, a.street, a.city, a.state, a.postal_code, a.country, l.name as list_name, d.name as definition_name
+select a.name, a.street, a.city, a.state, a.postal_code, a.country, l.name as list_name, d.name as definition_name,
+       d.definition_key
 from account a
 left join list l on l.account_id = $1 and l.list_id = $2
 left join definition d on d.account_id = $1 and d.definition_id = $3
@@ -53,6 +54,7 @@ class Prepared:
     domain: str
     """The right-hand side of its Message-IDs: the sender's domain."""
     loaded_at: float
+    definition_key: str = ""
     tracked: Plan | None = None
     """The plan of mails whose links are counted; None when nothing of the version is, or not yet."""
     looked: bool = False
@@ -101,12 +103,17 @@ class Versions:
                 self._prepared.popitem(last=False)
         self._prepared.move_to_end(key)
         if now - prepared.loaded_at > _FRESH_SECONDS:
-            prepared.system = await self._system(prepared.version)
+            await self._read_facts(prepared)
             prepared.loaded_at = now
         if not prepared.looked and prepared.plan is not None and self._links is not None and self._links.possible:
             prepared.looked = True
             prepared.tracked = self._compile_tracked(prepared.version)
         return prepared.version
+
+    def definition_key(self, account_id: int, version_id: int) -> str:
+        """The key of a version's definition, as it is now; empty when it is not at hand."""
+        prepared = self._prepared.get((account_id, version_id))
+        return "" if prepared is None else prepared.definition_key
 
     def prepared(self, account_id: int, version_id: int) -> Prepared | None:
         """What `version` made ready; None when so many others came since that it was let go."""
@@ -149,11 +156,13 @@ class Versions:
         domain = self._sender.address.rpartition("@")[2] if sender is None else sender.domain
         return Prepared(version, plan, problem, system={}, domain=domain, loaded_at=float("-inf"))
 
-    async def _system(self, version: Version) -> dict[str, str]:
+    async def _read_facts(self, prepared: Prepared) -> None:
+        version = prepared.version
         row = await self._pool.fetchrow(_FACTS, version.account_id, version.list_id, version.definition_id)
         if row is None:
-            return {}
-        return {
+            return
+        prepared.definition_key = row["definition_key"] or ""
+        prepared.system = {
             "memberid": str(version.account_id),
             "member_busname": row["name"],
             "member_addr": row["street"],

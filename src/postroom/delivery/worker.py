@@ -129,6 +129,7 @@ class Worker:
                 take=self._take,
                 settled=self._settled,
                 postponed=self._postponed,
+                withdraw=self._withdraw,
                 changed=self._room_again,
             )
         else:
@@ -319,6 +320,10 @@ class Worker:
     def _postponed(self, message: Message, seconds: float) -> None:
         if not message.slice.lost:
             self._recorder.postpone(message, datetime.now(UTC) + timedelta(seconds=seconds))
+
+    def _withdraw(self, lanes: Lanes) -> list[Message]:
+        ahead = self._ahead.get(lanes)
+        return [] if ahead is None else [message for message in ahead.withdraw() if not message.slice.lost]
 
     def _room_again(self) -> None:
         self._claimer.wake()

@@ -12,10 +12,10 @@ class DeliverySettings:
     """Delivery."""
 
     delivery: Annotated[
-        Literal["sandbox", "relay", "mx"],
+        Literal["sandbox", "relay", "mx", "routes"],
         doc(
             "Where mail goes: `sandbox` keeps it in the capture mailbox, `relay` hands it to the relay, `mx` takes "
-            "it straight to the recipients' MX hosts."
+            "it straight to the recipients' MX hosts, `routes` does what the route table says."
         ),
     ] = "sandbox"
     relay: Annotated[
@@ -32,10 +32,19 @@ class DeliverySettings:
         int,
         doc("Most SMTP connections one delivery process opens.", unit="connections", ge=1, le=1000),
     ] = 16
+    routes: Annotated[
+        Path | None,
+        doc(
+            "The route table when `delivery` is `routes`: a TOML file that says which mail goes to which relays or to "
+            "MX hosts, and from which addresses.",
+            unit="file",
+            default="none",
+        ),
+    ] = None
     dns_servers: Annotated[
         str | None,
         doc(
-            "The DNS servers that are asked when `delivery` is `mx`: IP addresses with commas between them, each with "
+            "The DNS servers that are asked for MX hosts: IP addresses with commas between them, each with "
             "its port if that is not 53.",
             unit="addresses",
             default="those of the machine, from `/etc/resolv.conf`",
@@ -57,7 +66,7 @@ class DeliverySettings:
     shaping: Annotated[
         Path | None,
         doc(
-            "A TOML file that says how fast each provider is fed when `delivery` is `mx`, in place of the rules that "
+            "A TOML file that says how fast each provider's MX hosts are fed, in place of the rules that "
             "come with Postroom.",
             unit="file",
             default="`src/postroom/delivery/routing/shaping.toml`",

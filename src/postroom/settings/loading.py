@@ -183,6 +183,8 @@ def _contradictions(settings: Settings) -> list[str]:
         found.append(
             "option POSTROOM_RELAY=: delivery is relay and no relay is named; write smtp://[user:password@]host:port"
         )
+    if settings.delivery == "routes" and settings.routes is None:
+        found.append("option POSTROOM_ROUTES=: delivery is routes and no route table is named; name a TOML file")
     if settings.sandbox_max_message_bytes > settings.sandbox_max_bytes:
         found.append(
             f"option POSTROOM_SANDBOX_MAX_MESSAGE_BYTES={settings.sandbox_max_message_bytes}: one mail could "

@@ -1,6 +1,7 @@
 """Settings as command line options: every one is there, wins over the environment, and is checked."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import typer
@@ -81,3 +82,28 @@ def test_what_the_reader_can_mend_is_told_without_a_traceback(
 def test_a_fault_of_ours_keeps_its_traceback() -> None:
     with pytest.raises(ZeroDivisionError):
         report_failures(fails(ZeroDivisionError()))
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        (None, "it can't be read ("),
+        (
+            "[[rule]]\nroute = 'x'\n[route.y]\nmx = true\n",
+            "the table, line 2: rule 1: route = 'x' is no route; write",
+        ),
+    ],
+)
+def test_a_bad_route_table_is_told_before_anything_starts(tmp_path: Path, text: str | None, problem: str) -> None:
+    file = tmp_path / "routes.toml"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(SettingsRejected) as caught:
+        read_settings({"delivery": "routes", "routes": str(file)}, {})
+    (line,) = caught.value.lines
+    assert line.startswith(f"option POSTROOM_ROUTES={file}: {problem}")
+
+
+def test_the_example_of_a_route_table_is_one() -> None:
+    example = Path(__file__).parents[3] / "examples" / "routes.toml"
+    assert read_settings({"delivery": "routes", "routes": str(example)}, {}).routes == example

@@ -1,4 +1,4 @@
-"""What delivery straight to MX hosts is told, and how its parts are put together."""
+"""What delivery by routes is told, and how its parts are put together."""
 
 import asyncio
 import ssl
@@ -10,7 +10,7 @@ import structlog
 from postroom.delivery.job import Job
 from postroom.delivery.lanes import Lanes
 from postroom.delivery.outcome import Outcome
-from postroom.delivery.routing.mx import find_route
+from postroom.delivery.routing.mx import NoRoute, RouteAnswer, find_route
 from postroom.delivery.routing.resolver import Resolver
 from postroom.delivery.routing.routes import Routes
 from postroom.delivery.routing.secured_route import Securing
@@ -19,6 +19,7 @@ from postroom.delivery.routing.site import Line
 from postroom.delivery.routing.sites import Sites
 from postroom.delivery.routing.sts import StoredPolicies, StsPolicies
 from postroom.delivery.routing.sts_fetch import NoPolicy, PolicyFetcher
+from postroom.delivery.routing.table import NamedRoute, RouteTable, single_route
 from postroom.delivery.routing.tls_rule import RuleKind, TlsRule, Trusts
 from postroom.delivery.slices import Message
 from postroom.delivery.smtp.timeouts import Timeouts
@@ -27,7 +28,7 @@ from postroom.store.pool import Pool
 
 @dataclass(frozen=True, slots=True)
 class MxOptions:
-    """How MX hosts are found and reached. Without ``dns_servers`` those of this machine are asked."""
+    """The routes, and how MX hosts are found and reached. Without ``dns_servers`` those of this machine are asked."""
 
     dns_servers: tuple[tuple[str, int], ...] = ()
     port: int = 25
@@ -44,10 +45,11 @@ class MxOptions:
     """Whether the DNS servers are believed when they say that an answer is validated; None: when on this machine."""
     shaping: Shaping = field(default_factory=read_shaping)
     timeouts: Timeouts = field(default_factory=Timeouts)
+    table: RouteTable = field(default_factory=single_route)
 
     def __str__(self) -> str:
         """For the log."""
-        return "MX hosts"
+        return "the route table"
 
 
 def open_sites(
@@ -60,14 +62,40 @@ def open_sites(
     take: Callable[[Lanes], Job | None],
     settled: Callable[[Message, Outcome], None],
     postponed: Callable[[Message, float], None],
+    withdraw: Callable[[Lanes], list[Message]],
     changed: Callable[[], None],
 ) -> Sites:
     """The sites of one worker; see ``Sites``. Raises ValueError when there is no DNS server to ask."""
-    resolver = Resolver(options.dns_servers, validates=options.dane)
+    resolver = Resolver(options.dns_servers, validates=options.dane) if options.table.uses_mx else None
     verifying = options.verifying or ssl.create_default_context()
+    trusts = Trusts(verifying)
+
+    def line(_route: NamedRoute) -> Line:
+        return Line(port=options.port, helo=helo, trust=trusts.trust, timeouts=options.timeouts, rand=rand)
+
+    return Sites(
+        options.table,
+        Routes(
+            _no_route if resolver is None else _securing(options, pool, resolver, verifying, rand).route,
+            clock=asyncio.get_running_loop().time,
+        ),
+        options.shaping,
+        line,
+        lane_messages=lane_messages,
+        take=take,
+        settled=settled,
+        postponed=postponed,
+        withdraw=withdraw,
+        changed=changed,
+    )
+
+
+def _securing(
+    options: MxOptions, pool: Pool, resolver: Resolver, verifying: ssl.SSLContext, rand: Callable[[], float]
+) -> Securing:
     fetcher = PolicyFetcher(resolver, verifying=verifying, port=options.sts_port, allow_private=options.allow_private)
     policies = StsPolicies(StoredPolicies(pool), text=resolver.text, fetch=fetcher.fetch, failed=_log_failed)
-    securing = Securing(
+    return Securing(
         find=lambda domain: find_route(domain, resolver, rand=rand, allow_private=options.allow_private),
         policy=policies.policy if options.sts else None,
         tlsa=resolver.tlsa,
@@ -75,16 +103,10 @@ def open_sites(
         port=options.port,
         failed=_log_failed,
     )
-    return Sites(
-        Routes(securing.route, clock=asyncio.get_running_loop().time),
-        options.shaping,
-        Line(port=options.port, helo=helo, trust=Trusts(verifying).trust, timeouts=options.timeouts, rand=rand),
-        lane_messages=lane_messages,
-        take=take,
-        settled=settled,
-        postponed=postponed,
-        changed=changed,
-    )
+
+
+async def _no_route(domain: str) -> RouteAnswer:
+    return NoRoute(False, "4.3.5", f"no route of the table leads {domain} to MX hosts")
 
 
 def _log_failed(domain: str, why: NoPolicy) -> None:

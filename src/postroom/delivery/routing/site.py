@@ -1,8 +1,10 @@
 """One site: the MX hosts that some domains have in common, with what waits for them and the connections to one.
 
     open   the first host is used; when it can't be reached, the next; a fallback is left again after a while
-    away   no host could be reached: what waits is deferred by the retry schedule, and what comes is deferred
-           without a try until the back-off is over; the first message after that is the probe
+    away   no host could be reached: what waits is handed to ``deferred``, and so is what comes, without a try
+           until the back-off is over; the first message after that is the probe (see ``Health``)
+
+A relay of the route table is a site with one host.
 
 A site never raises for what its hosts do, and holds nobody's messages but its own.
 """
@@ -12,9 +14,8 @@ from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import msgspec
-
 from postroom.delivery.outcome import Deferred, Outcome
+from postroom.delivery.routing.health import Health
 from postroom.delivery.routing.mx import MxHost
 from postroom.delivery.routing.pace import Pace
 from postroom.delivery.routing.parcel import Parcel
@@ -29,6 +30,8 @@ from postroom.delivery.smtp.trust import Trust
 
 FIRST_AWAY_SECONDS = 15.0
 LONGEST_AWAY_SECONDS = 600.0
+FIRST_RELAY_AWAY_SECONDS = 2.0
+LONGEST_RELAY_AWAY_SECONDS = 60.0
 FALLBACK_SECONDS = 600.0
 FORGET_SECONDS = 60.0
 _RETIRE_SECONDS = 60.0
@@ -36,13 +39,14 @@ _RETIRE_SECONDS = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """How connections are made, the same for all sites."""
+    """How connections are made, the same for all sites of a route. With ``relay`` they are made to that one."""
 
     port: int
     helo: str
     trust: Callable[[TlsRule, str], Trust]
     timeouts: Timeouts
     rand: Callable[[], float]
+    relay: SmtpTarget | None = None
 
 
 class Provider:
@@ -73,7 +77,7 @@ class Site:
         *,
         take: Callable[["Site"], Parcel | None],
         deferred: Callable[[Message, Deferred], None],
-        changed: Callable[["Site", str, Deferred], None],
+        changed: Callable[["Site", str, Outcome], None],
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._hosts = hosts
@@ -93,9 +97,12 @@ class Site:
         self._closed = False
         self._host = 0
         self._fallback_since = 0.0
-        self._failures = 0
+        self.health = (
+            Health(first=FIRST_AWAY_SECONDS, longest=LONGEST_AWAY_SECONDS, rand=line.rand)
+            if line.relay is None
+            else Health(first=FIRST_RELAY_AWAY_SECONDS, longest=LONGEST_RELAY_AWAY_SECONDS, rand=line.rand)
+        )
         self._away: Deferred | None = None
-        self._away_until = 0.0
         self._used_at = self._loop.time()
         self._timer: asyncio.TimerHandle | None = None
         self._retiring: set[asyncio.Task[None]] = set()
@@ -108,7 +115,7 @@ class Site:
     @property
     def unreachable(self) -> Deferred | None:
         """Why nothing is tried at present; None when it is worth a try."""
-        if self._away is not None and self._loop.time() >= self._away_until:
+        if self._away is not None and self.health.state(self._loop.time()) != "away":
             self._away = None
         return self._away
 
@@ -118,9 +125,16 @@ class Site:
         return not self.lanes and not self.copies and not self.under_way
 
     def forgettable(self, now: float, seconds: float = FORGET_SECONDS) -> bool:
-        """Idle for so long, without connections, and not known to be away."""
+        """Idle for so long, without connections, and not known to be away. A relay never is."""
+        if self.is_relay:
+            return False
         connected = self._pool is not None and self._pool.connections > 0
         return self.idle and not connected and self.unreachable is None and now - self._used_at > seconds
+
+    @property
+    def is_relay(self) -> bool:
+        """Whether it is a relay of the route table."""
+        return self._line.relay is not None
 
     def found_again(self, hosts: tuple[MxHost, ...]) -> None:
         """The DNS was asked anew: the same hosts, perhaps with other addresses."""
@@ -169,9 +183,16 @@ class Site:
         self.under_way -= 1
         self._used_at = self._loop.time()
         self._provider.end(outcome, self._used_at)
-        if not (isinstance(outcome, Deferred) and outcome.stage == "connect"):
+        if isinstance(outcome, Deferred) and outcome.stage == "connect":
+            pass
+        elif self.is_relay and is_trouble(outcome):
+            if self.health.trouble(self._used_at):
+                self._changed(self, self.name, outcome)
+                self._retire(_RETIRE_SECONDS)
+                self._gone(outcome)
+        else:
             self.pace.done()
-            self._failures = 0
+            self.health.reached()
         parcel.decide(outcome)
 
     async def close(self, grace: float) -> None:
@@ -187,18 +208,18 @@ class Site:
     # -- inside
 
     def _open(self, host: MxHost) -> SmtpPool:
-        limits = self._provider.allowance.limits
+        limits, line = self._provider.allowance.limits, self._line
         pool = SmtpPool(
-            SmtpTarget(host.name, self._line.port),
+            line.relay or SmtpTarget(host.name, line.port),
             size=limits.connections,
             take=lambda: self._next(pool),
-            helo=self._line.helo,
+            helo=line.helo,
             on_unavailable=lambda outcome, _: self._host_failed(pool, outcome),
             max_messages_per_connection=limits.messages,
-            timeouts=self._line.timeouts,
-            trust=self._line.trust(host.rule, host.name),
-            rand=self._line.rand,
-            addresses=lambda: self._addresses.get(host.name, host.addresses),
+            timeouts=line.timeouts,
+            trust=line.trust(host.rule, host.name) if line.relay is None else None,
+            rand=line.rand,
+            addresses=None if line.relay else lambda: self._addresses.get(host.name, host.addresses),
         )
         return pool
 
@@ -241,10 +262,12 @@ class Site:
             self.wake()
             return
         self._host = 0
-        wait = min(LONGEST_AWAY_SECONDS, FIRST_AWAY_SECONDS * 2.0 ** min(self._failures, 10))
-        self._failures += 1
-        self._away_until = now + wait * (0.8 + 0.4 * self._line.rand())
-        self._away = away = msgspec.structs.replace(outcome, stage="connect")
+        self.health.failed(now)
+        self._gone(outcome)
+
+    def _gone(self, outcome: Outcome) -> None:
+        """The site is away: hand out what waits here."""
+        self._away = away = _unreached(outcome)
         for message in self.lanes.drain():
             self._deferred(message, away)
         copies, self.copies = self.copies, deque()
@@ -257,3 +280,20 @@ class Site:
             task = self._loop.create_task(pool.close(grace))
             self._retiring.add(task)
             task.add_done_callback(self._retiring.discard)
+
+
+def is_trouble(outcome: Outcome) -> bool:
+    """Whether it says more of the host than of the mail: it broke off before it had the mail, or closes (421)."""
+    return isinstance(outcome, Deferred) and outcome.code in (None, 421)
+
+
+def _unreached(outcome: Outcome) -> Deferred:
+    return Deferred(
+        code=outcome.code,
+        enhanced=outcome.enhanced,
+        text=outcome.text,
+        host=outcome.host,
+        address=outcome.address,
+        tls=outcome.tls,
+        stage="connect",
+    )

@@ -14,6 +14,8 @@ import asyncio
 import contextlib
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 import structlog
@@ -22,12 +24,14 @@ from postroom.content.address import parse_address
 from postroom.delivery.job import Job
 from postroom.delivery.lanes import Lanes
 from postroom.delivery.outcome import Deferred, Outcome, Refused, Sent
-from postroom.delivery.routing.mx import MxHost, NoRoute, Route, RouteAnswer
+from postroom.delivery.routing.mx import MxHost, NoRoute, Route
 from postroom.delivery.routing.parcel import Parcel
 from postroom.delivery.routing.routes import Routes
 from postroom.delivery.routing.shaping import Allowance, Shaping
 from postroom.delivery.routing.site import Line, Provider, Site
+from postroom.delivery.routing.table import NamedRoute, RouteTable
 from postroom.delivery.routing.tls_rule import TlsRule
+from postroom.delivery.routing.way import Way
 from postroom.delivery.slices import LaneKey, Message
 
 TICK_SECONDS = 0.5
@@ -39,34 +43,52 @@ COME_AGAIN_SECONDS = 15.0
 """For what waits for the DNS, for room among the sites or for copies to leave."""
 
 
+class SiteKey(NamedTuple):
+    """Sites are kept by route and hosts."""
+
+    route: str
+    hosts: frozenset[tuple[str, TlsRule]]
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Not now: come again after so many seconds."""
+
+    seconds: float
+
+
 class Sites:
-    """``take`` composes the next message of some lanes. ``changed`` is called when messages left unsent."""
+    """``take`` composes the next message of some lanes, ``withdraw`` takes back
+    what of them is composed and not begun. ``changed`` is called when messages left unsent."""
 
     available = True
 
     def __init__(
         self,
+        table: RouteTable,
         routes: Routes,
         shaping: Shaping,
-        line: Line,
+        line: Callable[[NamedRoute], Line],
         *,
         lane_messages: int,
         take: Callable[[Lanes], Job | None],
         settled: Callable[[Message, Outcome], None],
         postponed: Callable[[Message, float], None],
+        withdraw: Callable[[Lanes], list[Message]],
         changed: Callable[[], None],
     ) -> None:
         self._loop = asyncio.get_running_loop()
+        self._table = table
         self._routes = routes
         self._shaping = shaping
-        self._line = line
         self._half_lane = lane_messages // 2
         self._compose = take
         self._settled = settled
         self._postponed = postponed
+        self._withdraw = withdraw
         self._changed = changed
         self._tally: Counter[LaneKey] = Counter()
-        self._sites: OrderedDict[frozenset[tuple[str, TlsRule]], Site] = OrderedDict()
+        self._sites: OrderedDict[SiteKey, Site] = OrderedDict()
         self._providers: dict[str, Provider] = {}
         self._asking: dict[str, tuple[float, list[Message]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -75,6 +97,7 @@ class Sites:
         self._closing = False
         self._quiet = asyncio.Event()
         self._log = structlog.get_logger("delivery")
+        self._ways = {name: Way(route, line(route), self._open_relay) for name, route in table.routes.items()}
 
     def __len__(self) -> int:
         """The number of sites."""
@@ -134,24 +157,42 @@ class Sites:
         if address is None:
             self._settled(message, Refused(text="not sent: the recipient is no address that has a route"))
             return
-        answer = self._routes.known(address.domain)
-        if answer is None:
-            self._ask(address.domain, message)
-            return
-        self._routed(message, answer)
-
-    def _routed(self, message: Message, answer: RouteAnswer) -> None:
-        if isinstance(answer, NoRoute):
-            kind = Refused if answer.permanent else Deferred
-            self._settled(message, kind(enhanced=answer.enhanced, text=answer.text, stage="connect"))
-            return
-        site = self._site(answer)
-        if site is None:
-            self._postponed(message, COME_AGAIN_SECONDS)
-        elif site.unreachable is None and not site.fits(message.slice.key):
-            self._postponed(message, site.pace.book(self._loop.time(), len(site.lanes)))
+        found = self._destination(message, address.domain)
+        if isinstance(found, Site):
+            if found.unreachable is None and not found.fits(message.slice.key):
+                self._postponed(message, found.pace.book(self._loop.time(), len(found.lanes)))
+            else:
+                found.arrive(message)
+        elif isinstance(found, NoRoute):
+            kind = Refused if found.permanent else Deferred
+            self._settled(message, kind(enhanced=found.enhanced, text=found.text, stage="connect"))
+        elif isinstance(found, Later):
+            self._postponed(message, found.seconds)
         else:
-            site.arrive(message)
+            self._ask(address.domain, message)
+
+    def _destination(self, message: Message, domain: str) -> "Site | NoRoute | Later | None":
+        """Where a copy of a message for this domain goes; None when the DNS must be asked first."""
+        way = self._way(message, domain)
+        if way is None:
+            name = message.slice.sending.route
+            return NoRoute(
+                False, "4.3.5", f"its definition wants the route {name!r}, which POSTROOM_ROUTES does not have"
+            )
+        if way.relays:
+            now = self._loop.time()
+            return way.next(now) or Later(way.book(now))
+        answer = self._routes.known(domain)
+        if answer is None or isinstance(answer, NoRoute):
+            return answer
+        return self._site(way, answer) or Later(COME_AGAIN_SECONDS)
+
+    def _way(self, message: Message, domain: str) -> Way | None:
+        slice_ = message.slice
+        name = slice_.sending.route
+        if name is None or not self._table.by_name:
+            name = self._table.route(domain, slice_.definition_key, slice_.account_id).name
+        return self._ways.get(name)
 
     def _ask(self, domain: str, message: Message) -> None:
         """Keep a message until the route of a domain is known; the domain is its own or that of a copy."""
@@ -186,8 +227,9 @@ class Sites:
                 del self._tally[key]
         return messages
 
-    def _site(self, route: Route) -> Site | None:
-        key = route.site
+    def _site(self, way: Way, route: Route) -> Site | None:
+        route = way.ruled(route)
+        key = SiteKey(way.name, route.site)
         site = self._sites.get(key)
         if site is not None:
             site.found_again(route.hosts)
@@ -197,11 +239,23 @@ class Sites:
         site = self._sites[key] = Site(
             route.hosts,
             self._provider(route.hosts),
-            self._line,
+            way.line,
             self._tally,
             take=self._take,
             deferred=self._settled,
             changed=self._host_failed,
+        )
+        return site
+
+    def _open_relay(self, way: Way, host: MxHost, line: Line, provider: Provider) -> Site:
+        site = self._sites[SiteKey(way.name, frozenset({(host.name, host.rule)}))] = Site(
+            (host,),
+            provider,
+            line,
+            self._tally,
+            take=self._take,
+            deferred=lambda message, _: self._route(message),
+            changed=self._relay_failed,
         )
         return site
 
@@ -242,17 +296,16 @@ class Sites:
             if domain == own:
                 here.append(recipient)
                 continue
-            answer = self._routes.known(domain)
-            if answer is None:
+            way = self._way(job.message, domain)
+            other = site if way is not None and site in way.relays else self._destination(job.message, domain)
+            if other is None:
                 self._ask(domain, job.message)
                 return None
-            if isinstance(answer, NoRoute):
-                missed.append((recipient, answer.text))
-                continue
-            other = self._site(answer)
-            if other is site:
+            if isinstance(other, NoRoute):
+                missed.append((recipient, other.text))
+            elif other is site:
                 here.append(recipient)
-            elif other is None or len(other.copies) >= MOST_COPIES:
+            elif isinstance(other, Later) or len(other.copies) >= MOST_COPIES:
                 self._postponed(job.message, COME_AGAIN_SECONDS)
                 return None
             else:
@@ -356,8 +409,21 @@ class Sites:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _host_failed(self, _site: Site, host: str, outcome: Deferred) -> None:
+    def _host_failed(self, _site: Site, host: str, outcome: Outcome) -> None:
         self._log.warning("mx_host_unavailable", host=host, reply=outcome.text)
+        self._changed()
+
+    def _relay_failed(self, site: Site, _host: str, outcome: Outcome) -> None:
+        # When the site has made up its mind: what was composed ahead for it can go another way.
+        self._loop.call_soon(self._reroute, site, outcome)
+
+    def _reroute(self, site: Site, outcome: Outcome) -> None:
+        if site.unreachable is None or self._closing:
+            return
+        wait = round(site.health.wait(self._loop.time()), 1)
+        self._log.warning("relay_unavailable", relay=site.name, reply=outcome.text, retry_in=wait)
+        for message in self._withdraw(site.lanes):
+            self._route(message)
         self._changed()
 
     def _look_whether_quiet(self) -> None:
