@@ -50,6 +50,9 @@ from postroom.events.ens import EventsOptions, EventsWorker
 from postroom.events.machines import own_rules
 from postroom.events.patience import Patience
 from postroom.events.sender import SendingRules
+from postroom.inbound.bounce_desk import MOST_RECIPIENTS, BounceDesk, bounce_manner
+from postroom.inbound.smtp_grammar import Session
+from postroom.inbound.smtp_server import MailServer, ServerLimits, run_server
 from postroom.intake.accept import Accepter
 from postroom.intake.announce import queue_announcer
 from postroom.intake.ledger import Ledger
@@ -78,6 +81,8 @@ _DELIVERY_CONNECTIONS = 6
 _MAILBOX_CONNECTIONS = 4
 _EVENTS_CONNECTIONS = 4
 _LAST_WRITE_SECONDS = 2.0
+_BOUNCES_CONNECTIONS = 4
+_BOUNCE_LIMITS = ServerLimits(connections=200, per_host=20, idle_seconds=120.0, life_seconds=1800.0, stop_seconds=1.0)
 
 # Every hot statement looks rows up by key, and says so in its form (lateral look-ups, no free joins). What is left
 # to the planner is not to read a table as a whole only because it was empty when the plan was made.
@@ -184,6 +189,26 @@ async def run_mailbox(settings: Settings, dsn: str, *, stop: asyncio.Event) -> N
     async with _pool(dsn, "mailbox", _MAILBOX_CONNECTIONS) as pool:
         address = settings.sandbox_smtp_address
         await serve_mailbox(address.host, address.port, _mailbox(settings, pool), stop)
+
+
+async def run_bounces(settings: Settings, dsn: str, *, stop: asyncio.Event) -> None:
+    """Take bounces and complaints by SMTP until ``stop`` is set; both settings of their name must be given."""
+    address = settings.bounce_smtp_address
+    assert address is not None
+    assert settings.bounce_domain is not None
+    tls = bounce_tls(settings)
+    async with _pool(dsn, "bounces", _BOUNCES_CONNECTIONS) as pool:
+        paths = await load_return_path(pool, settings.bounce_domain)
+        manner = bounce_manner(paths, starttls=tls is not None)
+        server = MailServer(
+            BounceDesk(pool, paths, bounce_rules(settings), now=lambda: datetime.now(UTC)),
+            lambda: Session(
+                _helo(settings), manner, max_message_bytes=settings.bounce_max_bytes, max_recipients=MOST_RECIPIENTS
+            ),
+            _BOUNCE_LIMITS,
+            tls=tls,
+        )
+        await run_server(address.host, address.port, server, stop)
 
 
 def worker_options(settings: Settings, *, owner: str, replaces: str | None) -> WorkerOptions:

@@ -25,6 +25,8 @@ def banner(settings: Settings, client: Credentials | None) -> str:
     if sandbox:
         lines.append(f"  mailbox        {settings.public_url}/sandbox")
         lines.append(f"  SMTP           {settings.sandbox_smtp}")
+    if settings.bounce_smtp is not None:
+        lines.append(f"  bounces        {settings.bounce_smtp}")
     lines.append(f"  database       {_database(settings)}")
     if client is not None:
         body = {

@@ -11,6 +11,7 @@ from postroom import __version__, assembly
 from postroom.cli.account import account_app
 from postroom.cli.ampscript import app as ampscript
 from postroom.cli.apply import apply
+from postroom.cli.bounces import bounces_app
 from postroom.cli.child import run_until_stopped
 from postroom.cli.client import client_app
 from postroom.cli.demo import demo
@@ -59,7 +60,7 @@ def main(
 @app.command("serve")
 @with_settings
 def serve_command(settings: Settings) -> None:
-    """Run everything on this machine: PostgreSQL, API, delivery and, in the sandbox, the capture mailbox."""
+    """Run everything on this machine: PostgreSQL, API, delivery, webhooks, and what the settings ask for."""
     configure_logs(settings, "serve")
     program = Program(CHILD_COMMAND, assembly.prepare_database)
     raise typer.Exit(asyncio.run(serve(settings, program, sys.stdout)))
@@ -143,12 +144,26 @@ def mailbox_command(settings: Settings, lifeline_fd: LifelineOption = None, star
     _run(lambda stop: assembly.run_mailbox(settings, dsn, stop=stop), lifeline_fd, started_fd)
 
 
+@bounces_app.command("serve")
+@with_settings
+def bounces_command(settings: Settings, lifeline_fd: LifelineOption = None, started_fd: StartedOption = None) -> None:
+    """Take bounces and complaints by SMTP, against the PostgreSQL that `--database-url` names."""
+    configure_logs(settings, "bounces")
+    dsn = _database_url(settings, "bounces serve")
+    if settings.bounce_smtp is None:
+        raise SettingsRejected(["option POSTROOM_BOUNCE_SMTP=: it says where to listen; write host:port"])
+    if lifeline_fd is None:
+        _prepare(settings, dsn)
+    _run(lambda stop: assembly.run_bounces(settings, dsn, stop=stop), lifeline_fd, started_fd)
+
+
 app.command("demo")(demo)
 app.command("apply")(apply)
 app.command("render")(render)
 app.command("lint")(lint)
 app.add_typer(ampscript, name="ampscript")
 app.add_typer(account_app, name="account")
+app.add_typer(bounces_app, name="bounces")
 app.add_typer(client_app, name="client")
 app.add_typer(domain_app, name="domain")
 app.add_typer(message_app, name="message")

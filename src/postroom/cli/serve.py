@@ -1,8 +1,10 @@
 """`postroom serve`: everything on one machine, started in order and stopped in the opposite one.
 
-    start  lock the data directory, bind the ports, PostgreSQL, migrations, mailbox, events, delivery, API, "ready"
+    start  lock the data directory, bind the ports, PostgreSQL, migrations, mailbox, bounces, events, delivery, API,
+           "ready"
     stop   API (finishes its requests), delivery (finishes what is in flight, releases its leases), events (finishes
-           its webhooks), mailbox, PostgreSQL last and cleanly; all within 30 seconds, quicker at the second Ctrl-C
+           its webhooks), bounces, mailbox, PostgreSQL last and cleanly; all within 30 seconds, quicker at the second
+           Ctrl-C
 
 What the processes do is the composition root's business (`postroom.assembly`); it comes in as a `Program`, so
 that this order can be tested with other programs.
@@ -43,6 +45,7 @@ API_STOP_SECONDS = 11.0
 DELIVERY_STOP_SECONDS = 8.0
 EVENTS_STOP_SECONDS = 4.0
 MAILBOX_STOP_SECONDS = 2.0
+BOUNCES_STOP_SECONDS = 2.0
 
 READY = "postroom: ready"
 
@@ -162,6 +165,8 @@ def roles(settings: Settings, listen_fd: int) -> list[Role]:
     found = []
     if settings.delivery == "sandbox":
         found.append(Role("mailbox", 1, lambda place: ["mailbox"], MAILBOX_STOP_SECONDS))
+    if settings.bounce_smtp is not None:
+        found.append(Role("bounces", 1, lambda place: ["bounces", "serve"], BOUNCES_STOP_SECONDS))
     found.append(Role("events", settings.events_processes, owner_arguments, EVENTS_STOP_SECONDS))
     found.append(Role("deliver", settings.delivery_processes, owner_arguments, DELIVERY_STOP_SECONDS))
     found.append(
@@ -203,8 +208,16 @@ def _with_real_ports(settings: Settings, listener: socket.socket) -> Settings:
     sandbox_smtp = settings.sandbox_smtp
     if settings.delivery == "sandbox":
         sandbox_smtp = str(free_address("POSTROOM_SANDBOX_SMTP", sandbox_smtp))
+    bounce_smtp = settings.bounce_smtp
+    if bounce_smtp is not None:
+        bounce_smtp = str(free_address("POSTROOM_BOUNCE_SMTP", bounce_smtp))
     return dataclasses.replace(
-        settings, http=http, public_url=public_url, tracking_url=tracking_url, sandbox_smtp=sandbox_smtp
+        settings,
+        http=http,
+        public_url=public_url,
+        tracking_url=tracking_url,
+        sandbox_smtp=sandbox_smtp,
+        bounce_smtp=bounce_smtp,
     )
 
 
@@ -215,6 +228,8 @@ async def _all_answer(settings: Settings, supervisor: Supervisor) -> None:
     ]
     if settings.delivery == "sandbox":
         places.append((loopback_of(settings.sandbox_smtp_address), b"", b"220"))
+    if settings.bounce_smtp_address is not None:
+        places.append((loopback_of(settings.bounce_smtp_address), b"", b"220"))
 
     async def all_answer() -> None:
         await supervisor.all_started()

@@ -1,7 +1,7 @@
 """Keeps child processes running, and stops them in order.
 
-Each role (api, deliver, events, mailbox) has slots; a slot holds one process at a time, and a process that ends is
-replaced: at once the first time, with growing pauses while it keeps ending soon after its start.
+Each role (api, deliver, events, bounces, mailbox) has slots; a slot holds one process at a time, and a process that
+ends is replaced: at once the first time, with growing pauses while it keeps ending soon after its start.
 
 A child learns to stop in one of two ways, and does the same in both: finish what is in flight, give the rest
 back, end. SIGTERM is the ordinary way. The other is its lifeline, a pipe that only the supervisor holds open

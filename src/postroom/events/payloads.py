@@ -2,6 +2,7 @@
 
     sent      TransactionalSendEvents.EmailSent
     not_sent  TransactionalSendEvents.EmailNotSent
+    bounced   TransactionalSendEvents.EmailBounced
 
 and what `engagement_notices` makes of opens, clicks and unsubscriptions.
 
@@ -21,10 +22,15 @@ import msgspec
 from postroom.events import engagement_notices
 from postroom.events.codes import status_message
 from postroom.events.cursor import LoggedEvent
-from postroom.events.subscriptions import EMAIL_NOT_SENT, EMAIL_SENT
+from postroom.events.subscriptions import EMAIL_BOUNCED, EMAIL_NOT_SENT, EMAIL_SENT
 from postroom.store.pool import Pool
 
-KINDS: Mapping[str, str] = {"sent": EMAIL_SENT, "not_sent": EMAIL_NOT_SENT, **engagement_notices.KINDS}
+KINDS: Mapping[str, str] = {
+    "sent": EMAIL_SENT,
+    "not_sent": EMAIL_NOT_SENT,
+    "bounced": EMAIL_BOUNCED,
+    **engagement_notices.KINDS,
+}
 """Kinds of the log that callbacks are told of, and the vendor's names."""
 
 _UNSPECIFIED = 15
@@ -70,12 +76,19 @@ left join lateral (
 """
 
 
+class _Verdict(msgspec.Struct, frozen=True):
+    permanence: str = ""
+
+
 class _Detail(msgspec.Struct):
     """The part of an event's evidence that is told."""
 
     reason: str = ""
     reply: str = ""
     subject: str = ""
+    enhanced: str = ""
+    recipient: str = ""
+    verdict: _Verdict = _Verdict()
 
 
 _detail = msgspec.json.Decoder(_Detail)
@@ -142,7 +155,7 @@ def _notice(
     version: asyncpg.Record,
 ) -> Notice:
     engaged = event.kind in engagement_notices.KINDS
-    sent = event.kind == "sent" or engaged
+    sent = event.kind != "not_sent"
     definition_id = str(event.definition_id)
     # As in the status of a message: what was not sent belongs to no batch and no subscriber.
     composite = {
@@ -165,7 +178,12 @@ def _notice(
         "messageKey": message["message_key"],
     }
     values = {"definitionKey": version["definition_key"]}
-    if sent:
+    if event.kind == "bounced":
+        if detail.recipient:
+            info["to"] = detail.recipient
+        values |= {"bounceCode": detail.verdict.permanence.upper(), "smtpReason": detail.enhanced}
+        info |= {"bounceMessage": detail.reply, **{name: values[name] for name in ("bounceCode", "smtpReason")}}
+    elif sent:
         info |= {"status": "Sent", "renderedSubject": detail.subject}
     else:
         code = event.status_code or _UNSPECIFIED

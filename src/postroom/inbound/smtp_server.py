@@ -117,6 +117,7 @@ class MailProtocol(asyncio.Protocol):
         self._session = session
         self._transport: asyncio.Transport | None = None
         self._handshake: asyncio.Task[None] | None = None
+        self._early = b""
         self._farewell = ""
         self._host = ""
         self.committing = False
@@ -140,6 +141,9 @@ class MailProtocol(asyncio.Protocol):
         self.heard_at = asyncio.get_running_loop().time()
         if self._handshake is None:
             self._do(self._session.receive(data))
+        else:
+            # It came through TLS, whose transport is not ours yet: what came in clear text before was not read.
+            self._early += data
 
     def eof_received(self) -> bool:
         # A client that has said all may still wait for the answer to its mail.
@@ -205,6 +209,9 @@ class MailProtocol(asyncio.Protocol):
         self._handshake = None
         if self._farewell:
             self._say_farewell()
+        elif self._early:
+            early, self._early = self._early, b""
+            self._do(self._session.receive(early))
 
     def _answer(self, reply: str) -> None:
         self.committing = False

@@ -34,6 +34,8 @@ class Relay:
         """Keys in the order in which the mails came, attempts included."""
         self.taken: Counter[str] = Counter()
         """How often each mail was answered 250."""
+        self.senders: dict[str, list[str]] = defaultdict(list)
+        """The envelope senders of each mail, an attempt each."""
         self.bodies: dict[str, list[bytes]] = defaultdict(list)
 
     async def listen(self) -> None:
@@ -69,7 +71,7 @@ class Relay:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"220 relay ESMTP\r\n")
-        key = ""
+        key = sender = ""
         while line := await reader.readline():
             verb = line[:4].upper()
             if verb == b"EHLO":
@@ -85,8 +87,11 @@ class Relay:
                     return
                 writer.write(answer.encode() + b"\r\n")
             else:
+                if verb == b"MAIL":
+                    sender = line.decode().partition("<")[2].partition(">")[0]
                 if verb == b"RCPT":
                     key = line.decode().partition("<")[2].partition("@")[0]
+                    self.senders[key].append(sender)
                 writer.write(b"250 2.1.0 fine\r\n")
 
     async def _mail(self, key: str, body: bytes) -> str:

@@ -1,5 +1,6 @@
 """The supervisor's rules: names, pauses and words. What it does with processes is in tests/scenarios/server."""
 
+import dataclasses
 import signal
 
 import pytest
@@ -43,6 +44,8 @@ def test_the_mailbox_runs_only_in_the_sandbox_and_stops_after_those_who_write_to
     # Stopped in the opposite order.
     assert [role.name for role in roles(sandbox, 9)] == ["mailbox", "events", "deliver", "api"]
     assert [role.name for role in roles(relay, 9)] == ["events", "deliver", "api"]
+    bounced = dataclasses.replace(relay, bounce_smtp="127.0.0.1:2525", bounce_domain="bounces.example.com")
+    assert [role.name for role in roles(bounced, 9)] == ["bounces", "events", "deliver", "api"]
     processes = {role.name: role.processes for role in roles(sandbox, 9)}
     assert processes == {"mailbox": 1, "events": 1, "deliver": 2, "api": 2}
 
