@@ -23,6 +23,7 @@ from litestar import Router
 from uuid_utils.compat import uuid7
 
 from postroom.api.app import build_api
+from postroom.api.recipient_pages import RecipientPages
 from postroom.api.recipients import Recipients
 from postroom.api.server import server_config
 from postroom.api.tracking import Tracking
@@ -32,6 +33,7 @@ from postroom.content.ampscript.dialect import Dialect
 from postroom.content.ampscript.dialect import Limits as TemplateLimits
 from postroom.content.ampscript.engine import Engine
 from postroom.content.link_tokens import LinkTokens
+from postroom.delivery.composer import Composer
 from postroom.delivery.mail_headers import MailHeaders
 from postroom.delivery.mail_links import MailLinks
 from postroom.delivery.retry import RetrySchedule
@@ -42,8 +44,9 @@ from postroom.delivery.routing.table_file import read_table
 from postroom.delivery.routing.tls_rule import RuleKind
 from postroom.delivery.smtp.target import SmtpTarget, TlsMode, parse_relay_url
 from postroom.delivery.tracking_domain import TrackingDomain
-from postroom.delivery.versions import Sender
+from postroom.delivery.versions import Sender, Versions
 from postroom.delivery.wakeups import listen
+from postroom.delivery.web_view import WebView
 from postroom.delivery.worker import Worker, WorkerOptions
 from postroom.events.engagement import Engagement
 from postroom.events.ens import EventsOptions, EventsWorker
@@ -145,13 +148,20 @@ async def run_api(settings: Settings, dsn: str, *, listen_fd: int | None, stop: 
             private=settings.tracking_privacy == "private",
         )
         await running.enter_async_context(_engagement(engagement))
+        tokens = await load_link_tokens(pool)
+        links = mail_links(settings, tokens)
+        await running.enter_async_context(_background(TrackingDomain(pool, tokens, links).keep()))
+        recipients = Recipients(
+            Tracking(tokens, engagement),
+            RecipientPages(pool, tokens, _web_view(settings, pool, links), clock=time.time),
+        )
         app = await build_api(
             settings=settings,
             pool=pool,
             accepter=accepter,
             engine=Engine(dialect_of(settings)),
             clock=time.time,
-            recipients=Recipients(Tracking(await load_link_tokens(pool), engagement)),
+            recipients=recipients,
             extra_routes=extra,
             delivery_routes=route_names(settings),
         )
@@ -366,6 +376,20 @@ async def _serve_http(settings: Settings, app: object, listen_fd: int | None, st
     stopping.cancel()
     server.should_exit = True
     await serving
+
+
+def _web_view(settings: Settings, pool: Pool, links: MailLinks) -> WebView:
+    options = worker_options(settings, owner="", replaces=None)
+    versions = Versions(
+        pool,
+        sender=options.sender,
+        dialect=options.dialect,
+        clock=time.monotonic,
+        headers=options.headers,
+        derive_text=options.derive_text,
+        links=links,
+    )
+    return WebView(pool, versions, Composer(versions.prepared, links=links))
 
 
 @asynccontextmanager

@@ -4,7 +4,8 @@ from typing import Final
 
 from litestar.types import HTTPScope, Receive, Send
 
-from postroom.api.tracking import Tracking
+from postroom.api.recipient_pages import RecipientPages
+from postroom.api.tracking import CLICK, OPEN, Tracking
 
 PREFIX: Final = b"/t/"
 
@@ -12,8 +13,12 @@ PREFIX: Final = b"/t/"
 class Recipients:
     """The ASGI application of all such paths; it stands in front of the router, for opens and clicks are many."""
 
-    def __init__(self, tracking: Tracking) -> None:
+    def __init__(self, tracking: Tracking, pages: RecipientPages) -> None:
         self._tracking = tracking
+        self._pages = pages
 
     async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
-        await self._tracking(scope, receive, send)
+        if scope["raw_path"].startswith((CLICK, OPEN)):
+            await self._tracking(scope, receive, send)
+        else:
+            await self._pages(scope, receive, send)

@@ -50,8 +50,7 @@ class Tracking:
             return
         raw: bytes = scope["raw_path"]
         kind: Kind = "click" if raw.startswith(CLICK) else "open"
-        known = kind == "click" or raw.startswith(OPEN)
-        token = self._tokens.read(kind, raw[len(CLICK) :].decode("latin-1")) if known else None
+        token = self._tokens.read(kind, raw[len(CLICK) :].decode("latin-1"))
         if token is None:
             await _answer(send, 404, _REFUSED, b"" if method == "HEAD" else _NOT_FOUND)
             return

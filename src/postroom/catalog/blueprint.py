@@ -30,6 +30,7 @@ class _Part(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 class AccountPart(_Part, frozen=True):
     mid: int
     name: str | None = None
+    language: Literal["en", "de", "fr", "es"] | None = None
 
 
 class ClassificationPart(_Part, frozen=True):

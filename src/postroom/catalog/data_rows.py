@@ -18,7 +18,7 @@ import msgspec
 from postroom.catalog.data_columns import CellRejected, cell_text, default_text, row_key, row_terms
 from postroom.catalog.data_extensions import DataExtension
 from postroom.content.attributes import fold_name
-from postroom.store.database import Connection
+from postroom.store.database import Connection, Database
 
 Cells: TypeAlias = dict[str, str]
 
@@ -178,6 +178,12 @@ async def insert_message_rows(
             _complete(extension, given, now)
             cells[place] = given.new
     return problems, cells
+
+
+async def message_cells(database: Database, extension: DataExtension, request_id: UUID, position: int) -> Cells:
+    """The cells of the row that a message's send made; none when there is no such row."""
+    row = await database.fetchrow(_OF_MESSAGES, extension.account_id, extension.extension_id, [request_id], [position])
+    return {} if row is None else _decode_cells(row["cells"])
 
 
 async def upsert_rows(

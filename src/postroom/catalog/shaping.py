@@ -32,11 +32,9 @@ from postroom.catalog.lists import find_list
 from postroom.catalog.publishing import DefinitionChange, DefinitionDraft, Publisher
 from postroom.content.attributes import fold_name
 from postroom.store.database import Connection, Pool
-from postroom.tenancy.accounts import PROFILE_ATTRIBUTES, ensure_account, find_account
+from postroom.tenancy.accounts import LANGUAGES, PROFILE_ATTRIBUTES, change_account, ensure_account, find_account
 
 Act: TypeAlias = Callable[[Connection], Awaitable[object]]
-
-_RENAME = "update account set name = $2 where account_id = $1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +85,20 @@ class _Planner:
             return [
                 Step(
                     f"+ business unit {wanted.mid} {name!r}",
-                    lambda connection: ensure_account(connection, wanted.mid, name),
+                    lambda connection: ensure_account(connection, wanted.mid, name, wanted.language or LANGUAGES[0]),
                 )
             ]
-        if wanted.name is None or wanted.name == stored.name:
+        changes = [
+            f"{what} {old!r} becomes {new!r}"
+            for what, old, new in (("name", stored.name, wanted.name), ("language", stored.language, wanted.language))
+            if new is not None and new != old
+        ]
+        if not changes:
             return []
         return [
             Step(
-                f"~ business unit {wanted.mid}: name {stored.name!r} becomes {wanted.name!r}",
-                lambda connection: connection.execute(_RENAME, wanted.mid, wanted.name),
+                f"~ business unit {wanted.mid}: {', '.join(changes)}",
+                lambda connection: change_account(connection, wanted.mid, name=wanted.name, language=wanted.language),
             )
         ]
 

@@ -1,5 +1,6 @@
 """`postroom account`: the business units."""
 
+import dataclasses
 import json
 from typing import Annotated
 
@@ -9,7 +10,17 @@ from postroom.cli.database import run_on_database
 from postroom.cli.options import with_settings
 from postroom.settings import Settings
 from postroom.store.pool import Connection
-from postroom.tenancy.accounts import Account, AccountIdInvalid, ensure_account, list_accounts
+from postroom.tenancy.accounts import (
+    LANGUAGES,
+    Account,
+    AccountIdInvalid,
+    LanguageUnknown,
+    change_account,
+    ensure_account,
+    list_accounts,
+)
+
+_LANGUAGE = f"The language of its recipients' pages: {', '.join(LANGUAGES)}."
 
 account_app = typer.Typer(help="Business units: each with its own keys, content and clients.", no_args_is_help=True)
 
@@ -25,21 +36,46 @@ def create_command(
     settings: Settings,
     mid: Annotated[int, typer.Option("--mid", help="Its MID, a number of your choice.")],
     name: Annotated[str, typer.Option("--name", help='What it is called. ["Business unit" and its MID]')] = "",
+    language: Annotated[str, typer.Option("--language", help=_LANGUAGE)] = LANGUAGES[0],
 ) -> None:
     """Create a business unit with its list, classification and content folder; print it as JSON."""
     shown_name = name.strip() or f"Business unit {mid}"
 
     async def create(connection: Connection) -> bool:
         async with connection.transaction():
-            return await ensure_account(connection, mid, shown_name)
+            return await ensure_account(connection, mid, shown_name, language)
 
     try:
         created = run_on_database(settings, "postroom account", create)
     except AccountIdInvalid as invalid:
         raise typer.BadParameter(str(invalid), param_hint="--mid") from None
+    except LanguageUnknown as unknown:
+        raise typer.BadParameter(str(unknown), param_hint="--language") from None
     if not created:
         raise typer.BadParameter(f"there is already a business unit {mid}", param_hint="--mid")
-    typer.echo(json.dumps({"account_id": mid, "name": shown_name}, indent=2, ensure_ascii=False))
+    _show(Account(mid, shown_name, language.lower()))
+
+
+@account_app.command("change")
+@with_settings
+def change_command(
+    settings: Settings,
+    mid: Annotated[int, typer.Option("--mid", help="Which business unit.")],
+    name: Annotated[str | None, typer.Option("--name", help="What it is called from now on. [as it is]")] = None,
+    language: Annotated[str | None, typer.Option("--language", help=f"{_LANGUAGE} [as it is]")] = None,
+) -> None:
+    """Change a business unit's name or language; print it as JSON."""
+
+    async def change(connection: Connection) -> Account | None:
+        return await change_account(connection, mid, name=name, language=language)
+
+    try:
+        changed = run_on_database(settings, "postroom account", change)
+    except LanguageUnknown as unknown:
+        raise typer.BadParameter(str(unknown), param_hint="--language") from None
+    if changed is None:
+        raise typer.BadParameter(f"there is no business unit {mid}", param_hint="--mid")
+    _show(changed)
 
 
 @account_app.command("list")
@@ -51,5 +87,8 @@ def list_command(settings: Settings) -> None:
         return await list_accounts(connection)
 
     found = run_on_database(settings, "postroom account", read)
-    shown = [{"account_id": account.account_id, "name": account.name} for account in found]
-    typer.echo(json.dumps(shown, indent=2, ensure_ascii=False))
+    typer.echo(json.dumps([dataclasses.asdict(account) for account in found], indent=2, ensure_ascii=False))
+
+
+def _show(account: Account) -> None:
+    typer.echo(json.dumps(dataclasses.asdict(account), indent=2, ensure_ascii=False))

@@ -56,6 +56,15 @@ class Composer:
         plan, context = self._ready(message, prepared)
         return await plan.compose_async(context, services)
 
+    async def compose_view(self, message: Message, services: Services) -> Mail | NotComposed:
+        """The mail of a message as it is shown on a web page."""
+        prepared = self._prepared(message.slice.account_id, message.request.version_id)
+        if prepared is None or prepared.plan is None:
+            return NotComposed(MESSAGE_BUILD_ERROR, "there is no plan of it")
+        plan, context = self._ready(message, prepared)
+        context.system = {**context.system, "_messagecontext": "VAWP"}
+        return await plan.compose_async(context, services)
+
     def _ready(self, message: Message, prepared: Prepared) -> tuple[Plan, Context]:
         """The plan of a mail that has one, and what it is filled with."""
         plan, counted = prepared.plan_at(message.slice.accepted_at, self._links)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from postroom.catalog.data_columns import cell_value, shown_text
 from postroom.catalog.data_extensions import DataExtension, load_extension
-from postroom.catalog.data_rows import NewRow, RowFault, RowProblem, insert_message_rows
+from postroom.catalog.data_rows import Cells, NewRow, RowFault, RowProblem, insert_message_rows, message_cells
 from postroom.content.attributes import fold_name
 from postroom.delivery.slices import Message
 from postroom.events.codes import StatusCode
@@ -51,15 +51,27 @@ async def write_send_rows(
     for message, problem, row in zip(messages, problems, cells, strict=True):
         refusals.append(None if problem is None else _refusal(problem))
         if problem is None:
-            known = {fold_name(name) for name in message.contact.profile}
-            attributes = dict(message.attributes)
-            for column in extension.columns:
-                name = column.folded
-                if name not in attributes and (name in row or name not in known):
-                    text = row.get(name)
-                    attributes[name] = shown_text(column, text) if column.type == "Date" else cell_value(column, text)
-            message.attributes = attributes
+            _know_row(message, extension, row)
     return refusals
+
+
+async def read_send_row(pool: Pool, account_id: int, extension_id: int, message: Message) -> None:
+    """Add to a sent message's attributes what its row knows beyond them, as far as there still is one."""
+    extension = await load_extension(pool, account_id, extension_id)
+    if extension is not None:
+        row = await message_cells(pool, extension, message.request.request_id, message.position)
+        _know_row(message, extension, row)
+
+
+def _know_row(message: Message, extension: DataExtension, row: Cells) -> None:
+    known = {fold_name(name) for name in message.contact.profile}
+    attributes = dict(message.attributes)
+    for column in extension.columns:
+        name = column.folded
+        if name not in attributes and (name in row or name not in known):
+            text = row.get(name)
+            attributes[name] = shown_text(column, text) if column.type == "Date" else cell_value(column, text)
+    message.attributes = attributes
 
 
 def _values(extension: DataExtension, message: Message) -> dict[str, object]:

@@ -23,10 +23,14 @@ PROFILE_ATTRIBUTES = ("FirstName", "LastName", "FullName")
 DEFAULT_ACCOUNT_ID = 100001
 DEFAULT_ACCOUNT_NAME = "Postroom"
 
+LANGUAGES = ("en", "de", "fr", "es")
+"""What the pages of recipients can be written in; the first is the default."""
+
 _HIGHEST_ACCOUNT_ID = 2**53 - 1  # JSON numbers beyond it lose digits in JavaScript clients
 
 _CREATE = """
-    insert into account (account_id, name) values ($1, $2) on conflict (account_id) do nothing returning account_id
+    insert into account (account_id, name, language) values ($1, $2, $3) on conflict (account_id) do nothing
+    returning account_id
 """
 
 _CREATE_LIST = "insert into list (account_id, name) values ($1, $2)"
@@ -41,9 +45,14 @@ _CREATE_ATTRIBUTES = """
 
 _CREATE_CATEGORY = "insert into asset_category (account_id, parent_id, name) values ($1, 0, $2)"
 
-_LIST = "select account_id, name from account order by account_id"
+_LIST = "select account_id, name, language from account order by account_id"
 
-_FIND = "select account_id, name from account where account_id = $1"
+_FIND = "select account_id, name, language from account where account_id = $1"
+
+_CHANGE = """
+    update account set name = coalesce($2, name), language = coalesce($3, language) where account_id = $1
+    returning account_id, name, language
+"""
 
 _CLIENT_EXISTS = "select true from api_client where account_id = $1 and client_id = $2 and revoked_at is null"
 
@@ -53,10 +62,11 @@ _TAKE_TURNS = "select pg_advisory_xact_lock(hashtextextended('ensure_sandbox_acc
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A business unit: its MID and its name."""
+    """A business unit: its MID, its name, and the language of its recipients' pages."""
 
     account_id: int
     name: str
+    language: str = LANGUAGES[0]
 
 
 class SandboxClient(msgspec.Struct, frozen=True):
@@ -71,14 +81,25 @@ class AccountIdInvalid(ValueError):
     """A MID is a whole number from 1 to 9007199254740991."""
 
 
-async def ensure_account(connection: Connection, account_id: int, name: str) -> bool:
+class LanguageUnknown(ValueError):
+    """There are no pages in this language."""
+
+
+def checked_language(language: str) -> str:
+    """The language in lower case. Raises LanguageUnknown."""
+    if language.lower() not in LANGUAGES:
+        raise LanguageUnknown(f"language {language[:20]!r} is unknown; it must be one of {', '.join(LANGUAGES)}")
+    return language.lower()
+
+
+async def ensure_account(connection: Connection, account_id: int, name: str, language: str = LANGUAGES[0]) -> bool:
     """Create the business unit with its defaults unless it exists; True when it was created.
 
     Call it in a transaction: without its defaults an account is of no use.
     """
     if not 0 < account_id <= _HIGHEST_ACCOUNT_ID:
         raise AccountIdInvalid(f"MID {account_id}: give a whole number from 1 to {_HIGHEST_ACCOUNT_ID}")
-    if await connection.fetchval(_CREATE, account_id, name) is None:
+    if await connection.fetchval(_CREATE, account_id, name, checked_language(language)) is None:
         return False
     await connection.execute(_CREATE_LIST, account_id, ALL_SUBSCRIBERS)
     await connection.execute(_CREATE_CATEGORY, account_id, ROOT_CATEGORY)
@@ -90,12 +111,21 @@ async def ensure_account(connection: Connection, account_id: int, name: str) -> 
 async def find_account(connection: Database, account_id: int) -> Account | None:
     """The business unit of this MID, if there is one."""
     row = await connection.fetchrow(_FIND, account_id)
-    return None if row is None else Account(row["account_id"], row["name"])
+    return None if row is None else Account(*row)
 
 
 async def list_accounts(connection: Database) -> list[Account]:
     """All business units, by their MIDs."""
-    return [Account(row["account_id"], row["name"]) for row in await connection.fetch(_LIST)]
+    return [Account(*row) for row in await connection.fetch(_LIST)]
+
+
+async def change_account(
+    connection: Database, account_id: int, *, name: str | None = None, language: str | None = None
+) -> Account | None:
+    """Change what is given; None when there is no such business unit. Raises LanguageUnknown."""
+    wanted = None if language is None else checked_language(language)
+    row = await connection.fetchrow(_CHANGE, account_id, name, wanted)
+    return None if row is None else Account(*row)
 
 
 async def ensure_sandbox_account(
