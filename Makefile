@@ -6,7 +6,7 @@ BIN := .venv/bin
 RUNTIME := $(if $(wildcard .venv/.installed-dev),.venv/.installed-dev,.venv/.installed)
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test node-clients schemathesis check bench docs format system clean
+.PHONY: help demo test node-clients schemathesis fuzz check bench memory docs format system clean
 
 help:
 	@echo "make demo     2,000 personal mails through a real server, in under a minute"
@@ -15,6 +15,8 @@ help:
 	@echo "make bench    measure, beside Postfix"
 	@echo "make node-clients  install the public Node clients that tests drive"
 	@echo "make schemathesis  20,000 generated requests against the OpenAPI document"
+	@echo "make memory   memory over a million renderings of templates"
+	@echo "make fuzz     templates at random for five minutes (MINUTES=60 for an hour)"
 	@echo "make docs     write the generated pages"
 	@echo "make format   put the code into its form"
 	@echo "make system   install the Debian programs that tests use"
@@ -41,6 +43,12 @@ node-clients:
 schemathesis: .venv/.installed-dev system
 	SCHEMATHESIS_EXAMPLES=400 SCHEMATHESIS_LEAST_REQUESTS=20000 \
 		$(BIN)/python -m pytest -n 0 --timeout 7200 tests/wire/test_schema.py
+
+memory: .venv/.installed-dev
+	$(BIN)/python -m benchmarks.memory
+
+fuzz: .venv/.installed-dev
+	$(BIN)/python -m tests.unit.content.ampscript.fuzzing --minutes $(or $(MINUTES),5)
 
 docs: $(RUNTIME)
 	$(BIN)/python -m postroom.cli.reference docs/settings.md

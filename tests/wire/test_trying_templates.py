@@ -116,6 +116,7 @@ def test_rendering_writes_and_claims_nothing(unit: Unit) -> None:
         ({"html": "x", "dataExtension": "a\0"}, 10005, "NUL"),
         ({"html": "x", "now": "soon"}, 10003, "now is 'soon'"),
         ({"html": "x", "now": "0001-01-01T00:00:00+14:00"}, 10003, "now is"),
+        ({"html": "%%=Now()=%%", "now": "0001-01-01T00:00:00Z"}, 10003, "from the year 1900"),
         ({"subject": "x"}, 109124, "give at least one"),
         ({"html": "%%=Nope()=%%"}, 109124, "html line 1 column 4"),
         ({"html": "x", "to": "nobody"}, 10000, "not a mail address"),

@@ -1,6 +1,7 @@
 """The program `postroom`: its verbs and what each runs."""
 
 import asyncio
+import io
 import sys
 from collections.abc import Callable, Coroutine
 from typing import Annotated, Any
@@ -198,7 +199,10 @@ def _database_url(settings: Settings, verb: str) -> str:
 
 
 def run() -> None:
-    """The entry point."""
+    """The entry point. What a terminal can't show is shown as something else, never a reason to fail."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     report_failures(app)
 
 

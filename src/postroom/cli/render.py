@@ -12,7 +12,7 @@ import typer
 from postroom.assembly import dialect_of
 from postroom.cli.files import read_object, read_text, unusable
 from postroom.cli.options import with_template_settings
-from postroom.content.ampscript.cases import new_run
+from postroom.content.ampscript.cases import FIRST_YEAR, LAST_YEAR, new_run
 from postroom.content.ampscript.engine import Engine
 from postroom.content.ampscript.faults import Fault
 from postroom.content.ampscript.memory import MemoryBlocks, MemoryData, TablesRejected
@@ -86,9 +86,12 @@ def _moment(now: str | None) -> datetime:
         return datetime.now(UTC)
     try:
         moment = datetime.fromisoformat(now)
-    except ValueError:
+        moment = (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         unusable(f"option --now={now}: this is not an ISO time; write 2026-03-04T13:52:07-06:00")
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+        unusable(f"option --now={now}: the year is out of range; give one from {FIRST_YEAR} to {LAST_YEAR}")
+    return moment
 
 
 def _services(data_extensions: Path | None, content_blocks: Path | None) -> Services:
@@ -98,7 +101,10 @@ def _services(data_extensions: Path | None, content_blocks: Path | None) -> Serv
         unusable(f"{data_extensions}: {rejected}")
     described = read_object(content_blocks, "what holds content blocks")
     blocks: list[dict[str, str]] = []
-    for kind in ("by_key", "by_id", "by_name"):
+    kinds = ("by_key", "by_id", "by_name")
+    for name in described.keys() - set(kinds):
+        unusable(f"{content_blocks}: {name!r} is no way to name content blocks; use {', '.join(kinds)}")
+    for kind in kinds:
         found = described.get(kind, {})
         if not isinstance(found, dict) or not all(isinstance(text, str) for text in found.values()):
             unusable(f'{content_blocks}: {kind} is an object of texts; write {{"{kind}": {{"name": "text"}}}}')

@@ -1,6 +1,8 @@
 """postroom render, lint and ampscript test as their user types them: what is printed, where, and the exit codes."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -67,21 +69,36 @@ def test_a_template_that_fails_says_where(tmp_path: Path, source: str, said: str
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["render", "{}/none.html"], "none.html: No such file or directory"),
+        (["render", "{}/none.html"], "none.html: there is no such file; check the path, which counts from "),
         (["render", "{}/latin1.html"], "latin1.html: this is not UTF-8 (byte 2); save the file as UTF-8"),
-        (["render", "{}/t.html", "--attributes", "{}/t.html"], "t.html: this is not JSON"),
+        (
+            ["render", "{}/t.html", "--attributes", "{}/t.html"],
+            "t.html:1:1: this is not JSON: Expecting value; corr",
+        ),
+        (["render", "{}"], ": this is a folder; name a file in it"),
+        (["lint", "{}"], ": this is a folder; name a file in it"),
+        (["render", "{}/t.html", "--attributes", "{}/none.json"], "none.json: there is no such file"),
+        (["render", "{}/t.html", "--attributes", "{}/empty"], "empty: it is empty; what holds attributes is a JSON"),
+        (["render", "{}/t.html", "--attributes", "{}/deep.json"], "deep.json: it is nested too deeply"),
+        (["render", "{}/t.html", "--content-blocks", "{}/keys.json"], "'bykey' is no way to name content blocks; use"),
+        (["render", "{}/t.html", "--now", "0001-01-01"], "the year is out of range; give one from 1900 to 9998"),
+        (["render", "{}/t.html", "--now", "0001-01-01T00:00:00+10:00"], "this is not an ISO time"),
+        (["ampscript", "test", "{}/empty"], "empty: there is no case in it; write one a line"),
         (["render", "{}/t.html", "--attributes", "{}/list.json"], "list.json: what holds attributes is a JSON object"),
         (["render", "{}/t.html", "--data-extensions", "{}/bad.json"], "bad.json: data extension T: give an object"),
         (["render", "{}/t.html", "--content-blocks", "{}/block.json"], "block.json: by_key is an object of texts"),
         (["render", "{}/t.html", "--now", "soon"], "option --now=soon: this is not an ISO time"),
         (["render", "{}/t.html", "--part", "body"], "option --part=body: choose one of html, text, subject"),
         (["lint", "{}/t.html", "--format", "xml"], "option --format=xml: choose one of text, json, sarif"),
-        (["ampscript", "test", "{}/t.html"], "t.html: line 1: this is not JSON"),
+        (["ampscript", "test", "{}/t.html"], "t.html: line 1 column 1: this is not JSON"),
     ],
 )
 def test_what_cannot_be_used_is_named_with_exit_code_2(tmp_path: Path, arguments: list[str], said: str) -> None:
     write(tmp_path, "t.html", "hello")
     write(tmp_path, "list.json", [])
+    write(tmp_path, "empty", "")
+    write(tmp_path, "deep.json", "[" * 100_000)
+    write(tmp_path, "keys.json", {"bykey": {"a": "b"}})
     write(tmp_path, "bad.json", {"T": 1})
     write(tmp_path, "block.json", {"by_key": []})
     (tmp_path / "latin1.html").write_bytes("aé".encode("latin-1"))
@@ -201,3 +218,20 @@ def test_golden_cases(tmp_path: Path) -> None:
     write(tmp_path, "cases.jsonl", json.dumps(good))
     result = call("ampscript", "test", cases)
     assert (result.exit_code, result.stdout) == (0, "1 passed, 0 failed\n")
+
+
+def test_half_a_character_is_shown_as_something_else(tmp_path: Path) -> None:
+    """A lone surrogate, from Char or a careless JSON, is no text that can be written; that must not be a crash."""
+    template = write(tmp_path, "t.html", "%%=Char(55296)=%%%%=v(A)=%%")
+    attributes = write(tmp_path, "a.json", '{"A": "\\udc00x"}')
+    case = {"id": "half", "template": "%%=Char(55296)=%%", "expect": "x"}
+    cases = write(tmp_path, "cases.jsonl", case)
+    for arguments, code, said in (
+        (["render", template, "--attributes", attributes], 0, b"??x"),
+        (["ampscript", "test", cases], 1, b'got      "\\ud800"'),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "postroom.cli.main", *map(str, arguments)], capture_output=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (code, b"")
+        assert said in done.stdout

@@ -1,5 +1,6 @@
 """Templates that are tried without being saved: what comes in, and what is told of them."""
 
+import contextlib
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +10,7 @@ from msgspec import UNSET, UnsetType
 from postroom.api.errors import ApiError, Code
 from postroom.api.wire.decoding import decode, refuse_token_in
 from postroom.api.wire.diagnostics import Diagnostic, own_member
+from postroom.content.ampscript.cases import FIRST_YEAR, LAST_YEAR
 from postroom.content.model import Content, ContentRejected
 from postroom.content.views import content_from_views
 
@@ -96,13 +98,15 @@ def moment_of(wire: RenderBody, otherwise: datetime) -> datetime:
     """The time of the send. Raises ApiError 10003."""
     if wire.now is None:
         return otherwise
-    try:
+    with contextlib.suppress(ValueError, OverflowError):
         moment = datetime.fromisoformat(wire.now)
-        return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise ApiError(
-            Code.BAD_FORMAT, f"now is {wire.now[:50]!r}; write an ISO time such as 2026-03-04T13:52:07-06:00"
-        ) from None
+        moment = (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).astimezone(UTC)
+        if FIRST_YEAR <= moment.year <= LAST_YEAR:
+            return moment
+    raise ApiError(
+        Code.BAD_FORMAT,
+        f"now is {wire.now[:50]!r}; write an ISO time such as 2026-03-04T13:52:07-06:00, from the year {FIRST_YEAR} on",
+    )
 
 
 def _checked(wire: TemplateBody, body: bytes) -> TemplateBody:

@@ -28,13 +28,22 @@ from postroom.content.attributes import merge_attributes
 from postroom.content.model import ContentRejected, Context
 from postroom.content.names import names_of
 
-from .engine import Engine
+from .engine import ORDER, Engine
 from .faults import Fault, Raised
 from .memory import MemoryBlocks, MemoryData, TablesRejected
 from .run import Run, Services
 from .values import compare, from_table, to_text
 
 DEFAULT_NOW = datetime(2026, 3, 4, 19, 52, 7, tzinfo=UTC)
+FIRST_YEAR, LAST_YEAR = 1900, 9998
+"""Of the time of a send; the language reckons in zones to both sides of it."""
+
+_BLOCKS = ("by_key", "by_id", "by_name")
+_ERRORS = ("compile", "runtime", "raise_error")
+_OBJECTS = (
+    "attributes", "data", "data_extensions", "content_blocks", "parts", "expect_parts", "expect_de_rows",
+    "expect_de_values",
+)  # fmt: skip
 _EXPECTATIONS = ("expect", "expect_regex", "expect_parts", "expect_de_rows", "expect_de_values", "error")
 _KEYS = frozenset(
     {"id", "template", "attributes", "data", "data_extensions", "content_blocks", "parts", "now", "skip_subscriber"}
@@ -57,13 +66,18 @@ class Failure:
 
 def read_cases(text: str) -> Iterator[dict[str, object]]:
     """The cases of a JSON-lines text; blank lines are skipped. Raises CasesRejected."""
-    for number, line in enumerate(text.splitlines(), 1):
+    found = False
+    for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:
             case = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise CasesRejected(f"line {number}: this is not JSON ({error}); write one case a line") from None
+        except json.JSONDecodeError as error:
+            raise CasesRejected(
+                f"line {number} column {error.colno}: this is not JSON ({error.msg}); write one case a line"
+            ) from None
+        except (ValueError, RecursionError):
+            raise CasesRejected(f"line {number}: it is nested too deeply, or holds too long a number") from None
         if not isinstance(case, dict):
             raise CasesRejected(f'line {number}: a case is an object; write {{"id": …, "template": …, "expect": …}}')
         for key in ("id", "template"):
@@ -74,7 +88,49 @@ def read_cases(text: str) -> Iterator[dict[str, object]]:
             raise CasesRejected(f'line {number}: "{unknown[0]}" is no key of a case; use {", ".join(sorted(_KEYS))}')
         if not any(key in case for key in _EXPECTATIONS):
             raise CasesRejected(f"line {number}: the case expects nothing; give it expect or error")
+        problem = _misshapen(case)
+        if problem:
+            raise CasesRejected(f"line {number}: {problem}")
+        found = True
         yield case
+    if not found:
+        raise CasesRejected('there is no case in it; write one a line, {"id": …, "template": …, "expect": …}')
+
+
+def _misshapen(case: Mapping[str, object]) -> str:
+    """Which value of a case has not the form it must have, and what that is."""
+    for key in _OBJECTS:
+        if not isinstance(case.get(key, {}), Mapping):
+            return f'"{key}" is no object; write {{"{key}": {{"name": …}}}}'
+    for key in ("expect", "expect_regex", "now"):
+        if not isinstance(case.get(key, ""), str):
+            return f'"{key}" is no text; put it in quotes'
+    for key in ("parts", "expect_parts"):
+        for part, text in _mapping(case, key).items():
+            if part not in ORDER or not isinstance(text, str):
+                return f'"{key}" has a text for each of {", ".join(ORDER)}, and nothing else; "{part}" is wrong'
+    blocks = _mapping(case, "content_blocks")
+    for kind, texts in blocks.items():
+        wrong = kind not in _BLOCKS or not isinstance(texts, Mapping)
+        if wrong or not all(isinstance(text, str) for text in texts.values()):  # type: ignore[attr-defined]
+            return f'"content_blocks" has an object of texts for each of {", ".join(_BLOCKS)}; "{kind}" is wrong'
+    for table, rows in _mapping(case, "expect_de_values").items():
+        if not isinstance(rows, Mapping) or not all(isinstance(columns, Mapping) for columns in rows.values()):
+            return f'"expect_de_values" of "{table}" is not {{key: {{column: value}}}}'
+    if "error" in case and case["error"] not in _ERRORS:
+        return f'"error" is {_shown(case["error"])}; use {", ".join(_ERRORS)}'
+    if "expect_regex" in case:
+        try:
+            re.compile(str(case["expect_regex"]))
+        except re.error as wrong_pattern:
+            return f'"expect_regex" is no pattern: {wrong_pattern}'
+    try:
+        year = datetime.fromisoformat(str(case["now"])).year if "now" in case else FIRST_YEAR
+    except ValueError:
+        year = 0
+    if not FIRST_YEAR <= year <= LAST_YEAR:
+        return f'"now" is {_shown(case.get("now"))}; write an ISO time such as 2026-03-04T13:52:07-06:00'
+    return ""
 
 
 def check_case(
@@ -86,7 +142,7 @@ def check_case(
     try:
         data = MemoryData.load(_mapping(case, "data_extensions"))
         blocks = _mapping(case, "content_blocks")
-        store = MemoryBlocks(*(_texts(blocks.get(name)) for name in ("by_key", "by_id", "by_name")))
+        store = MemoryBlocks(*(_texts(blocks.get(name)) for name in _BLOCKS))
         now = datetime.fromisoformat(str(case["now"])) if "now" in case else DEFAULT_NOW
     except (TablesRejected, ValueError) as wrong:
         return Failure(identity, expected, f"the case cannot be read: {wrong}")
@@ -108,7 +164,10 @@ def check_case(
         return None if case.get("error") == "runtime" else Failure(identity, expected, f"error: runtime ({fault})")
     if "error" in case:
         return Failure(identity, expected, _shown(printed["html"]))
-    return _compared(case, printed, data)
+    try:
+        return _compared(case, printed, data)
+    except Fault as fault:
+        return Failure(identity, expected, f"what it expects of data extensions cannot be looked up: {fault}")
 
 
 def new_run(

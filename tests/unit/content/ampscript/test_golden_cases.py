@@ -1,6 +1,7 @@
 """Reading golden cases, and noticing every way in which one can fail."""
 
 import json
+import re
 
 import pytest
 from tests.unit.content.ampscript.rendering import ENGINE
@@ -32,7 +33,11 @@ WRITE = "%%[ UpdateDE('T', 1, 'K', '1', 'V', 'b') ]%%x"
             {"template": "%%[ RaiseError('x') ]%%", "error": "raise_error", "skip_subscriber": True},
             "error: raise_error", "error: raise_error, skip_subscriber false",
         ),
-        ({"template": "a", "now": "soon", "expect": "a"}, '"a"', "the case cannot be read"),
+        ({"template": "a", "expect_de_rows": {"T": 1}}, "a match of None", "what it expects of data extensions"),
+        (
+            {"template": "a", "data_extensions": TABLE, "expect_de_values": {"T": {"1": {"W": "c"}}}},
+            "a match of None", "what it expects of data extensions cannot be looked up: data extension T has no column",
+        ),
         ({"template": "a", "data_extensions": {"T": 1}, "expect": "a"}, '"a"', "the case cannot be read"),
     ],
 )  # fmt: skip
@@ -61,8 +66,19 @@ def test_a_case_that_passes(case: dict[str, object]) -> None:
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("{", "line 2: this is not JSON"),
-        ("[" * 100_000, "line 2: this is not JSON"),
+        ("{", "line 2 column 2: this is not JSON"),
+        ("[" * 100_000, "line 2: it is nested too deeply"),
+        ('{"id": "a", "template": "a", "expect": 5}', 'line 2: "expect" is no text'),
+        ('{"id": "a", "template": "a", "expect_regex": "("}', 'line 2: "expect_regex" is no pattern: missing'),
+        ('{"id": "a", "template": "a", "expect": "a", "attributes": []}', 'line 2: "attributes" is no object'),
+        ('{"id": "a", "template": "a", "expect": "a", "parts": {"text": 5}}', 'line 2: "parts" has a text for each'),
+        ('{"id": "a", "template": "a", "expect": "a", "parts": {"footer": "x"}}', '"footer" is wrong'),
+        ('{"id": "a", "template": "a", "expect": "a", "content_blocks": {"key": {}}}', '"key" is wrong'),
+        ('{"id": "a", "template": "a", "expect": "a", "content_blocks": {"by_key": {"a": 1}}}', '"by_key" is wrong'),
+        ('{"id": "a", "template": "a", "expect_de_values": {"T": {"1": 5}}}', '"expect_de_values" of "T" is not'),
+        ('{"id": "a", "template": "a", "error": "any"}', 'line 2: "error" is "any"; use compile, runtime'),
+        ('{"id": "a", "template": "a", "expect": "a", "now": "soon"}', 'line 2: "now" is "soon"; write an ISO time'),
+        ('{"id": "a", "template": "a", "expect": "a", "now": "0001-01-01"}', 'line 2: "now" is'),
         ("5", "line 2: a case is an object"),
         ('{"template": "a", "expect": "a"}', 'line 2: the case has no "id"'),
         ('{"id": "a", "expect": "a"}', 'line 2: the case has no "template"'),
@@ -71,5 +87,17 @@ def test_a_case_that_passes(case: dict[str, object]) -> None:
     ],
 )
 def test_a_file_that_cannot_be_read(line: str, says: str) -> None:
+    says = re.escape(says)
     with pytest.raises(CasesRejected, match=says):
         list(read_cases('{"id": "x", "template": "a", "expect": "a"}\n' + line))
+
+
+def test_a_file_without_cases() -> None:
+    with pytest.raises(CasesRejected, match="there is no case in it"):
+        list(read_cases("\n \r\n"))
+
+
+def test_only_line_feeds_end_a_case() -> None:
+    case = {"id": "a", "template": "x\u2028y\x85z", "expect": "x\u2028y\x85z"}
+    (read,) = read_cases(json.dumps(case, ensure_ascii=False) + "\r\n")
+    assert check_case(read, ENGINE) is None
