@@ -249,6 +249,29 @@ def test_a_folder_name_is_taken_once_under_its_parent(unit: Unit) -> None:
     assert unit.call("GET", f"{CATEGORIES}/999999999").json()["errorcode"] == 30003
 
 
+def test_folders_are_renamed_moved_ordered_and_deleted_when_empty(unit: Unit) -> None:
+    root = unit.call("GET", CATEGORIES).json()["items"][0]["id"]
+    mails, news = (
+        unit.call("POST", CATEGORIES, json={"name": name, "parentId": root}).json()["id"] for name in ("Mails", "News")
+    )
+    moved = unit.call("PUT", f"{CATEGORIES}/{news}", json={"Name": "Archive", "ParentId": mails})
+    assert moved.status_code == 200
+    assert (moved.json()["name"], moved.json()["parentId"]) == ("Archive", mails)
+    assert unit.call("GET", f"{CATEGORIES}/{news}").json() == moved.json()
+    assert unit.call("PUT", f"{CATEGORIES}/{news}", json={"description": "old"}).json()["name"] == "Archive"
+    assert names(unit.call("GET", f"{CATEGORIES}?$orderBy=name desc")) == ["Mails", "Content Builder", "Archive"]
+    assert names(unit.call("GET", f"{CATEGORIES}?$orderBy=parentId&$pageSize=2")) == ["Content Builder", "Mails"]
+    made = block(unit, "in it", category={"id": news})
+    for folder in (mails, news, root):
+        assert unit.call("DELETE", f"{CATEGORIES}/{folder}").json()["errorcode"] == 30001
+    assert unit.call("DELETE", f"{ASSETS}/{made['id']}").status_code == 200
+    for folder in (news, mails):
+        reply = unit.call("DELETE", f"{CATEGORIES}/{folder}")
+        assert (reply.status_code, reply.json()) == (200, "OK")
+        assert unit.call("DELETE", f"{CATEGORIES}/{folder}").json()["errorcode"] == 30003
+    assert names(unit.call("GET", CATEGORIES)) == ["Content Builder"]
+
+
 def test_a_channel_view_has_its_slots_filled(unit: Unit) -> None:
     slots = {
         "main": {"content": '<div data-type="block" data-key="b"></div>', "blocks": {"b": {"content": "<b>hi</b>"}}}

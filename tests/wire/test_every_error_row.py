@@ -174,6 +174,15 @@ _ASSET_ROWS = [
     Row(f"GET {CATEGORIES}", Code.INVALID_VALUE, query="$filter=age eq 1"),
     Row(f"GET {CATEGORIES}/{{id}}", Code.INVALID_VALUE, keys={"id": "x"}),
     *unknown(f"GET {CATEGORIES}/{{id}}", id="999999"),
+    Row(f"PUT {CATEGORIES}/{{id}}", Code.REQUIRED, {"name": " "}),
+    Row(f"PUT {CATEGORIES}/{{id}}", Code.INVALID_VALUE, {"parentId": 999999}, {"id": "{folder}"}),
+    Row(f"PUT {CATEGORIES}/{{id}}", Code.INVALID_VALUE, {"parentId": "{below}"}, {"id": "{folder}"}),
+    Row(f"PUT {CATEGORIES}/{{id}}", Code.ALREADY_EXISTS, {"name": "taken"}, {"id": "{free}"}),
+    Row(f"PUT {CATEGORIES}/{{id}}", Code.INVALID_OPERATION, {"name": "New"}, {"id": "{rootid}"}),
+    Row(f"DELETE {CATEGORIES}/{{id}}", Code.INVALID_OPERATION, keys={"id": "{rootid}"}),
+    Row(f"DELETE {CATEGORIES}/{{id}}", Code.INVALID_OPERATION, keys={"id": "{folder}"}),
+    Row(f"DELETE {CATEGORIES}/{{id}}", Code.INVALID_OPERATION, keys={"id": "{free}"}),
+    *unknown(f"PUT {CATEGORIES}/{{id}}", f"DELETE {CATEGORIES}/{{id}}", id="999999"),
     Row(f"POST {CATEGORIES}", Code.REQUIRED, {"name": "x"}),
     Row(f"POST {CATEGORIES}", Code.REQUIRED, {"parentId": 1}),
     Row(f"POST {CATEGORIES}", Code.INVALID_VALUE, {"name": "x", "parentId": 999999}),
@@ -396,7 +405,11 @@ def stage(live_api: LiveApi, account_ids: Iterator[int]) -> Stage:
     unit.make_definition("busy", **subscriptions(dataExtension="used"))
     lists = {each["name"]: each["id"] for each in unit.call("GET", OWN + "/lists").json()["items"]}
     (root,) = [each["id"] for each in unit.call("GET", CATEGORIES).json()["items"]]
-    stage.made("POST", CATEGORIES, {"name": "Taken", "parentId": root})
+    folder, free = (
+        stage.made("POST", CATEGORIES, {"name": name, "parentId": root})["id"] for name in ("Taken", "Free")
+    )
+    below = stage.made("POST", CATEGORIES, {"name": "Below", "parentId": folder})["id"]
+    stage.made("POST", ASSETS, {"name": "in it", "assetType": {"id": 196}, "category": {"id": free}})
     for callback_id in (CALLBACK, IN_USE):
         live_api.execute(_CALLBACK, unit.account_id, callback_id, callback_id == IN_USE)
     for name in ("a", "b"):
@@ -415,6 +428,10 @@ def stage(live_api: LiveApi, account_ids: Iterator[int]) -> Stage:
         "{everyone}": str(lists["All Subscribers"]),
         "{list}": str(lists["Newsletter"]),
         "{root}": root,
+        "{below}": below,
+        "{rootid}": str(root),
+        "{folder}": str(folder),
+        "{free}": str(free),
         "{token}": unit.call("GET", DATA + "/key/orders/rowset").json()["requestToken"],
         "{id}": unit.client_id,
         "{secret}": unit.client_secret,

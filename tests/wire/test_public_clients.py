@@ -96,6 +96,7 @@ def test_pysfmc(unit: Unit) -> None:
     assert seen["asset"][1:] == ["order-email", "htmlemail"]
     assert seen["read"] == "order-email"
     assert seen["found"] == [1, ["order-email"]]
+    assert seen["folder"] == ["Mails", "OK"]
     assert seen["categories"] == ["Content Builder"]
     assert seen["definition"]["definitionKey"] == "order"
     check_send(seen["send"])

@@ -121,6 +121,8 @@ async def build_api(
         Route("GET", CATEGORIES, ASSET_READ, categories.page, asset_shapes.CATEGORIES),
         Route("POST", CATEGORIES, ASSET_WRITE, categories.create, asset_shapes.CREATE_CATEGORY),
         Route("GET", CATEGORIES + "/{id}", ASSET_READ, categories.get, asset_shapes.CATEGORY),
+        Route("PUT", CATEGORIES + "/{id}", ASSET_WRITE, categories.change, asset_shapes.CHANGE_CATEGORY),
+        Route("DELETE", CATEGORIES + "/{id}", ASSET_WRITE, categories.delete, asset_shapes.DELETE_CATEGORY),
     ]
     gate = Gate(tokens, rules)
     handlers = [

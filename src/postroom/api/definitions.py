@@ -112,7 +112,8 @@ def number_field(query: dict[str, str], name: str, *, default: int, highest: int
     if text is None:
         return default
     if not text.isascii() or not text.isdigit() or not text.strip("0"):
-        raise ApiError(Code.INVALID_VALUE, f"${name} is {text[:50]!r}; it must be a whole number from 1")
+        shown = "$pageSize" if name == "pagesize" else f"${name}"
+        raise ApiError(Code.INVALID_VALUE, f"{shown} is {text[:50]!r}; it must be a whole number from 1")
     return min(int(text[:20]), highest)
 
 

@@ -40,6 +40,9 @@ def main(given: dict[str, Any]) -> dict[str, Any]:
         seen["read"] = client.assets.query.get_asset_by_id(asset.id or 0).name
         found = client.assets.query.get_assets(filter_expr="name like 'order'", order_by="name desc", page_size=5)
         seen["found"] = [found.count, [item.name for item in found.items]]
+        root = client.assets.categories.get_categories(order_by="name asc").items[0]
+        folder = client.assets.categories.create_category("Mails", root.id)
+        seen["folder"] = [folder.name, client.assets.categories.delete_category_by_id(folder.id)]
         seen["categories"] = [category.name for category in client.assets.categories.get_categories().items]
         seen["definition"] = client.post("/messaging/v1/email/definitions", json=given["definition"])
         seen["send"] = client.post("/messaging/v1/email/messages", json=given["send"])

@@ -114,7 +114,7 @@ _CATEGORY = {
 
 CATEGORIES = Shape(
     replies={200: Page[ShownCategory]},
-    query=("$filter", *PAGE),
+    query=("$filter", "$orderBy", *PAGE),
     answer={"count": 1, "page": 1, "pageSize": 50, "links": {}, "items": [_CATEGORY]},
 )
 CATEGORY = Shape(replies={200: ShownCategory}, errors=(Code.NOT_FOUND,), answer=_CATEGORY)
@@ -125,3 +125,11 @@ CREATE_CATEGORY = Shape(
     example={"name": "Mails", "parentId": 1},
     answer=_CATEGORY,
 )
+CHANGE_CATEGORY = Shape(
+    CategoryBody,
+    {200: ShownCategory},
+    (Code.REQUIRED, Code.NOT_FOUND, Code.ALREADY_EXISTS, Code.INVALID_OPERATION),
+    example={"name": "Mails", "parentId": 1},
+    answer=_CATEGORY,
+)
+DELETE_CATEGORY = Shape(replies={200: {"const": "OK"}}, errors=(Code.NOT_FOUND, Code.INVALID_OPERATION), answer="OK")
