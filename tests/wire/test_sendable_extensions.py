@@ -35,13 +35,15 @@ def test_a_definition_shows_its_extension_with_the_key_as_it_was_made(unit: Unit
     assert changed.json()["subscriptions"]["dataExtension"] == "Other"
     untouched = unit.call("PATCH", DEFINITIONS + "/order", json={"description": "x"})
     assert untouched.json()["subscriptions"]["dataExtension"] == "Other"
+    cleared = unit.call("PATCH", DEFINITIONS + "/order", json={"subscriptions": {"dataExtension": ""}})
+    assert "dataExtension" not in cleared.json()["subscriptions"]
     versions = unit.api.rows(
         "select v.data_extension_id, e.name from definition_version v left join data_extension e "
         "on e.account_id = v.account_id and e.extension_id = v.data_extension_id "
         "where v.account_id = $1 order by v.version_id",
         unit.account_id,
     )
-    assert [row["name"] for row in versions] == ["Orders", "Other"]
+    assert [row["name"] for row in versions] == ["Orders", "Other", None]
 
 
 @pytest.mark.parametrize("extension", ["nowhere", "plain", "theirs"])

@@ -78,7 +78,8 @@ class DefinitionDraft:
 
 @dataclass(frozen=True, slots=True)
 class DefinitionChange:
-    """What to change in a definition. None leaves a field as it is; an empty description removes it."""
+    """What to change in a definition. None leaves a field as it is; an empty description or data extension
+    removes it."""
 
     name: str | None = None
     content_key: str | None = None
@@ -413,7 +414,7 @@ def _merged(current: Definition, change: DefinitionChange) -> Definition:
         status=either(change.status, current.status),
         classification_key=either(change.classification_key, current.classification_key),
         content_key=either(change.content_key, current.content_key),
-        data_extension_key=either(change.data_extension_key, current.data_extension_key),
+        data_extension_key=either(change.data_extension_key, current.data_extension_key) or None,
         auto_add_subscriber=either(change.auto_add_subscriber, current.auto_add_subscriber),
         update_subscriber=either(change.update_subscriber, current.update_subscriber),
         track_links=either(change.track_links, current.track_links),

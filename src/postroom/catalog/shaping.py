@@ -274,7 +274,7 @@ def _definition_draft(part: DefinitionPart) -> DefinitionDraft:
         name=part.name or part.key,
         content_key=part.asset,
         list_key=part.list,
-        data_extension_key=part.data_extension,
+        data_extension_key=part.data_extension or None,
         description=part.description,
         status=part.status,
         classification_key=part.classification,

@@ -186,7 +186,7 @@ def read_change(body: bytes, definition_key: str) -> DefinitionChange:
         name=wire.name,
         content_key=content.customer_key,
         list_key=subscriptions.list,
-        data_extension_key=subscriptions.data_extension or None,
+        data_extension_key=subscriptions.data_extension,
         description=wire.description,
         status=_status(wire.status),
         classification_key=wire.classification,
