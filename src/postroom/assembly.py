@@ -59,6 +59,7 @@ from postroom.inbound.smtp_server import MailServer, ServerLimits, run_server
 from postroom.intake.accept import Accepter
 from postroom.intake.announce import queue_announcer
 from postroom.intake.ledger import Ledger
+from postroom.privacy.erasure import keep_erasing
 from postroom.sandbox.mailbox import Limits, Mailbox
 from postroom.sandbox.routes import sandbox_router
 from postroom.sandbox.smtp_server import run_mailbox as serve_mailbox
@@ -140,6 +141,7 @@ async def run_api(settings: Settings, dsn: str, *, listen_fd: int | None, stop: 
                     mailbox, watch, own_hosts=_own_hosts(settings), smtp_address=str(settings.sandbox_smtp_address)
                 )
             )
+        await running.enter_async_context(_background(keep_erasing(pool)))
         await running.enter_async_context(_background(keep_days(pool, timedelta(days=settings.retention_days))))
         engagement = Engagement(
             pool,

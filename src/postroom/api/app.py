@@ -20,6 +20,7 @@ from postroom.api.data_extensions import DataExtensions
 from postroom.api.definitions import Definitions
 from postroom.api.endpoint import RouteFunction, endpoint
 from postroom.api.ens import EventNotifications
+from postroom.api.erasures import Erasures
 from postroom.api.errors import ApiError, Code, error_body
 from postroom.api.files import Files
 from postroom.api.identity import Identity
@@ -109,6 +110,7 @@ async def build_api(
     routes += DataExtensions(pool, clock=clock).routes()
     routes += Audience(pool, clock=clock).routes()
     routes += Suppressions(pool, clock=clock).routes()
+    routes += Erasures(pool).routes()
     legacy = LegacySends(pool, accepter, status_hours=settings.status_hours, clock=clock)
     routes += legacy.routes()
     ens = EventNotifications(pool, private=bool(settings.ens_allow_private), clock=clock)

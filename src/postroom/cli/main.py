@@ -17,6 +17,7 @@ from postroom.cli.child import run_until_stopped
 from postroom.cli.client import client_app
 from postroom.cli.demo import demo
 from postroom.cli.domain import domain_app
+from postroom.cli.erase import erase
 from postroom.cli.failures import report_failures
 from postroom.cli.lint import lint
 from postroom.cli.logs import configure_logs
@@ -162,6 +163,7 @@ app.command("demo")(demo)
 app.command("apply")(apply)
 app.command("render")(render)
 app.command("lint")(lint)
+app.command("erase")(erase)
 app.add_typer(ampscript, name="ampscript")
 app.add_typer(account_app, name="account")
 app.add_typer(bounces_app, name="bounces")

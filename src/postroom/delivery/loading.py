@@ -201,6 +201,12 @@ class _Claim:
                 self._unsendable.append(Unsendable(slice_, row["position"], StatusCode.TIMED_OUT_IN_QUEUE, TOO_LATE))
                 continue
             request = self._requests[slice_.request_id]
+            if not row["contact_key"]:
+                # Accepted with one, as all are: whose it was has been erased since.
+                self._unsendable.append(
+                    Unsendable(slice_, row["position"], StatusCode.SUBSCRIBER_DELETED, "the recipient was erased")
+                )
+                continue
             own = _decode(row["attributes"])
             if own is None or request.attributes is None:
                 self._unsendable.append(

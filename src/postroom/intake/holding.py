@@ -40,6 +40,19 @@ order by slice_id
 for update
 """
 
+# Whatever waits, for whatever reason: a slice under a living lease is its worker's.
+_LOCK_FREE = """
+select slice_id from queue
+where account_id = $1 and request_id = any($2::uuid[]) and leased_until < now()
+order by slice_id
+for update
+"""
+
+_LEASED = """
+select slice_id from queue
+where account_id = $1 and request_id = any($2::uuid[]) and leased_until >= now()
+"""
+
 _DELETE = "delete from queue where account_id = $1 and slice_id = $2"
 
 _KEEP = """
@@ -110,6 +123,27 @@ async def cancel_held(connection: Connection, account_id: int, places: Sequence[
     return len(ended)
 
 
+async def end_waiting(
+    connection: Connection, account_id: int, places: Sequence[Place], code: StatusCode
+) -> tuple[int, set[Place]]:
+    """End those of these messages that wait in the queue, held or not, as not sent for the reason ``code``.
+
+    Answers how many, and which ones a worker has at this moment: they are left to it. Call it in a transaction.
+    """
+    slices = await _lock(connection, account_id, places, _LOCK_FREE)
+    ended = [row for each in slices for row in each.taken]
+    await append_events(connection, not_sent(account_id, ended, code, datetime.now(UTC)))
+    await _take_out(connection, account_id, slices)
+    leased = await connection.fetch(_LEASED, account_id, list({place.request_id for place in places}))
+    wanted = set(places)
+    busy = {
+        place
+        for row in await connection.fetch(WAITING_IN_SLICES, account_id, [row["slice_id"] for row in leased])
+        if (place := Place(row["request_id"], row["position"])) in wanted
+    }
+    return len(ended), busy
+
+
 @dataclass(frozen=True, slots=True)
 class _Part:
     """What is taken out of one held slice, and the positions that stay in it."""
@@ -123,10 +157,12 @@ class _Part:
         return [row["position"] for row in self.taken]
 
 
-async def _lock(connection: Connection, account_id: int, places: Sequence[Place]) -> list[_Part]:
+async def _lock(
+    connection: Connection, account_id: int, places: Sequence[Place], statement: str = _LOCK
+) -> list[_Part]:
     """The held slices with any of these messages, locked; messages that are over are in neither part."""
     wanted = set(places)
-    locked = await connection.fetch(_LOCK, account_id, list({place.request_id for place in wanted}))
+    locked = await connection.fetch(statement, account_id, list({place.request_id for place in wanted}))
     parts = {row["slice_id"]: _Part(row["slice_id"], [], []) for row in locked}
     for row in await connection.fetch(WAITING_IN_SLICES, account_id, list(parts)):
         part = parts[row["slice_id"]]
