@@ -349,7 +349,8 @@ class _Lexer:
             self._findings.warn(at, "Semicolon", "; means nothing", "take it out")
             return match.end()
         if text in _ARITHMETIC:
-            error(at, "Arithmetic", f"{text} is no operator", f"call {_ARITHMETIC[text]}(…, …)")
+            texts = ", or Concat(…, …) to join texts" if text == "+" else ""
+            error(at, "Arithmetic", f"{text} is no operator", f"call {_ARITHMETIC[text]}(…, …){texts}")
         elif text == ".":
             error(
                 at,

@@ -1,5 +1,6 @@
 """What a template does that is allowed and still likely to be wrong; looked at when it is saved."""
 
+import re
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
@@ -7,6 +8,8 @@ from . import tree
 from .functions.registry import Function
 from .problems import Findings
 
+_MINUTES = re.compile(r"h{1,2}[^a-z]{0,3}mm?(?![a-z])", re.IGNORECASE)
+_THREE_DAYS = re.compile(r"(?<!d)ddd(?!d)", re.IGNORECASE)
 _EVALUATING = frozenset({"treatascontent", "treatascontentarea"})
 _OUTSIDE = frozenset({"attributevalue", "requestparameter", "queryparameter", "httpget"})
 
@@ -42,9 +45,25 @@ def check_nodes(
                     "print the value with V instead, or give TreatAsContent only text of your own",
                     node.name,
                 )
+        if name == "formatdate" and len(node.arguments) > 1:
+            _check_date_pattern(node, findings)
         if name == "beginimpressionregion" and node.arguments and not isinstance(node.arguments[0], tree.Constant):
             message = "the name of an impression region is literal text"
             findings.warn(node.at, "RegionName", message, "write it in quotes", node.name)
+
+
+def _check_date_pattern(node: tree.Call, findings: Findings) -> None:
+    """The traps of FormatDate's own patterns (ampscript.md §9)."""
+    pattern = node.arguments[1]
+    if not isinstance(pattern, tree.Constant) or not isinstance(pattern.value, str):
+        return
+    if _MINUTES.search(pattern.value):
+        message = "in the date pattern of FormatDate mm is the month, after hours too"
+        fix = 'give the time as an argument of its own: FormatDate(…, "yyyy-MM-dd", "HH:mm")'
+        findings.warn(pattern.at, "DatePattern", message, fix, node.name)
+    if _THREE_DAYS.search(pattern.value):
+        message = "ddd of FormatDate prints the day's name with its letters read as a pattern again"
+        findings.warn(pattern.at, "DayPattern", message, "write dddd for Wed, ddddd for Wednesday", node.name)
 
 
 def _from_outside(node: object, functions: Mapping[str, Function], tainted: frozenset[str]) -> bool:

@@ -67,6 +67,11 @@ class _Parser(Reader):
         while True:
             token = self._token
             kind = token.kind
+            if kind == "word" and token.text.lower() == "end" and self._tokens[self._index + 1].text.lower() == "if":
+                self._findings.error(token.at, "EndIf", "END IF ends nothing", "write ENDIF, in one word")
+                self._tokens[self._index + 1] = Token("word", "ENDIF", token.at)
+                self._next()
+                return body
             if kind == "eof" or (kind == "word" and token.text.lower() in ENDS):
                 return body
             if kind == "guide" and token.value is not None and token.value.kind in {"close", "else"}:

@@ -46,7 +46,8 @@ def found(source: str, dialect: Dialect | None = None) -> list[Diagnostic]:
         ("%%[ SET @a&nbsp;= 1 ]%%", "HtmlEntity", (1, 11), "write a blank"),
         ("%%[ SET @a = 1<br> ]%%", "HtmlInCode", (1, 15), "take it out, or close the block with ]%% before it"),
         ("%%=v(%%Name%%)=%%", "NameInCode", (1, 6), "write [Name]"),
-        ("%%=v(@a)+1=%%", "Arithmetic", (1, 9), "call Add(…, …)"),
+        ("%%=v(@a)+1=%%", "Arithmetic", (1, 9), "call Add(…, …), or Concat(…, …) to join texts"),
+        ("%%[ IF true THEN ]%%x%%[ END IF ]%%", "EndIf", (1, 26), "write ENDIF, in one word"),
         ("%%[ IF 1 <> 2 THEN ENDIF ]%%", "WrongOperator", (1, 10), "write !="),
         ("%%[ IF true && true THEN ENDIF ]%%", "WrongOperator", (1, 13), "write AND"),
         ("%%=SET=%%", "StatementInline", (1, 4), "write %%[ SET … ]%%"),
@@ -155,3 +156,26 @@ def test_a_dialect_that_repairs_reads_words_that_grew_together() -> None:
 
 def test_a_flood_of_mistakes_ends() -> None:
     assert len(found("%%=a()=%%\n" * 5_000)) == 100
+
+
+def test_an_attribute_named_end_is_no_end() -> None:
+    assert found("%%[ SET @a = End IF true THEN SET @b = 1 ENDIF ]%%") == []
+
+
+@pytest.mark.parametrize("pattern", ["ddddd, d MMMM yyyy", "dddd", "MM/dd/yyyy", "d", "hh:ss", "yyyy-MM-dd"])
+def test_date_patterns_without_traps(pattern: str) -> None:
+    assert found(f"%%=FormatDate(A, '{pattern}', 'HH:mm')=%%") == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "code", "fix"),
+    [
+        ("yyyy-MM-dd HH:mm", "DatePattern", 'FormatDate(…, "yyyy-MM-dd", "HH:mm")'),
+        ("h:m", "DatePattern", "give the time as an argument of its own"),
+        ("ddd, d MMM", "DayPattern", "write dddd for Wed, ddddd for Wednesday"),
+    ],
+)
+def test_date_patterns_with_traps(pattern: str, code: str, fix: str) -> None:
+    (one,) = found(f"%%=FormatDate(A, '{pattern}')=%%")
+    assert (one.severity, one.code, one.line, one.column, one.function) == ("warning", code, 1, 18, "FormatDate")
+    assert fix in one.fix
