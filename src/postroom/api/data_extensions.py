@@ -79,9 +79,6 @@ _RESULT_CODES = {
 _encode = msgspec.json.Encoder().encode
 
 
-DataRoute = Route
-
-
 class _Page(msgspec.Struct, frozen=True):
     """What a rowset's token stands for: the table and the query, so that any server can give the next page."""
 

@@ -8,7 +8,7 @@ import msgspec
 
 from postroom import __version__
 from postroom.api.errors import Code
-from postroom.api.shape import NOTHING, AnyOf, Method, Route, Shape, TextOf
+from postroom.api.shape import NOTHING, AnyOf, Method, Route, Shape, TextOf, object_of
 from postroom.api.wire.diagnostics import MEMBER
 from postroom.api.wire.messages import WireResponse
 from postroom.audience.suppression import CAUSES
@@ -325,7 +325,7 @@ def _open_failure(*statuses: int) -> dict[str, Any]:
 
 
 def _error_schema() -> dict[str, Any]:
-    detail = object_of_detail()
+    detail = object_of(message={"type": "string"}, errorcode={"type": "integer"}, documentation={"type": "string"})
     return {
         "type": "object",
         "required": ["message", "errorcode", "documentation"],
@@ -341,12 +341,6 @@ def _error_schema() -> dict[str, Any]:
             MEMBER: {"type": "array", "items": _ref("Diagnostic")},
         },
     }
-
-
-def object_of_detail() -> dict[str, Any]:
-    """One of the errors that an error lists."""
-    properties = {"message": {"type": "string"}, "errorcode": {"type": "integer"}, "documentation": {"type": "string"}}
-    return {"type": "object", "required": list(properties), "properties": properties}
 
 
 def _json(schema: dict[str, Any]) -> dict[str, Any]:
