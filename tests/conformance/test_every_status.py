@@ -16,6 +16,7 @@ import pytest
 from tests.conformance.house import ACCOUNT, Hand, House, Person
 
 from postroom.audience.memberships import create_list, set_member
+from postroom.audience.suppression import Entry, suppress
 from postroom.catalog.data_columns import Column
 from postroom.catalog.data_extensions import ExtensionDraft, create_extension, delete_extension, load_extension
 from postroom.catalog.versions import VersionDraft, store_version
@@ -74,6 +75,13 @@ async def unsubscribed(house: House) -> None:
 
 async def held(house: House) -> None:
     await known(house, "Held")
+    await send(house)
+    await Hand(house, "w").work()
+
+
+async def suppressed(house: House) -> None:
+    async with house.pool.acquire() as connection, connection.transaction():
+        await suppress(connection, ACCOUNT, [Entry("c@example.com", "manual")])
     await send(house)
     await Hand(house, "w").work()
 
@@ -257,6 +265,7 @@ PRODUCED: Mapping[StatusCode, Produce] = MappingProxyType(
         StatusCode.INVALID_FIELD_VALUE: column_wrong,
         StatusCode.DUPLICATE_DATA_EXTENSION_ROW: row_twice,
         StatusCode.DATA_EXTENSION_INSERT_FAILED: extension_gone,
+        StatusCode.SUPPRESSION_LIST_EXCLUSION: suppressed,
         StatusCode.SUBSCRIBER_QUEUE_CLEARED: cleared,
         StatusCode.SUBSCRIBER_DELETED: deleted_contact,
         StatusCode.FAILURE: refused,
