@@ -39,6 +39,7 @@ from postroom.delivery.mail_links import MailLinks
 from postroom.delivery.retry import RetrySchedule
 from postroom.delivery.routing.options import MxOptions
 from postroom.delivery.routing.shaping import read_shaping
+from postroom.delivery.routing.sources import SourceUnusable, has_address, of_this_machine
 from postroom.delivery.routing.table import RouteTable, single_route
 from postroom.delivery.routing.table_file import read_table
 from postroom.delivery.routing.tls_rule import RuleKind
@@ -64,7 +65,7 @@ from postroom.sandbox.mailbox import Limits, Mailbox
 from postroom.sandbox.routes import sandbox_router
 from postroom.sandbox.smtp_server import run_mailbox as serve_mailbox
 from postroom.sandbox.watch import MailWatch
-from postroom.settings import Settings, this_machine
+from postroom.settings import Settings, SettingsRejected, this_machine
 from postroom.settings.templates import TemplateSettings
 from postroom.settings.waits import parse_waits
 from postroom.store.migrate import migrate
@@ -172,6 +173,7 @@ async def run_api(settings: Settings, dsn: str, *, listen_fd: int | None, stop: 
 
 async def run_delivery(settings: Settings, dsn: str, *, owner: str, replaces: str | None, stop: asyncio.Event) -> None:
     """Deliver what is queued until ``stop`` is set; then finish what is on the wire and give back the rest."""
+    check_sources(settings)
     async with _pool(dsn, "deliver", _DELIVERY_CONNECTIONS) as pool:
         options = worker_options(settings, owner=owner, replaces=replaces)
         domain = settings.bounce_domain
@@ -338,6 +340,18 @@ def route_names(settings: Settings) -> frozenset[str] | None:
     """The routes that definitions may name; None when there is no table. Raises as `mx_options`."""
     table = _route_table(settings)
     return None if table is None else frozenset(table.routes)
+
+
+def check_sources(settings: Settings) -> None:
+    """Raises SettingsRejected when this machine has no address of a source pool."""
+    table = _route_table(settings)
+    if table is None:
+        return
+    for source in table.sources.values():
+        try:
+            of_this_machine(source, has_address)
+        except SourceUnusable as wrong:
+            raise SettingsRejected([f"option POSTROOM_ROUTES={settings.routes}: {wrong}"]) from None
 
 
 def _route_table(settings: Settings) -> RouteTable | None:

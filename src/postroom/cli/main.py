@@ -64,6 +64,7 @@ def main(
 def serve_command(settings: Settings) -> None:
     """Run everything on this machine: PostgreSQL, API, delivery, webhooks, and what the settings ask for."""
     configure_logs(settings, "serve")
+    assembly.check_sources(settings)
     program = Program(CHILD_COMMAND, assembly.prepare_database)
     raise typer.Exit(asyncio.run(serve(settings, program, sys.stdout)))
 

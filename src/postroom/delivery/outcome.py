@@ -60,6 +60,8 @@ class Attempt(msgspec.Struct, frozen=True, gc=False):
     """(address, reply) of each cc or bcc recipient that the peer did not take."""
     certificate: Certificate | None = None
     """The peer's certificate; None in clear text, and when TLS failed."""
+    source: str = ""
+    """The IP address of ours, when it was chosen from a source pool."""
 
 
 class Sent(Attempt, frozen=True, gc=False):

@@ -49,6 +49,7 @@ class Detail(msgspec.Struct, omit_defaults=True, frozen=True):
     address: str = ""
     tls: str = ""
     certificate: Certificate | None = None
+    source: str = ""
     attempt: int = 1
     refused: tuple[tuple[str, str], ...] = ()
     subject: str = ""
@@ -89,6 +90,7 @@ class Recorder:
             address=outcome.address,
             tls=outcome.tls,
             certificate=outcome.certificate,
+            source=outcome.source,
             attempt=slice_.attempt + 1,
             refused=outcome.refused_recipients,
             subject=message.subject if isinstance(outcome, Sent) else "",

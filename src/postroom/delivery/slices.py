@@ -7,7 +7,7 @@ and its settlement deletes it.
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from postroom.audience.contacts import Contact
@@ -74,6 +74,13 @@ class Request:
     attributes: dict[str, object] | None
 
 
+class Admission(Protocol):
+    """Who let a message in, and counts it."""
+
+    def give_back(self) -> None:
+        """It was not sent after all."""
+
+
 @dataclass(slots=True, eq=False)
 class Message:
     """One message of a claimed slice, with everything its composition needs."""
@@ -93,5 +100,7 @@ class Message:
     """Whether, as composed, it goes to cc or bcc recipients as well."""
     mail: Mail | NotComposed | None = None
     """Composed ahead, where the template has to wait for data."""
+    admitted: Admission | None = None
+    """The warm-up that counts it, while it waits at a site."""
     writes: tuple[Write, ...] = ()
     """What its template writes to data extensions, once the message is sent."""

@@ -52,6 +52,10 @@ class MailHost:
         self.transactions: list[tuple[str, ...]] = []
         self.bodies: list[bytes] = []
         self.connections = 0
+        self.peers: Counter[str] = Counter()
+        """Transactions by the address they came from."""
+        self.names: set[tuple[str, str]] = set()
+        """Each address and what it called itself."""
         self.now = 0
         self.most_at_once = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -95,6 +99,7 @@ class MailHost:
                 await writer.drain()
                 return
             if verb == b"EHLO":
+                self.names.add((writer.get_extra_info("peername")[0], line.split()[1].decode()))
                 offered = self.tls is not None and writer.get_extra_info("ssl_object") is None
                 writer.write(b"250-host\r\n250-STARTTLS\r\n" if offered else b"250-host\r\n")
                 writer.write(b"250 PIPELINING\r\n")
@@ -105,6 +110,7 @@ class MailHost:
                 self.secured += 1
             elif verb == b"DATA":
                 writer.write(b"354 go\r\n")
+                self.peers[writer.get_extra_info("peername")[0]] += 1
                 self.bodies.append(await reader.readuntil(b"\r\n.\r\n"))
                 writer.write((await self._judge(recipients)).encode() + b"\r\n")
             else:

@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -11,15 +11,17 @@ from postroom.delivery.job import Job
 from postroom.delivery.lanes import Lanes
 from postroom.delivery.outcome import Outcome
 from postroom.delivery.routing.mx import NoRoute, RouteAnswer, find_route
+from postroom.delivery.routing.ramps import StoredCounts
 from postroom.delivery.routing.resolver import Resolver
 from postroom.delivery.routing.routes import Routes
 from postroom.delivery.routing.secured_route import Securing
 from postroom.delivery.routing.shaping import Shaping, read_shaping
 from postroom.delivery.routing.site import Line
 from postroom.delivery.routing.sites import Sites
+from postroom.delivery.routing.sources import SourceTurns, has_address, of_this_machine
 from postroom.delivery.routing.sts import StoredPolicies, StsPolicies
 from postroom.delivery.routing.sts_fetch import NoPolicy, PolicyFetcher
-from postroom.delivery.routing.table import NamedRoute, RouteTable, single_route
+from postroom.delivery.routing.table import RouteTable, single_route
 from postroom.delivery.routing.tls_rule import RuleKind, TlsRule, Trusts
 from postroom.delivery.slices import Message
 from postroom.delivery.smtp.timeouts import Timeouts
@@ -65,13 +67,20 @@ def open_sites(
     withdraw: Callable[[Lanes], list[Message]],
     changed: Callable[[], None],
 ) -> Sites:
-    """The sites of one worker; see ``Sites``. Raises ValueError when there is no DNS server to ask."""
+    """The sites of one worker; see ``Sites``.
+
+    Raises ValueError when there is no DNS server to ask, or this machine has no address of a source pool.
+    """
     resolver = Resolver(options.dns_servers, validates=options.dane) if options.table.uses_mx else None
     verifying = options.verifying or ssl.create_default_context()
     trusts = Trusts(verifying)
 
-    def line(_route: NamedRoute) -> Line:
-        return Line(port=options.port, helo=helo, trust=trusts.trust, timeouts=options.timeouts, rand=rand)
+    def line(source: str | None) -> Line:
+        made = Line(port=options.port, helo=helo, trust=trusts.trust, timeouts=options.timeouts, rand=rand)
+        if source is None:
+            return made
+        addresses = of_this_machine(options.table.sources[source], has_address).addresses
+        return replace(made, source=SourceTurns(addresses, helo=helo).next)
 
     return Sites(
         options.table,
@@ -81,6 +90,7 @@ def open_sites(
         ),
         options.shaping,
         line,
+        StoredCounts(pool),
         lane_messages=lane_messages,
         take=take,
         settled=settled,

@@ -23,6 +23,7 @@ from postroom.delivery.routing.shaping import Allowance, is_complaint
 from postroom.delivery.routing.site_lanes import SiteLanes
 from postroom.delivery.routing.tls_rule import TlsRule
 from postroom.delivery.slices import LaneKey, Message
+from postroom.delivery.smtp.local_address import LocalAddress
 from postroom.delivery.smtp.pool import SmtpPool
 from postroom.delivery.smtp.target import SmtpTarget
 from postroom.delivery.smtp.timeouts import Timeouts
@@ -47,6 +48,7 @@ class Line:
     timeouts: Timeouts
     rand: Callable[[], float]
     relay: SmtpTarget | None = None
+    source: Callable[[str], LocalAddress | None] | None = None
 
 
 class Provider:
@@ -220,6 +222,7 @@ class Site:
             trust=line.trust(host.rule, host.name) if line.relay is None else None,
             rand=line.rand,
             addresses=None if line.relay else lambda: self._addresses.get(host.name, host.addresses),
+            source=line.source,
         )
         return pool
 

@@ -13,8 +13,9 @@ the outcome's ``refused_recipients``, as they are when one host takes all.
 import asyncio
 import contextlib
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 import msgspec
@@ -26,13 +27,15 @@ from postroom.delivery.lanes import Lanes
 from postroom.delivery.outcome import Deferred, Outcome, Refused, Sent
 from postroom.delivery.routing.mx import MxHost, NoRoute, Route
 from postroom.delivery.routing.parcel import Parcel
+from postroom.delivery.routing.ramps import Counts, Ramp, Ramps
 from postroom.delivery.routing.routes import Routes
 from postroom.delivery.routing.shaping import Allowance, Shaping
 from postroom.delivery.routing.site import Line, Provider, Site
-from postroom.delivery.routing.table import NamedRoute, RouteTable
+from postroom.delivery.routing.table import RouteTable, SourcePool
 from postroom.delivery.routing.tls_rule import TlsRule
 from postroom.delivery.routing.way import Way
 from postroom.delivery.slices import LaneKey, Message
+from postroom.store.errors import DATABASE_AWAY
 
 TICK_SECONDS = 0.5
 MOST_SITES = 1000
@@ -44,9 +47,10 @@ COME_AGAIN_SECONDS = 15.0
 
 
 class SiteKey(NamedTuple):
-    """Sites are kept by route and hosts."""
+    """Sites are kept by route, source pool and hosts."""
 
     route: str
+    source: str | None
     hosts: frozenset[tuple[str, TlsRule]]
 
 
@@ -68,7 +72,8 @@ class Sites:
         table: RouteTable,
         routes: Routes,
         shaping: Shaping,
-        line: Callable[[NamedRoute], Line],
+        line: Callable[[str | None], Line],
+        counts: Counts,
         *,
         lane_messages: int,
         take: Callable[[Lanes], Job | None],
@@ -90,14 +95,18 @@ class Sites:
         self._tally: Counter[LaneKey] = Counter()
         self._sites: OrderedDict[SiteKey, Site] = OrderedDict()
         self._providers: dict[str, Provider] = {}
-        self._asking: dict[str, tuple[float, list[Message]]] = {}
+        self._asking: dict[str | Ramp, tuple[float, list[Message]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer = self._loop.call_later(TICK_SECONDS, self._tick)
         self._copies = 0
         self._closing = False
         self._quiet = asyncio.Event()
         self._log = structlog.get_logger("delivery")
-        self._ways = {name: Way(route, line(route), self._open_relay) for name, route in table.routes.items()}
+        self._lines = {name: line(name) for name in (None, *table.sources)}
+        self._ramps = Ramps(counts, now=lambda: datetime.now(UTC))
+        self._ways = {
+            name: Way(route, self._lines[route.source], self._open_relay) for name, route in table.routes.items()
+        }
 
     def __len__(self) -> int:
         """The number of sites."""
@@ -121,6 +130,8 @@ class Sites:
             drained.extend(messages)
         self._asking.clear()
         self._tally.clear()
+        for message in drained:
+            _not_counted(message)
         return drained
 
     # -- in the place of the pool
@@ -149,6 +160,9 @@ class Sites:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._routes.close()
+        # What only waited was not sent, and need not count.
+        self.drain()
+        await self._ramps.close()
 
     # -- routing
 
@@ -157,22 +171,30 @@ class Sites:
         if address is None:
             self._settled(message, Refused(text="not sent: the recipient is no address that has a route"))
             return
-        found = self._destination(message, address.domain)
+        found = self._destination(message, address.domain, first=True)
         if isinstance(found, Site):
             if found.unreachable is None and not found.fits(message.slice.key):
-                self._postponed(message, found.pace.book(self._loop.time(), len(found.lanes)))
+                self._later(message, found.pace.book(self._loop.time(), len(found.lanes)))
             else:
                 found.arrive(message)
         elif isinstance(found, NoRoute):
             kind = Refused if found.permanent else Deferred
             self._settled(message, kind(enhanced=found.enhanced, text=found.text, stage="connect"))
         elif isinstance(found, Later):
-            self._postponed(message, found.seconds)
+            self._later(message, found.seconds)
         else:
-            self._ask(address.domain, message)
+            self._ask(found, message)
 
-    def _destination(self, message: Message, domain: str) -> "Site | NoRoute | Later | None":
-        """Where a copy of a message for this domain goes; None when the DNS must be asked first."""
+    def _later(self, message: Message, seconds: float) -> None:
+        _not_counted(message)
+        self._postponed(message, seconds)
+
+    def _away(self, message: Message, outcome: Outcome) -> None:
+        _not_counted(message)
+        self._settled(message, outcome)
+
+    def _destination(self, message: Message, domain: str, *, first: bool) -> "Site | NoRoute | Later | Ramp | str":
+        """Where a message goes, or a copy of it for this domain; a ramp or a domain when they must be asked first."""
         way = self._way(message, domain)
         if way is None:
             name = message.slice.sending.route
@@ -184,8 +206,37 @@ class Sites:
             return way.next(now) or Later(way.book(now))
         answer = self._routes.known(domain)
         if answer is None or isinstance(answer, NoRoute):
-            return answer
-        return self._site(way, answer) or Later(COME_AGAIN_SECONDS)
+            return answer or domain
+        source = way.source
+        if source is not None:
+            admitted = self._admit(message, self._table.sources[source], answer, first=first)
+            if not isinstance(admitted, str):
+                return admitted
+            source = admitted
+        return self._site(way, source, answer) or Later(COME_AGAIN_SECONDS)
+
+    def _admit(self, message: Message, pool: SourcePool, route: Route, *, first: bool) -> str | Later | Ramp:
+        """The source pool that a message goes by: the first that is warm enough for one more at this site."""
+        if first and isinstance(message.admitted, Ramp):
+            return message.admitted.source.name
+        label = self._label(route.hosts)
+        while pool.warm_up is not None:
+            ramp = self._ramps.ramp(pool, pool.warm_up, label)
+            verdict = ramp.take()
+            if verdict == "ask":
+                return ramp
+            if verdict == "yes":
+                if first:
+                    message.admitted = ramp
+                return pool.name
+            if pool.overflow is None:
+                return Later(ramp.seconds_to_next_day)
+            pool = self._table.sources[pool.overflow]
+        return pool.name
+
+    def _label(self, hosts: Sequence[MxHost]) -> str:
+        """What a site is called where its messages are counted: its provider, or one of its hosts."""
+        return self._shaping.limits(hosts[0].name).provider or min(host.name for host in hosts)
 
     def _way(self, message: Message, domain: str) -> Way | None:
         slice_ = message.slice
@@ -194,42 +245,45 @@ class Sites:
             name = self._table.route(domain, slice_.definition_key, slice_.account_id).name
         return self._ways.get(name)
 
-    def _ask(self, domain: str, message: Message) -> None:
-        """Keep a message until the route of a domain is known; the domain is its own or that of a copy."""
+    def _ask(self, whom: "str | Ramp", message: Message) -> None:
+        """Keep a message until a domain's route is known (its own or that of a copy), or a warm-up has counted more."""
         self._tally[message.slice.key] += 1
-        entry = self._asking.get(domain)
+        entry = self._asking.get(whom)
         if entry is not None:
             entry[1].append(message)
             return
-        self._asking[domain] = (self._loop.time(), [message])
-        task = self._loop.create_task(self._look_up(domain))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._asking[whom] = (self._loop.time(), [message])
+        self._in_background(self._look_up(whom))
 
-    async def _look_up(self, domain: str) -> None:
+    async def _look_up(self, whom: "str | Ramp") -> None:
         try:
-            await self._routes.route(domain)
+            await (whom.reserve() if isinstance(whom, Ramp) else self._routes.route(whom))
+        except DATABASE_AWAY as error:
+            self._log.warning("warm_up_waits_for_database", error=repr(error))
+            for message in self._asked(whom):
+                self._later(message, COME_AGAIN_SECONDS)
+            return
         except Exception:
             # One domain that nobody foresaw must not end delivery to the others.
-            self._log.exception("route_not_found", domain=domain)
-            for message in self._asked(domain):
-                self._settled(message, Deferred(text="the route could not be looked up", stage="connect"))
+            self._log.exception("route_not_found", domain=str(whom))
+            for message in self._asked(whom):
+                self._away(message, Deferred(text="the route could not be looked up", stage="connect"))
             return
-        for message in self._asked(domain):
+        for message in self._asked(whom):
             self._route(message)
         self._changed()
 
-    def _asked(self, domain: str) -> list[Message]:
-        _, messages = self._asking.pop(domain, (0.0, []))
+    def _asked(self, whom: "str | Ramp") -> list[Message]:
+        _, messages = self._asking.pop(whom, (0.0, []))
         self._tally.subtract(message.slice.key for message in messages)
         for key in {message.slice.key for message in messages}:
             if not self._tally[key]:
                 del self._tally[key]
         return messages
 
-    def _site(self, way: Way, route: Route) -> Site | None:
+    def _site(self, way: Way, source: str | None, route: Route) -> Site | None:
         route = way.ruled(route)
-        key = SiteKey(way.name, route.site)
+        key = SiteKey(way.name, source, route.site)
         site = self._sites.get(key)
         if site is not None:
             site.found_again(route.hosts)
@@ -239,16 +293,16 @@ class Sites:
         site = self._sites[key] = Site(
             route.hosts,
             self._provider(route.hosts),
-            way.line,
+            self._lines[source],
             self._tally,
             take=self._take,
-            deferred=self._settled,
+            deferred=self._away,
             changed=self._host_failed,
         )
         return site
 
     def _open_relay(self, way: Way, host: MxHost, line: Line, provider: Provider) -> Site:
-        site = self._sites[SiteKey(way.name, frozenset({(host.name, host.rule)}))] = Site(
+        site = self._sites[SiteKey(way.name, way.source, frozenset({(host.name, host.rule)}))] = Site(
             (host,),
             provider,
             line,
@@ -297,16 +351,17 @@ class Sites:
                 here.append(recipient)
                 continue
             way = self._way(job.message, domain)
-            other = site if way is not None and site in way.relays else self._destination(job.message, domain)
-            if other is None:
-                self._ask(domain, job.message)
+            relayed = way is not None and site in way.relays
+            other = site if relayed else self._destination(job.message, domain, first=False)
+            if isinstance(other, str | Ramp):
+                self._ask(other, job.message)
                 return None
             if isinstance(other, NoRoute):
                 missed.append((recipient, other.text))
             elif other is site:
                 here.append(recipient)
             elif isinstance(other, Later) or len(other.copies) >= MOST_COPIES:
-                self._postponed(job.message, COME_AGAIN_SECONDS)
+                self._later(job.message, COME_AGAIN_SECONDS)
                 return None
             else:
                 elsewhere.setdefault(other, []).append(recipient)
@@ -383,6 +438,8 @@ class Sites:
             if site.forgettable(now):
                 del self._sites[key]
                 self._close_later(site)
+        for ramp in self._ramps.idle():
+            self._in_background(ramp.close())
         if any(waiting > self._half_lane // _SMALLEST_SHARE for waiting in self._tally.values()):
             self._relieve(now)
 
@@ -397,15 +454,18 @@ class Sites:
                 if key in full:
                     # From the front of what is given back on, so that the earliest is booked first.
                     for message in reversed(site.lanes.shed(key, site.lanes.waiting(key) - limit)):
-                        self._postponed(message, site.pace.book(now, len(site.lanes)))
+                        self._later(message, site.pace.book(now, len(site.lanes)))
         for domain, (since, messages) in list(self._asking.items()):
             if now - since > DNS_PATIENCE_SECONDS and any(message.slice.key in full for message in messages):
                 for message in self._asked(domain):
-                    self._postponed(message, COME_AGAIN_SECONDS)
+                    self._later(message, COME_AGAIN_SECONDS)
         self._changed()
 
     def _close_later(self, site: Site) -> None:
-        task = self._loop.create_task(site.close(0.5))
+        self._in_background(site.close(0.5))
+
+    def _in_background(self, coroutine: Coroutine[object, None, None]) -> None:
+        task = self._loop.create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -435,6 +495,12 @@ class Sites:
 _FORGET_EARLY_SECONDS = 5.0
 # The lane of small requests holds a quarter of what a lane of batches may (see the claimer).
 _SMALLEST_SHARE = 4
+
+
+def _not_counted(message: Message) -> None:
+    if message.admitted is not None:
+        message.admitted.give_back()
+        message.admitted = None
 
 
 def _share(key: LaneKey) -> int:

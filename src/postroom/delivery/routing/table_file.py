@@ -137,6 +137,13 @@ class _Reader:
         if source is not None and (not isinstance(source, str) or source not in sources):
             known = f"write one of {', '.join(sources)}" if sources else "write [source.NAME] with addresses = [...]"
             self._wrong(header, 1, "source", f"{place}: source = {source!r} is no source pool; {known}")
+        if not mx and source is not None and sources[source].warm_up is not None:
+            self._wrong(
+                header,
+                1,
+                "source",
+                f"{place}: source {source} has a warm_up, which is for MX hosts; give relays a pool without",
+            )
         return NamedRoute(
             name=name,
             relays=self._relays(header, place, fields, tls) if not mx else (),

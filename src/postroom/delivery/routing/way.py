@@ -28,6 +28,7 @@ class Way:
         self, route: NamedRoute, line: Line, open_site: Callable[["Way", MxHost, Line, Provider], Site]
     ) -> None:
         self.name = route.name
+        self.source = route.source
         self._tls = route.tls
         self.line = line
         self.relays: list[Site] = []

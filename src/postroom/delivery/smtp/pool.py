@@ -31,6 +31,7 @@ import msgspec
 
 from postroom.delivery.outcome import Deferred, Outcome
 from postroom.delivery.smtp.connection import Connection, Job
+from postroom.delivery.smtp.local_address import LocalAddress
 from postroom.delivery.smtp.session import Session
 from postroom.delivery.smtp.target import SmtpTarget, TlsMode
 from postroom.delivery.smtp.timeouts import Timeouts
@@ -54,7 +55,8 @@ class SmtpPool:
     when it is back. ``helo`` is our own name for EHLO. ``trust`` says what TLS has to prove, in place of what
     ``target`` says; ``context`` replaces only the TLS context made from ``target.tls``. ``rand`` gives numbers in
     [0, 1). ``addresses`` gives the IP addresses to connect to, in place of those that the system finds for
-    ``target.host``. ``on_session(job, session)`` is called once for each connection with the first job for it,
+    ``target.host``; ``source`` gives the address of ours to connect to one of them from, None when none can.
+    ``on_session(job, session)`` is called once for each connection with the first job for it,
     when TLS is (or is not) established, and each time that TLS failed.
     """
 
@@ -75,6 +77,7 @@ class SmtpPool:
         on_session: Callable[[Job, TlsSession], None] | None = None,
         rand: Callable[[], float] = random.random,
         addresses: Callable[[], Sequence[str]] | None = None,
+        source: Callable[[str], LocalAddress | None] | None = None,
         loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         if size < 1 or max_messages_per_connection < 1 or idle_seconds <= 0:
@@ -98,6 +101,7 @@ class SmtpPool:
         self._on_session = on_session
         self._rand = rand
         self._addresses = addresses
+        self._source = source
         self._loop = loop or asyncio.get_running_loop()
         self._connections: dict[Connection, asyncio.Task[None] | None] = {}
         self._working: set[Connection] = set()
@@ -285,6 +289,13 @@ class SmtpPool:
         try:
             # Each address has its own time: a dead IPv6 route must not use up that of IPv4.
             for address in await self._find_addresses():
+                local = None
+                if self._source is not None:
+                    local = self._source(address)
+                    if local is None:
+                        reason = f"no connection to {target.host} ({address}): no source address of its family"
+                        continue
+                    connection.session.come_from(local)
                 try:
                     async with asyncio.timeout(seconds):
                         await self._loop.create_connection(
@@ -293,6 +304,7 @@ class SmtpPool:
                             target.port,
                             ssl=connection.trust.context if target.implicit_tls else None,
                             server_hostname=target.host if target.implicit_tls else None,
+                            local_addr=None if local is None else (local.ip, 0),
                         )
                 except TimeoutError:
                     reason = f"no connection to {target.host} port {target.port} ({address}) within {seconds:g} s"

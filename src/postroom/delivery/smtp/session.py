@@ -81,6 +81,7 @@ from postroom.delivery.outcome import Attempt, Certificate, Deferred, Outcome, R
 from postroom.delivery.smtp.auth import Mechanism, choose
 from postroom.delivery.smtp.envelope import Mail, body_fault, dot_stuffed, envelope_fault
 from postroom.delivery.smtp.extensions import Extensions
+from postroom.delivery.smtp.local_address import LocalAddress
 from postroom.delivery.smtp.reply import Reply, ReplyParser, printable
 from postroom.delivery.smtp.state import AWAITED, STAGES, State
 from postroom.delivery.smtp.target import SmtpTarget, TlsMode
@@ -131,6 +132,7 @@ class Session:
         """Complete replies seen: the shell's sign of progress."""
         self._target = target
         self._helo = helo.encode("ascii")
+        self._source = ""
         self._starttls = target.tls is not TlsMode.OFF and not target.implicit_tls
         self._parser = ReplyParser()
         self._output = b""
@@ -154,6 +156,11 @@ class Session:
     def busy(self) -> bool:
         """Whether a transaction is still without its outcome."""
         return self._open
+
+    def come_from(self, local: LocalAddress) -> None:
+        """Our own address, which is part of every outcome, and the name for it; only before the greeting."""
+        self._source = local.ip
+        self._helo = local.helo.encode("ascii")
 
     def take_output(self) -> bytes:
         """What is to be written now, in one write; empty when nothing is."""
@@ -506,6 +513,7 @@ class Session:
             stage,
             tuple(self._refused) if kind is Sent and self._refused else (),
             self.certificate,
+            self._source,
         )
 
     def _say(self, line: bytes, state: State) -> None:

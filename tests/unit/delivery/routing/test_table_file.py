@@ -227,6 +227,16 @@ def source(lines: str) -> str:
             relays('["smtp://a.test"]\nconnections = 2.5'),
             "r.toml, line 5: route r: connections = 2.5; give a whole number from 1 to 1000",
         ),
+        (
+            f"""{END}[route.r]
+relays = ["smtp://a.test"]
+source = "s"
+[source.s]
+addresses = ["192.0.2.1"]
+warm_up = {{since = 2026-11-30, per_day = [1]}}
+""",
+            "r.toml, line 5: route r: source s has a warm_up, which is for MX hosts; give relays a pool without",
+        ),
         # source pools
         (source("addresses = []"), 'r.toml, line 6: source s: addresses must be a list such as [{ip = "192.0.2.1"}]'),
         (
