@@ -27,6 +27,7 @@ from postroom.cli.render import render
 from postroom.cli.serve import Program, instance_name, reach_database, serve
 from postroom.cli.sockets import listen
 from postroom.cli.suppression import suppression_app
+from postroom.cli.tls_report import tls_report_command
 from postroom.settings import Settings, SettingsRejected
 
 # `-P`: the folder someone starts Postroom in must not be a place to import from.
@@ -168,6 +169,7 @@ app.command("erase")(erase)
 app.add_typer(ampscript, name="ampscript")
 app.add_typer(account_app, name="account")
 app.add_typer(bounces_app, name="bounces")
+app.command("tls-report")(tls_report_command)
 app.add_typer(client_app, name="client")
 app.add_typer(domain_app, name="domain")
 app.add_typer(message_app, name="message")

@@ -4,8 +4,7 @@ import asyncio
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-
-import structlog
+from datetime import UTC, datetime
 
 from postroom.delivery.job import Job
 from postroom.delivery.lanes import Lanes
@@ -20,8 +19,9 @@ from postroom.delivery.routing.site import Line
 from postroom.delivery.routing.sites import Sites
 from postroom.delivery.routing.sources import SourceTurns, has_address, of_this_machine
 from postroom.delivery.routing.sts import StoredPolicies, StsPolicies
-from postroom.delivery.routing.sts_fetch import NoPolicy, PolicyFetcher
+from postroom.delivery.routing.sts_fetch import PolicyFetcher
 from postroom.delivery.routing.table import RouteTable, single_route
+from postroom.delivery.routing.tls_counts import TlsCounts
 from postroom.delivery.routing.tls_rule import RuleKind, TlsRule, Trusts
 from postroom.delivery.slices import Message
 from postroom.delivery.smtp.timeouts import Timeouts
@@ -74,9 +74,17 @@ def open_sites(
     resolver = Resolver(options.dns_servers, validates=options.dane) if options.table.uses_mx else None
     verifying = options.verifying or ssl.create_default_context()
     trusts = Trusts(verifying)
+    counts = TlsCounts(pool, today=lambda: datetime.now(UTC).date())
 
     def line(source: str | None) -> Line:
-        made = Line(port=options.port, helo=helo, trust=trusts.trust, timeouts=options.timeouts, rand=rand)
+        made = Line(
+            port=options.port,
+            helo=helo,
+            trust=trusts.trust,
+            session=counts.session,
+            timeouts=options.timeouts,
+            rand=rand,
+        )
         if source is None:
             return made
         addresses = of_this_machine(options.table.sources[source], has_address).addresses
@@ -85,7 +93,7 @@ def open_sites(
     return Sites(
         options.table,
         Routes(
-            _no_route if resolver is None else _securing(options, pool, resolver, verifying, rand).route,
+            _no_route if resolver is None else _securing(options, pool, resolver, verifying, rand, counts).route,
             clock=asyncio.get_running_loop().time,
         ),
         options.shaping,
@@ -97,27 +105,30 @@ def open_sites(
         postponed=postponed,
         withdraw=withdraw,
         changed=changed,
+        closed=counts.close,
     )
 
 
 def _securing(
-    options: MxOptions, pool: Pool, resolver: Resolver, verifying: ssl.SSLContext, rand: Callable[[], float]
+    options: MxOptions,
+    pool: Pool,
+    resolver: Resolver,
+    verifying: ssl.SSLContext,
+    rand: Callable[[], float],
+    counts: TlsCounts,
 ) -> Securing:
     fetcher = PolicyFetcher(resolver, verifying=verifying, port=options.sts_port, allow_private=options.allow_private)
-    policies = StsPolicies(StoredPolicies(pool), text=resolver.text, fetch=fetcher.fetch, failed=_log_failed)
+    policies = StsPolicies(StoredPolicies(pool), text=resolver.text, fetch=fetcher.fetch, failed=counts.policy_failed)
+    counts.policy = policies.lines
     return Securing(
         find=lambda domain: find_route(domain, resolver, rand=rand, allow_private=options.allow_private),
         policy=policies.policy if options.sts else None,
         tlsa=resolver.tlsa,
         rule=TlsRule(options.tls),
         port=options.port,
-        failed=_log_failed,
+        failed=counts.policy_failed,
     )
 
 
 async def _no_route(domain: str) -> RouteAnswer:
     return NoRoute(False, "4.3.5", f"no route of the table leads {domain} to MX hosts")
-
-
-def _log_failed(domain: str, why: NoPolicy) -> None:
-    structlog.get_logger("delivery").warning("sts_policy_failed", domain=domain, failure=why.failure, reason=why.reason)

@@ -24,10 +24,10 @@ from postroom.delivery.routing.site_lanes import SiteLanes
 from postroom.delivery.routing.tls_rule import TlsRule
 from postroom.delivery.slices import LaneKey, Message
 from postroom.delivery.smtp.local_address import LocalAddress
-from postroom.delivery.smtp.pool import SmtpPool
+from postroom.delivery.smtp.pool import Job, SmtpPool
 from postroom.delivery.smtp.target import SmtpTarget
 from postroom.delivery.smtp.timeouts import Timeouts
-from postroom.delivery.smtp.trust import Trust
+from postroom.delivery.smtp.trust import TlsSession, Trust
 
 FIRST_AWAY_SECONDS = 15.0
 LONGEST_AWAY_SECONDS = 600.0
@@ -45,6 +45,8 @@ class Line:
     port: int
     helo: str
     trust: Callable[[TlsRule, str], Trust]
+    session: Callable[[str, TlsRule, TlsSession], None]
+    """Told of each session: the domain of the first recipient, the rule for the host, what became of TLS."""
     timeouts: Timeouts
     rand: Callable[[], float]
     relay: SmtpTarget | None = None
@@ -220,11 +222,15 @@ class Site:
             max_messages_per_connection=limits.messages,
             timeouts=line.timeouts,
             trust=line.trust(host.rule, host.name) if line.relay is None else None,
+            on_session=None if line.relay else lambda job, session: self._count_session(job, host, session),
             rand=line.rand,
             addresses=None if line.relay else lambda: self._addresses.get(host.name, host.addresses),
             source=line.source,
         )
         return pool
+
+    def _count_session(self, job: Job, host: MxHost, session: TlsSession) -> None:
+        self._line.session(job.recipients[0].rpartition("@")[2].lower(), host.rule, session)
 
     def _next(self, pool: SmtpPool) -> Parcel | None:
         if pool is not self._pool or (self.only_copies and not self.copies):

@@ -13,7 +13,7 @@ the outcome's ``refused_recipients``, as they are when one host takes all.
 import asyncio
 import contextlib
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -63,7 +63,7 @@ class Later:
 
 class Sites:
     """``take`` composes the next message of some lanes, ``withdraw`` takes back
-    what of them is composed and not begun. ``changed`` is called when messages left unsent."""
+    what of them is composed and not begun. ``changed`` is called when messages left unsent, ``closed`` at the end."""
 
     available = True
 
@@ -81,7 +81,9 @@ class Sites:
         postponed: Callable[[Message, float], None],
         withdraw: Callable[[Lanes], list[Message]],
         changed: Callable[[], None],
+        closed: Callable[[], Awaitable[None]],
     ) -> None:
+        self._closed = closed
         self._loop = asyncio.get_running_loop()
         self._table = table
         self._routes = routes
@@ -163,6 +165,7 @@ class Sites:
         # What only waited was not sent, and need not count.
         self.drain()
         await self._ramps.close()
+        await self._closed()
 
     # -- routing
 

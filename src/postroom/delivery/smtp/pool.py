@@ -33,7 +33,7 @@ from postroom.delivery.outcome import Deferred, Outcome
 from postroom.delivery.smtp.connection import Connection, Job
 from postroom.delivery.smtp.local_address import LocalAddress
 from postroom.delivery.smtp.session import Session
-from postroom.delivery.smtp.target import SmtpTarget, TlsMode
+from postroom.delivery.smtp.target import SmtpTarget
 from postroom.delivery.smtp.timeouts import Timeouts
 from postroom.delivery.smtp.trust import TlsFailure, TlsSession, Trust, target_trust
 
@@ -56,8 +56,8 @@ class SmtpPool:
     ``target`` says; ``context`` replaces only the TLS context made from ``target.tls``. ``rand`` gives numbers in
     [0, 1). ``addresses`` gives the IP addresses to connect to, in place of those that the system finds for
     ``target.host``; ``source`` gives the address of ours to connect to one of them from, None when none can.
-    ``on_session(job, session)`` is called once for each connection with the first job for it,
-    when TLS is (or is not) established, and each time that TLS failed.
+    ``on_session(job, session)`` is called once for each connection, with the first job for it, and with a job that
+    waited when TLS failed and nothing gave way.
     """
 
     def __init__(
@@ -112,6 +112,8 @@ class SmtpPool:
         self._retry_at: float | None = None
         self._retry_timer: asyncio.TimerHandle | None = None
         self._given_way_until = 0.0
+        self._given_way: TlsSession | None = None
+        """How TLS failed that gave way."""
         self.available = True
         """Whether the target takes mail, as far as is known."""
         self._closing = False
@@ -210,9 +212,9 @@ class SmtpPool:
         if self._closing or connection not in self._connections:
             return
         if outcome.stage == "starttls":
-            self._tls_failed(connection, outcome)
-            if self._give_way(connection):
+            if self._give_way(connection, outcome):
                 return
+            self._tls_failed(connection, outcome)
         self._back_off(outcome, connection)
 
     def closed(self, connection: Connection) -> None:
@@ -376,7 +378,7 @@ class SmtpPool:
         if connection.idle:
             connection.quit()
 
-    def _give_way(self, connection: Connection) -> bool:
+    def _give_way(self, connection: Connection, outcome: Deferred) -> bool:
         """Whether there is a trust under which to try again at once."""
         lower = connection.trust.gives_way_to
         if lower is None:
@@ -384,28 +386,33 @@ class SmtpPool:
         if connection.trust is self._trust:
             self._trust = lower
             self._given_way_until = self._loop.time() + GIVE_WAY_SECONDS
+            self._given_way = self._failed_session(connection, outcome)
         # While available, the end of the connection wakes the pool. A probe has to be followed by another.
         if not self.available:
             self._open()
         return True
 
     def _count(self, connection: Connection, job: Job) -> None:
-        """Tell of a session that is open; one in clear text that took the place of broken TLS was told of already."""
+        """Tell of a session that is open. One that took the place of better TLS is a session that failed."""
         connection.counted = True
-        session, tell = connection.session, self._on_session
-        if tell is None or (connection.trust.mode is TlsMode.OFF and not self.target.implicit_tls):
+        tell = self._on_session
+        if tell is None:
             return
-        failure: TlsFailure | None = None if session.tls else "starttls-not-supported"
-        told = TlsSession(self.target.host, session.address, failure)
+        failure: TlsFailure | None = None if connection.session.tls else "starttls-not-supported"
+        told = TlsSession(self.target.host, connection.session.address, failure)
+        if connection.trust is not self._preferred_trust and self._given_way is not None:
+            told = self._given_way
         self._guarded("on_session", lambda: tell(job, told))
 
     def _tls_failed(self, connection: Connection, outcome: Deferred) -> None:
         job, tell = next(iter(self._returned or self._waiting), None), self._on_session
-        if job is None or tell is None:
-            return
+        if job is not None and tell is not None:
+            told = self._failed_session(connection, outcome)
+            self._guarded("on_session", lambda: tell(job, told))
+
+    def _failed_session(self, connection: Connection, outcome: Deferred) -> TlsSession:
         failure = connection.tls_failure or "starttls-not-supported"
-        told = TlsSession(self.target.host, outcome.address, failure, outcome.text)
-        self._guarded("on_session", lambda: tell(job, told))
+        return TlsSession(self.target.host, outcome.address, failure, outcome.text)
 
     def _local_failure(self, text: str) -> Deferred:
         return Deferred(text=text[:1000], host=self.target.host, stage="connect")
