@@ -91,7 +91,7 @@ GET = Shape(replies={200: ShownContact}, errors=(Code.NOT_FOUND,), answer=_CONTA
 CHANGE_OWN = Shape(
     WireOwnContact,
     {200: ShownContact},
-    (Code.NOT_FOUND,),
+    (Code.NOT_FOUND, Code.STATE_TRANSITION),
     example={"status": "Unsubscribed", "attributes": {"FirstName": "Ann"}},
     answer=_CONTACT | {"status": "Unsubscribed"},
 )
@@ -117,7 +117,13 @@ MEMBERS = Shape(
     query=PAGE,
     answer={"items": [_MEMBER], "count": 1, "page": 1, "pageSize": 50},
 )
-SET_MEMBER = Shape(WireMember, {200: ShownMember}, (Code.NOT_FOUND,), example={"status": "Active"}, answer=_MEMBER)
+SET_MEMBER = Shape(
+    WireMember,
+    {200: ShownMember},
+    (Code.NOT_FOUND, Code.STATE_TRANSITION),
+    example={"status": "Active"},
+    answer=_MEMBER,
+)
 REMOVE_MEMBER = Shape(replies={200: {"const": "OK"}}, errors=(Code.NOT_FOUND, Code.INVALID_OPERATION), answer="OK")
 
 ATTRIBUTES = Shape(replies={200: AllOf[ShownAttribute]}, answer={"items": [{"name": "FirstName"}], "count": 1})
