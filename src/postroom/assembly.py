@@ -217,7 +217,7 @@ async def run_bounces(settings: Settings, dsn: str, *, stop: asyncio.Event) -> N
         server = MailServer(
             BounceDesk(pool, paths, bounce_rules(settings), now=lambda: datetime.now(UTC)),
             lambda: Session(
-                _helo(settings), manner, max_message_bytes=settings.bounce_max_bytes, max_recipients=MOST_RECIPIENTS
+                own_host(settings), manner, max_message_bytes=settings.bounce_max_bytes, max_recipients=MOST_RECIPIENTS
             ),
             _BOUNCE_LIMITS,
             tls=tls,
@@ -232,7 +232,7 @@ def worker_options(settings: Settings, *, owner: str, replaces: str | None) -> W
         replaces=replaces,
         target=_target(settings),
         connections=settings.relay_connections,
-        helo=_helo(settings),
+        helo=own_host(settings),
         sender=Sender(settings.from_name, settings.from_address),
         dialect=dialect_of(settings),
         lease=timedelta(seconds=settings.lease_seconds),
@@ -375,7 +375,8 @@ def _own_hosts(settings: Settings) -> frozenset[str]:
     return frozenset({host} if host else ())
 
 
-def _helo(settings: Settings) -> str:
+def own_host(settings: Settings) -> str:
+    """The name by which this machine is known to others."""
     # A receiver wants a name it can look up: ours is the public one, when that is a name at all.
     host = urlsplit(settings.public_url).hostname or ""
     return host if host.rpartition(".")[2].isalpha() else socket.gethostname()

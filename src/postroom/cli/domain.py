@@ -9,8 +9,9 @@ from urllib.parse import urlsplit
 
 import typer
 
+from postroom.assembly import own_host
 from postroom.cli.database import run_on_database
-from postroom.cli.domain_records import Finding, Record, check_records, dns_lookup, records_of
+from postroom.cli.domain_records import Finding, Record, ReturnDomain, check_records, dns_lookup, records_of
 from postroom.cli.options import with_settings
 from postroom.delivery.smtp.target import parse_relay_url
 from postroom.settings import Settings
@@ -229,7 +230,11 @@ def _find(settings: Settings, domain: str, mid: int) -> SenderDomain:
 
 
 def _records(settings: Settings, domain: SenderDomain, sending_host: str | None) -> list[Record]:
-    return records_of(domain, sending_host if sending_host is not None else _sending_host(settings))
+    host = sending_host if sending_host is not None else _sending_host(settings)
+    returns = None
+    if settings.bounce_domain is not None:
+        returns = ReturnDomain(settings.bounce_domain.replace("*", domain.domain), own_host(settings))
+    return records_of(domain, host, returns)
 
 
 def _sending_host(settings: Settings) -> str:

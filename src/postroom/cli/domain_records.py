@@ -1,7 +1,8 @@
 """The DNS records that a sender domain needs, and what is wrong with those that are published.
 
-SPF (RFC 7208) is asked of the domain of the envelope sender, which is the from-address: its own domain. DMARC
-(RFC 7489) begins with `p=none`, which asks receivers for nothing but to look.
+SPF (RFC 7208) is asked of the domain of the envelope sender: the return path's, where mail has one of its own, else
+that of the from-address. The MX of the return path leads to the server that takes bounces. DMARC (RFC 7489) begins
+with `p=none`, which asks receivers for nothing but to look.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ import dns.resolver
 from postroom.delivery.dkim.record import key_name, key_value, record_fault, tags
 from postroom.tenancy.sender_domains import SenderDomain
 
-Purpose: TypeAlias = Literal["dkim", "spf", "dmarc"]
+Purpose: TypeAlias = Literal["dkim", "spf", "dmarc", "mx"]
 State: TypeAlias = Literal["ok", "missing", "wrong", "unknown"]
 
 _STRING = 255  # RFC 1035 §3.3: the longest character-string
@@ -31,10 +32,12 @@ class Record:
     name: str
     value: str
     selector: str = ""
-    type: Literal["TXT"] = "TXT"
+    type: Literal["TXT", "MX"] = "TXT"
 
     def line(self) -> str:
         """As a line of a zone file; long texts are cut into the strings that DNS wants."""
+        if self.type == "MX":
+            return f"{self.name}. IN MX {self.value}."
         strings = [self.value[at : at + _STRING] for at in range(0, len(self.value), _STRING)]
         return f"{self.name}. IN {self.type} " + " ".join(f'"{each}"' for each in strings)
 
@@ -48,15 +51,27 @@ class Finding:
     explanation: str
 
 
-def records_of(domain: SenderDomain, sending_host: str) -> list[Record]:
+@dataclass(frozen=True, slots=True)
+class ReturnDomain:
+    """Where bounces go: the domain of the return path, and the machine that takes them."""
+
+    domain: str
+    host: str
+
+
+def records_of(domain: SenderDomain, sending_host: str, returns: ReturnDomain | None = None) -> list[Record]:
     """All records; ``sending_host`` is the name of the machine that hands mail to receivers, or empty when it is
-    the domain's own mail host."""
+    the domain's own mail host. ``returns`` is None while bounces go to the from-address."""
     found = [
         Record("dkim", key_name(key.selector, domain.domain), key_value(key.algorithm, key.public_key), key.selector)
         for key in domain.keys
     ]
     sends = f"a:{sending_host}" if sending_host else "mx"
     found.append(Record("spf", domain.domain, f"v=spf1 {sends} ~all"))
+    if returns is not None:
+        found.append(Record("mx", returns.domain, f"10 {returns.host}", type="MX"))
+        # Not `mx` where no host is named: the MX of the return path is the machine that takes bounces.
+        found.append(Record("spf", returns.domain, f"v=spf1 a:{sending_host or returns.host} ~all"))
     found.append(Record("dmarc", f"_dmarc.{domain.domain}", "v=DMARC1; p=none"))
     return found
 
@@ -65,11 +80,12 @@ class Unanswered(Exception):
     """DNS gave no answer, and why."""
 
 
-TextLookup: TypeAlias = Callable[[str], Awaitable[list[str]]]
-"""The texts of all TXT records of a name, none when there is no such name. Raises Unanswered."""
+Lookup: TypeAlias = Callable[[str, Literal["TXT", "MX"]], Awaitable[list[str]]]
+"""The values of all records of a name and type, none when there are none: whole texts, or ``10 mail.example.com``.
+Raises Unanswered."""
 
 
-def dns_lookup(nameserver: tuple[str, int] | None = None) -> TextLookup:
+def dns_lookup(nameserver: tuple[str, int] | None = None) -> Lookup:
     """Asks the system's resolvers, or the one given as address and port."""
     resolver = dns.asyncresolver.Resolver(configure=nameserver is None)
     if nameserver is not None:
@@ -77,29 +93,40 @@ def dns_lookup(nameserver: tuple[str, int] | None = None) -> TextLookup:
         resolver.port = nameserver[1]
     resolver.lifetime = _SECONDS
 
-    async def look_up(name: str) -> list[str]:
+    async def look_up(name: str, kind: Literal["TXT", "MX"]) -> list[str]:
         try:
-            answer = await resolver.resolve(f"{name}.", "TXT", search=False)
+            answer = await resolver.resolve(f"{name}.", kind, search=False)
         except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
             return []
         except (dns.exception.DNSException, OSError) as problem:
             raise Unanswered(str(problem)) from problem
+        if kind == "MX":
+            return [f"{each.preference} {each.exchange.to_text(omit_final_dot=True).lower()}" for each in answer]
         return [b"".join(each.strings).decode("utf-8", "replace") for each in answer]
 
     return look_up
 
 
-async def check_records(domain: SenderDomain, records: Sequence[Record], look_up: TextLookup) -> list[Finding]:
+async def check_records(domain: SenderDomain, records: Sequence[Record], look_up: Lookup) -> list[Finding]:
     """What is published, compared with what should be."""
 
     async def check(record: Record) -> Finding:
         try:
-            texts = await look_up(record.name)
+            values = await look_up(record.name, record.type)
         except Unanswered as problem:
             return Finding(record, "unknown", f"DNS did not answer: {problem}; try again")
-        return _judge(domain, record, texts)
+        return _judge_route(record, values) if record.type == "MX" else _judge(domain, record, values)
 
     return list(await asyncio.gather(*(check(record) for record in records)))
+
+
+def _judge_route(record: Record, values: list[str]) -> Finding:
+    wanted = record.value.partition(" ")[2].lower()
+    if wanted in [each.partition(" ")[2] for each in values]:
+        return Finding(record, "ok", f"bounces come to {wanted}")
+    if not values:
+        return Finding(record, "missing", "there is no MX record; until there is, receivers may refuse the return path")
+    return Finding(record, "wrong", f"bounces go to {', '.join(values)}; publish {record.value}")
 
 
 def _judge(domain: SenderDomain, record: Record, texts: list[str]) -> Finding:

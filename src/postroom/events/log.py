@@ -2,7 +2,8 @@
 
 An event is never changed. ``sent`` and ``not_sent`` are final and are what the vendor calls the status of a
 message; ``deferred`` and ``unknown`` tell of attempts after which the message is still queued. What comes after
-the end (``bounced``, ``complained``, ``opened``, ``clicked``, ``unsubscribed``) never changes it.
+the end (``bounced``, ``complained``, ``opened``, ``clicked``, ``unsubscribed``, and ``rejudged``: a refusal, by other
+rules) never changes it.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,7 +14,7 @@ from uuid import UUID
 from postroom.store.database import Connection
 
 EventKind: TypeAlias = Literal[
-    "sent", "not_sent", "deferred", "unknown", "bounced", "complained", "opened", "clicked", "unsubscribed"
+    "sent", "not_sent", "deferred", "unknown", "bounced", "complained", "opened", "clicked", "unsubscribed", "rejudged"
 ]
 
 FINAL_KINDS: Sequence[EventKind] = ("sent", "not_sent")

@@ -19,11 +19,12 @@ COMMAND = (sys.executable, "-P", "-m", "postroom.cli.main", "domain")
 class Terminal:
     """Runs verbs against one database."""
 
-    def __init__(self, folder: Path, dsn: str) -> None:
+    def __init__(self, folder: Path, dsn: str, **settings: str) -> None:
         self._folder = folder
         self._environ = {name: value for name, value in os.environ.items() if not name.startswith("POSTROOM_")} | {
             "POSTROOM_DATABASE_URL": dsn,
             "POSTROOM_PUBLIC_URL": "https://mail.example.com",
+            **settings,
         }
 
     async def run(self, *words: str) -> tuple[int, str]:
@@ -44,6 +45,9 @@ def zone_of(printed: str) -> dict[tuple[str, str], list[str]]:
     zone: dict[tuple[str, str], list[str]] = {}
     for record in json.loads(printed)["records"]:
         value = record["value"]
+        if record["type"] == "MX":
+            zone[record["name"], "MX"] = [f"{value}."]
+            continue
         strings = " ".join(f'"{value[at : at + 255]}"' for at in range(0, len(value), 255))
         zone.setdefault((record["name"], record["type"]), []).append(strings)
     return zone
@@ -105,3 +109,27 @@ async def test_attack_private_keys_are_not_readable_where_they_are_stored(
     assert opened[:2] == b"\x30\x82"
     assert opened[:40] not in row["sealed"]
     assert b"PRIVATE" not in row["sealed"]
+
+
+async def test_the_return_path_has_records_of_its_own(reachable_tmp_path: Path, database: str) -> None:
+    terminal = Terminal(reachable_tmp_path, database, POSTROOM_BOUNCE_DOMAIN="bounces.*")
+    code, printed = await terminal.run("create", "example.com", "--json")
+    assert code == 0, printed
+    zone = zone_of(printed)
+    assert zone["bounces.example.com", "MX"] == ["10 mail.example.com."]
+    assert zone["bounces.example.com", "TXT"] == ['"v=spf1 a:mail.example.com ~all"']
+    code, lines = await terminal.run("dns", "example.com")
+    assert "bounces.example.com. IN MX 10 mail.example.com.\n" in lines
+    async with nameserver(zone) as names:
+        where = ("--nameserver", "{}:{}".format(*names.address))
+        code, fine = await terminal.run("check", "example.com", *where)
+        assert (code, fine.count("ok ")) == (0, 5), fine
+        assert "mx     bounces.example.com: bounces come to mail.example.com" in fine
+        names.zone = zone | {("bounces.example.com", "MX"): ["5 elsewhere.example.net."]}
+        code, wrong = await terminal.run("check", "example.com", *where)
+        assert code == 1
+        assert "bounces go to 5 elsewhere.example.net; publish 10 mail.example.com" in wrong
+        names.zone = {key: values for key, values in zone.items() if key[1] != "MX"}
+        code, missing = await terminal.run("check", "example.com", *where)
+        assert code == 1
+        assert "there is no MX record" in missing
