@@ -173,7 +173,6 @@ async def run_api(settings: Settings, dsn: str, *, listen_fd: int | None, stop: 
 
 async def run_delivery(settings: Settings, dsn: str, *, owner: str, replaces: str | None, stop: asyncio.Event) -> None:
     """Deliver what is queued until ``stop`` is set; then finish what is on the wire and give back the rest."""
-    check_sources(settings)
     async with _pool(dsn, "deliver", _DELIVERY_CONNECTIONS) as pool:
         options = worker_options(settings, owner=owner, replaces=replaces)
         domain = settings.bounce_domain

@@ -64,8 +64,8 @@ def main(
 @with_settings
 def serve_command(settings: Settings) -> None:
     """Run everything on this machine: PostgreSQL, API, delivery, webhooks, and what the settings ask for."""
-    configure_logs(settings, "serve")
     assembly.check_sources(settings)
+    configure_logs(settings, "serve")
     program = Program(CHILD_COMMAND, assembly.prepare_database)
     raise typer.Exit(asyncio.run(serve(settings, program, sys.stdout)))
 
@@ -101,6 +101,7 @@ def deliver_command(
     started_fd: StartedOption = None,
 ) -> None:
     """Run one delivery process against the PostgreSQL that `--database-url` names."""
+    assembly.check_sources(settings)
     supervised = owner is not None
     name = owner or f"{instance_name()}/deliver-1/1"
     configure_logs(settings, name.split("/")[-2] if name.count("/") > 1 else "deliver")

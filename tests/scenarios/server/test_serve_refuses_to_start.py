@@ -87,19 +87,3 @@ async def test_as_root_a_folder_below_a_private_one_is_explained(reachable_tmp_p
     assert f"that user can't enter {private}; " in ended.errors
     assert f"chmod o+x {private}" in ended.errors
     assert private.stat().st_mode & 0o777 == 0o700
-
-
-async def test_a_source_address_of_another_machine_stops_the_start(reachable_tmp_path: Path) -> None:
-    table = reachable_tmp_path / "routes.toml"
-    table.write_text(
-        '[[rule]]\nroute = "r"\n[route.r]\nmx = true\nsource = "s"\n[source.s]\naddresses = ["192.0.2.1"]\n'
-    )
-    where = {"POSTROOM_DELIVERY": "routes", "POSTROOM_ROUTES": str(table)}
-    async with running(reachable_tmp_path / "data", reachable_tmp_path / "diary", **where) as server:
-        ended = await server.exit()
-    assert ended.code == 2
-    assert ended.errors == (
-        f"postroom: option POSTROOM_ROUTES={table}: source s: none of 192.0.2.1 is an address of this machine; "
-        "name one that is\n"
-    )
-    assert not (reachable_tmp_path / "data").exists()

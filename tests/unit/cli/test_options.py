@@ -8,6 +8,7 @@ import typer
 from typer.testing import CliRunner
 
 from postroom.cli.failures import report_failures
+from postroom.cli.main import app
 from postroom.cli.options import read_settings, with_settings
 from postroom.cli.serve import StartFailed
 from postroom.settings import Settings, SettingsRejected, options
@@ -107,3 +108,20 @@ def test_a_bad_route_table_is_told_before_anything_starts(tmp_path: Path, text: 
 def test_the_example_of_a_route_table_is_one() -> None:
     example = Path(__file__).parents[3] / "examples" / "routes.toml"
     assert read_settings({"delivery": "routes", "routes": str(example)}, {}).routes == example
+
+
+@pytest.mark.parametrize("command", ["serve", "deliver"])
+def test_a_source_address_of_another_machine_stops_the_start(tmp_path: Path, command: str) -> None:
+    table = tmp_path / "routes.toml"
+    table.write_text(
+        '[[rule]]\nroute = "r"\n[route.r]\nmx = true\nsource = "s"\n[source.s]\naddresses = ["192.0.2.1"]\n'
+    )
+    words = [command, "--delivery", "routes", "--routes", str(table), "--data-dir", str(tmp_path / "data")]
+    if command == "deliver":
+        words += ["--database-url", "postgresql://nobody@127.0.0.1:1/nothing"]
+    result = CliRunner().invoke(app, words)
+    assert isinstance(result.exception, SettingsRejected)
+    assert result.exception.lines == (
+        f"option POSTROOM_ROUTES={table}: source s: none of 192.0.2.1 is an address of this machine; name one that is",
+    )
+    assert not (tmp_path / "data").exists()
