@@ -115,3 +115,10 @@ async def test_what_people_suppressed_stays(house: House) -> None:
 async def test_what_is_older_is_left_alone(house: House) -> None:
     await refused(house, {"gone": GONE})
     assert await judge(house, read_rules(NOT_GONE), days=0) == Rerun(0, [])
+
+
+async def test_an_erased_reply_is_not_judged(house: House) -> None:
+    await refused(house, {"gone": GONE})
+    await house.pool.execute("update event set detail = (detail::jsonb - 'reply')::text")
+    assert await judge(house, read_rules(NOT_GONE)) == Rerun(0, [])
+    assert await house.kinds("gone") == ["not_sent"]

@@ -160,6 +160,8 @@ def _refusal(row: asyncpg.Record) -> _Refusal | None:
         detail = msgspec.json.decode(row["detail"], type=_Detail)
     except msgspec.ValidationError:  # another kind of verdict, or of an event that was written by hand
         return None
+    if not detail.reply:  # erased: what it said is not there to be judged
+        return None
     return _Refusal(
         row["occurred_at"], row["request_id"], row["position"], row["definition_id"], row["contact_id"], detail
     )
