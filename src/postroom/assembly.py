@@ -34,6 +34,7 @@ from postroom.content.ampscript.dialect import Limits as TemplateLimits
 from postroom.content.ampscript.engine import Engine
 from postroom.content.link_tokens import LinkTokens
 from postroom.delivery.composer import Composer
+from postroom.delivery.fetch import FetchLimits, FetchOptions
 from postroom.delivery.mail_headers import MailHeaders
 from postroom.delivery.mail_links import MailLinks
 from postroom.delivery.retry import RetrySchedule
@@ -66,6 +67,7 @@ from postroom.sandbox.routes import sandbox_router
 from postroom.sandbox.smtp_server import run_mailbox as serve_mailbox
 from postroom.sandbox.watch import MailWatch
 from postroom.settings import Settings, SettingsRejected, this_machine
+from postroom.settings.option import parse_hosts
 from postroom.settings.templates import TemplateSettings
 from postroom.settings.waits import parse_waits
 from postroom.store.migrate import migrate
@@ -251,6 +253,11 @@ def worker_options(settings: Settings, *, owner: str, replaces: str | None) -> W
             auto_submitted=settings.auto_submitted != "none",
         ),
         derive_text=settings.text_part == "derive",
+        fetch=FetchOptions(
+            hosts=parse_hosts(settings.template_http_hosts),
+            private=settings.template_http_private == "yes",
+            limits=FetchLimits(seconds=settings.template_http_seconds, body=settings.template_http_bytes),
+        ),
     )
 
 

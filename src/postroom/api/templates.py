@@ -36,7 +36,7 @@ from postroom.catalog.template_check import names_known
 from postroom.content.ampscript.dialect import Account
 from postroom.content.ampscript.engine import Engine
 from postroom.content.ampscript.faults import Refused
-from postroom.content.ampscript.run import Pairs, Rows, Services
+from postroom.content.ampscript.run import NoFetch, Pairs, Rows, Services
 from postroom.content.attributes import fold_name, merge_attributes
 from postroom.content.compiler import compile_content
 from postroom.content.model import Content, ContentRejected, Context, Mail, NotComposed, Problem
@@ -132,7 +132,11 @@ class Templates:
     async def _compose(self, account_id: int, plan: Plan, context: Context) -> Mail | NotComposed:
         data = ClaimData(self._pool, account_id)
         services = Services(
-            time.monotonic, TrialData(data), AssetBlocks(self._pool, account_id), account=Account(account_id=account_id)
+            time.monotonic,
+            TrialData(data),
+            AssetBlocks(self._pool, account_id),
+            NoFetch("a trial makes no HTTP requests; try it with a send in the sandbox"),
+            Account(account_id=account_id),
         )
         if plan.asynchronous:
             return await plan.compose_async(context, services)

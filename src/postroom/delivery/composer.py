@@ -7,7 +7,7 @@ profile attribute that changed between two attempts can make a difference, where
 import time
 from collections.abc import Callable
 
-from postroom.content.ampscript.run import Services
+from postroom.content.ampscript.run import BlockStore, DataAccess, Fetcher, NoFetch, Services
 from postroom.content.attributes import fold_name
 from postroom.content.links import Links
 from postroom.content.model import MESSAGE_BUILD_ERROR, Context, Mail, NotComposed
@@ -19,7 +19,8 @@ from postroom.delivery.versions import Prepared
 
 class Composer:
     """``prepared`` finds the compiled version of a message; ``clock`` bounds the time of a template's code; ``links``
-    gives the addresses that mails carry, without which their pages print nothing."""
+    gives the addresses that mails carry, without which their pages print nothing; ``fetcher`` makes the requests of
+    templates."""
 
     def __init__(
         self,
@@ -27,10 +28,13 @@ class Composer:
         *,
         clock: Callable[[], float] = time.monotonic,
         links: MailLinks | None = None,
+        fetcher: Fetcher | None = None,
     ) -> None:
         self._prepared = prepared
         self._links = links
-        self._services = Services(clock=clock)
+        self._clock = clock
+        self._fetcher = fetcher or NoFetch()
+        self._services: dict[int, Services] = {}
 
     def compose(self, message: Message) -> Mail | NotComposed | None:
         """The mail, why there is none, or None when the version must be loaded again first."""
@@ -42,28 +46,38 @@ class Composer:
         if prepared.plan is None:
             return NotComposed(MESSAGE_BUILD_ERROR, prepared.problem)
         plan, context = self._ready(message, prepared)
-        return plan.compose(context, self._services)
+        return plan.compose(context, self._own_services(prepared))
 
     def waits(self, message: Message) -> bool:
         """Whether the message's template looks something up: then it is composed with `compose_async`."""
         prepared = self._prepared(message.slice.account_id, message.request.version_id)
         return prepared is not None and prepared.plan is not None and prepared.plan.asynchronous
 
-    async def compose_async(self, message: Message, services: Services) -> Mail | NotComposed:
+    async def compose_async(self, message: Message, data: DataAccess, blocks: BlockStore) -> Mail | NotComposed:
         """The mail of a message for which `waits` is true."""
         prepared = self._prepared(message.slice.account_id, message.request.version_id)
         assert prepared is not None
         plan, context = self._ready(message, prepared)
+        services = Services(self._clock, data, blocks, self._fetcher, prepared.account)
         return await plan.compose_async(context, services)
 
-    async def compose_view(self, message: Message, services: Services) -> Mail | NotComposed:
+    async def compose_view(self, message: Message, data: DataAccess, blocks: BlockStore) -> Mail | NotComposed:
         """The mail of a message as it is shown on a web page."""
         prepared = self._prepared(message.slice.account_id, message.request.version_id)
         if prepared is None or prepared.plan is None:
             return NotComposed(MESSAGE_BUILD_ERROR, "there is no plan of it")
         plan, context = self._ready(message, prepared)
         context.system = {**context.system, "_messagecontext": "VAWP"}
+        services = Services(self._clock, data, blocks, self._fetcher, prepared.account)
         return await plan.compose_async(context, services)
+
+    def _own_services(self, prepared: Prepared) -> Services:
+        """Those of a template that never waits; made once for each state of its business unit."""
+        account = prepared.account
+        services = self._services.get(account.account_id)
+        if services is None or services.account is not account:
+            services = self._services[account.account_id] = Services(self._clock, account=account)
+        return services
 
     def _ready(self, message: Message, prepared: Prepared) -> tuple[Plan, Context]:
         """The plan of a mail that has one, and what it is filled with."""

@@ -1,10 +1,10 @@
 """Guarded HTTP for templates (HTTPGet and its family, AttachFile): what a hostile template must not turn against us.
 
-* Only hosts the account allows, on their usual ports unless the entry names one (``api.example.com:8443``).
+* Only hosts the settings name, on their usual ports unless the entry names one (``api.example.com:8443``).
 * A name is resolved once, every address it has must be public, and the connection goes to one of just these
   addresses: a second answer of a hostile name server (DNS rebinding) is never asked for.
 * A redirect is a new request: host, port and addresses are checked again; never from https to http.
-* Time, size of the answer and number of redirects are limited. No cookies, no proxies, no compression.
+* Time, size of the answer, redirects and requests at one time are limited. No cookies, no proxies, no compression.
 
 A request that fails is an answer with status 0 and a reason, never an exception.
 """
@@ -22,7 +22,7 @@ from urllib.parse import quote, urljoin, urlsplit
 import httptools
 import idna
 
-from postroom.content.ampscript.run import Request, Response
+from postroom.content.ampscript.run import OFF, Fetcher, NoFetch, Request, Response
 from postroom.events.reach import Resolve, is_public, resolve_addresses
 
 _PORTS: Final = {"http": 80, "https": 443}
@@ -43,7 +43,8 @@ _CHARSET = re.compile(r"charset\s*=\s*\"?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE
 @dataclass(frozen=True, slots=True)
 class FetchLimits:
     """``seconds`` for everything a request needs, redirects included; ``body`` and ``header`` in bytes of the answer.
-    A good answer to a GET is kept for ``kept_seconds`` when it is not larger than ``kept_body``."""
+    A good answer to a GET is kept for ``kept_seconds`` when it is not larger than ``kept_body``, and messages that ask
+    for the same at one time share one request. ``together`` requests run at one time; waiting counts as time."""
 
     seconds: float = 5.0
     body: int = 1_000_000
@@ -52,6 +53,7 @@ class FetchLimits:
     kept_seconds: float = 60.0
     kept_body: int = 100_000
     kept: int = 200
+    together: int = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class _Refused(Exception):
 
 
 class GuardedFetcher:
-    """Fetches for the templates of one account; ``hosts`` are those it allows.
+    """Fetches from ``hosts`` and no others: for templates, and for the policies of recipients' domains.
 
     ``resolve`` and ``reachable`` are given by tests; ``clock`` gives monotonic seconds.
     """
@@ -94,26 +96,37 @@ class GuardedFetcher:
         self._reachable = reachable
         self._clock = clock
         self._kept: OrderedDict[str, tuple[float, Response]] = OrderedDict()
+        self._asked: dict[str, asyncio.Task[Response]] = {}
+        self._turns = asyncio.Semaphore(self._limits.together)
 
     async def fetch(self, request: Request) -> Response:
         """One request and the redirects it leads to."""
         if not self._hosts:
-            return Response(0, problem="HTTP functions are off; allow the host in the account settings")
+            return Response(0, problem=OFF)
         plain = request.method == "GET" and not request.headers
-        if plain and (kept := self._recall(request.url)) is not None:
+        if not plain:
+            return await self._answer(request)
+        if (kept := self._recall(request.url)) is not None:
             return kept
+        asked = self._asked.get(request.url)
+        if asked is None:
+            asked = self._asked[request.url] = asyncio.create_task(self._answer(request))
+            asked.add_done_callback(lambda _: self._asked.pop(request.url, None))
+        response = await asyncio.shield(asked)
+        if response.status == 200 and len(response.body) <= self._limits.kept_body:
+            self._keep(request.url, response)
+        return response
+
+    async def _answer(self, request: Request) -> Response:
         try:
-            async with asyncio.timeout(self._limits.seconds):
-                response = await self._follow(request)
+            async with asyncio.timeout(self._limits.seconds), self._turns:
+                return await self._follow(request)
         except TimeoutError:
             return Response(0, problem=f"no answer within {self._limits.seconds:g} s")
         except _Refused as refused:
             return Response(0, problem=str(refused))
         except (OSError, ValueError, httptools.HttpParserError) as error:
             return Response(0, problem=f"the connection failed: {str(error) or type(error).__name__}")
-        if plain and response.status == 200 and len(response.body) <= self._limits.kept_body:
-            self._keep(request.url, response)
-        return response
 
     def _recall(self, url: str) -> Response | None:
         found = self._kept.get(url)
@@ -166,7 +179,7 @@ class GuardedFetcher:
         wanted = port or _PORTS[scheme]
         allowed = f"{host}:{wanted}" in self._hosts or (host in self._hosts and wanted in _PORTS.values())
         if not allowed:
-            raise _Refused(f"the host {host}:{wanted} is not allowed in the account settings")
+            raise _Refused(f"the host {host}:{wanted} is not allowed; name it in the setting template_http_hosts")
         path = quote(parts.path or "/", safe="/%:@!$&'()*+,;=-._~")
         query = quote(parts.query, safe="/%:@!$&'()*+,;=-._~?")
         return _Target(scheme == "https", host, wanted, f"{path}?{query}" if query else path)
@@ -197,6 +210,27 @@ class GuardedFetcher:
             if not self._reachable(address):
                 raise _Refused(f"{target.host} has an address that is not public")
         return addresses[0]
+
+
+@dataclass(frozen=True, slots=True)
+class FetchOptions:
+    """What templates may fetch: from which hosts, with private addresses or without, how long and how much."""
+
+    hosts: frozenset[str] = frozenset()
+    private: bool = False
+    limits: FetchLimits = FetchLimits()
+
+
+def open_fetcher(options: FetchOptions, *, clock: Callable[[], float]) -> Fetcher:
+    """The fetcher of a delivery process; one that refuses everything when no host is allowed."""
+    if not options.hosts:
+        return NoFetch()
+    reachable = _anywhere if options.private else is_public
+    return GuardedFetcher(options.hosts, limits=options.limits, reachable=reachable, clock=clock)
+
+
+def _anywhere(address: str) -> bool:
+    return True
 
 
 def _wire_host(host: str) -> str:

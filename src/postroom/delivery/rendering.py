@@ -5,13 +5,10 @@ What such a template writes is kept with its message and applied in the transact
 """
 
 import asyncio
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import structlog
 
-from postroom.content.ampscript.dialect import Account
-from postroom.content.ampscript.run import Services
 from postroom.content.model import MESSAGE_BUILD_ERROR, NotComposed
 from postroom.delivery.blocks import AssetBlocks
 from postroom.delivery.composer import Composer
@@ -24,12 +21,11 @@ _TOGETHER = 250
 
 
 class Renderer:
-    """``clock`` gives monotonic seconds for the limit on a rendering's time."""
+    """Renders with the look-ups of a claim."""
 
-    def __init__(self, pool: Pool, composer: Composer, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, pool: Pool, composer: Composer) -> None:
         self._pool = pool
         self._composer = composer
-        self._clock = clock
         self._log = structlog.get_logger("delivery")
 
     async def render(self, account_id: int, messages: Sequence[Message]) -> None:
@@ -49,11 +45,8 @@ class Renderer:
 
     async def _render(self, message: Message, data: ClaimData, blocks: AssetBlocks) -> None:
         own = data.rendering()
-        services = Services(
-            clock=self._clock, data=own, blocks=blocks, account=Account(account_id=message.slice.account_id)
-        )
         try:
-            message.mail = await self._composer.compose_async(message, services)
+            message.mail = await self._composer.compose_async(message, own, blocks)
         except DATABASE_AWAY:
             raise
         except Exception:

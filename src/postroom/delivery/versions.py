@@ -12,7 +12,7 @@ from datetime import datetime
 
 from postroom.catalog.versions import Version, load_version
 from postroom.content.address import parse_address
-from postroom.content.ampscript.dialect import Dialect
+from postroom.content.ampscript.dialect import Account, Dialect
 from postroom.content.ampscript.engine import Engine
 from postroom.content.compiler import compile_content
 from postroom.content.links import Tracking
@@ -54,6 +54,7 @@ class Prepared:
     domain: str
     """The right-hand side of its Message-IDs: the sender's domain."""
     loaded_at: float
+    account: Account
     definition_key: str = ""
     tracked: Plan | None = None
     """The plan of mails whose links are counted; None when nothing of the version is, or not yet."""
@@ -154,7 +155,8 @@ class Versions:
             problem = str(rejected)
         sender = parse_address(content.from_address)
         domain = self._sender.address.rpartition("@")[2] if sender is None else sender.domain
-        return Prepared(version, plan, problem, system={}, domain=domain, loaded_at=float("-inf"))
+        account = Account(account_id=version.account_id)
+        return Prepared(version, plan, problem, system={}, domain=domain, loaded_at=float("-inf"), account=account)
 
     async def _read_facts(self, prepared: Prepared) -> None:
         version = prepared.version

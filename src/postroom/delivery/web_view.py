@@ -5,8 +5,6 @@ the contact's profile), and ``%%_messagecontext%%`` is VAWP, by which templates 
 Nothing is written.
 """
 
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -18,8 +16,6 @@ import msgspec
 
 from postroom.audience.contacts import Contact
 from postroom.catalog.versions import VersionUnknown
-from postroom.content.ampscript.dialect import Account
-from postroom.content.ampscript.run import Services
 from postroom.content.attributes import merge_attributes
 from postroom.content.link_tokens import LinkMessage
 from postroom.content.model import Mail
@@ -53,15 +49,12 @@ _decode = msgspec.json.Decoder(dict[str, object]).decode
 
 
 class WebView:
-    """``clock`` bounds the time of a template's code."""
+    """``composer`` is one of its own, that makes no HTTP requests."""
 
-    def __init__(
-        self, pool: Pool, versions: Versions, composer: Composer, *, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, pool: Pool, versions: Versions, composer: Composer) -> None:
         self._pool = pool
         self._versions = versions
         self._composer = composer
-        self._clock = clock
 
     async def html(self, wanted: LinkMessage) -> str | None:
         """The page; None when the message, its contact or its version is not kept any more, or it has no mail."""
@@ -86,13 +79,8 @@ class WebView:
         message = _message(wanted, row, contact)
         if version.data_extension_id is not None:
             await read_send_row(self._pool, wanted.account_id, version.data_extension_id, message)
-        services = Services(
-            clock=self._clock,
-            data=ClaimData(self._pool, wanted.account_id).rendering(),
-            blocks=AssetBlocks(self._pool, wanted.account_id),
-            account=Account(account_id=wanted.account_id),
-        )
-        mail = await self._composer.compose_view(message, services)
+        data = ClaimData(self._pool, wanted.account_id).rendering()
+        mail = await self._composer.compose_view(message, data, AssetBlocks(self._pool, wanted.account_id))
         return _page_of(mail) if isinstance(mail, Mail) else None
 
 

@@ -9,7 +9,7 @@ begins on a slice whose lease may have run out.
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from weakref import WeakKeyDictionary
@@ -23,6 +23,7 @@ from postroom.content.model import Mail, NotComposed
 from postroom.delivery.claim import Queue
 from postroom.delivery.claimer import Claimer
 from postroom.delivery.composer import Composer
+from postroom.delivery.fetch import FetchOptions, open_fetcher
 from postroom.delivery.job import Job
 from postroom.delivery.keyring import Keyring
 from postroom.delivery.lanes import Lanes
@@ -83,6 +84,8 @@ class WorkerOptions:
     """Whether mail whose author wrote HTML alone gets a text part."""
     links: MailLinks | None = None
     """The addresses that mails carry."""
+    fetch: FetchOptions = field(default_factory=FetchOptions)
+    """What templates may fetch by HTTP."""
 
 
 class Worker:
@@ -108,7 +111,9 @@ class Worker:
             derive_text=options.derive_text,
             links=options.links,
         )
-        self._composer = Composer(self._versions.prepared, links=options.links)
+        self._composer = Composer(
+            self._versions.prepared, links=options.links, fetcher=open_fetcher(options.fetch, clock=loop.time)
+        )
         self._keyring = Keyring(pool)
         self._ahead: WeakKeyDictionary[Lanes, Ahead] = WeakKeyDictionary()
         self._settler = Settler(

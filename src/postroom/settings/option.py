@@ -102,12 +102,32 @@ def parse_dns_servers(text: str) -> tuple[Address, ...]:
     return tuple(servers)
 
 
+def parse_hosts(text: str) -> frozenset[str]:
+    """Names of hosts or IPv4 addresses, each with or without a port, separated by commas; in lower case.
+
+    Raises ValueError with what to write.
+    """
+    hosts = set()
+    for part in filter(None, (part.strip().lower() for part in text.split(","))):
+        name, colon, port = part.partition(":")
+        if re.fullmatch(_HOST, name) is None or (colon and not (port.isascii() and port.isdigit())):
+            raise ValueError(
+                f"{part[:60]!r} is no name of a host; write api.example.com or api.example.com:8443, "
+                "names with other letters than ASCII as xn--…"
+            )
+        if colon and not 0 < int(port) < 65536:
+            raise ValueError(f"{part[:60]!r} has no usable port; write one from 1 to 65535")
+        hosts.add(name.rstrip(".") + colon + port.lstrip("0"))
+    return frozenset(hosts)
+
+
 def hide_password(text: str) -> str:
     """The text with the password of a URL replaced, for messages and logs."""
     text = re.sub(r"(://[^:@\s]*):\S*@", r"\1:***@", text)
     return re.sub(r"([?&]password=)[^&\s]*", r"\1***", text)
 
 
+_HOST = r"[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_.])?"
 _SIZE = re.compile(r"(\d+)\s*(KiB|MiB|GiB|B)?", re.IGNORECASE)
 _FACTOR = {"": 1, "b": 1, "kib": KiB, "mib": MiB, "gib": GiB}
 
@@ -177,6 +197,11 @@ def _checked_address(text: str) -> str:
 
 def _checked_dns_servers(text: str) -> str:
     parse_dns_servers(text)
+    return text
+
+
+def _checked_hosts(text: str) -> str:
+    parse_hosts(text)
     return text
 
 
@@ -251,6 +276,7 @@ _SHAPES: dict[str, Callable[[str], str]] = {
     "dns_servers": _checked_dns_servers,
     "relay": _checked_relay,
     "retry_schedule": _checked_waits,
+    "template_http_hosts": _checked_hosts,
     "public_url": _checked_public_url,
     "from_address": _checked_from_address,
     "feedback_id": _checked_feedback_id,

@@ -103,6 +103,40 @@ class TemplateSettings:
         int,
         doc("Most HTTP requests of one message; more fail it with HttpLimit.", unit="requests", ge=0, le=100),
     ] = 5
+    template_http_hosts: Annotated[
+        str,
+        doc(
+            "Hosts that HTTPGet, the HTTPPost functions and AttachFile may reach when a message is sent, separated by "
+            "commas: `api.example.com` on the usual ports, `api.example.com:8443` on that one. Templates of every "
+            "business unit may. Empty turns these functions off.",
+            unit="hosts",
+        ),
+    ] = ""
+    template_http_private: Annotated[
+        YesNo,
+        doc(
+            "Whether those hosts may have private addresses. Whoever writes templates then reads what these servers "
+            "answer."
+        ),
+    ] = "no"
+    template_http_seconds: Annotated[
+        float,
+        doc(
+            "How long one HTTP request of a template may take, redirects and waiting for its turn included.",
+            unit="seconds",
+            gt=0,
+            le=60,
+        ),
+    ] = 5.0
+    template_http_bytes: Annotated[
+        int,
+        doc(
+            "Longest answer to one HTTP request of a template; a longer one has failed.",
+            unit="bytes",
+            ge=KiB,
+            le=100 * MiB,
+        ),
+    ] = 1_000_000
     template_attachments: Annotated[
         int,
         doc("Most files one message attaches; more fail it with AttachmentLimit.", unit="files", ge=0, le=100),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from tests.scenarios.fetch.web import moved, ok, web
 
@@ -45,6 +47,14 @@ async def test_a_good_answer_is_asked_for_once_in_a_while() -> None:
         fetcher = site.fetcher()
         answers = [(await fetcher.fetch(Request("GET", site.url()))).body for _ in range(3)]
     assert answers == [b"one"] * 3
+    assert len(site.requests) == 1
+
+
+async def test_messages_that_ask_for_the_same_share_one_request() -> None:
+    async with web(ok(b"one")) as site:
+        fetcher = site.fetcher()
+        answers = await asyncio.gather(*(fetcher.fetch(Request("GET", site.url())) for _ in range(50)))
+    assert {answer.body for answer in answers} == {b"one"}
     assert len(site.requests) == 1
 
 

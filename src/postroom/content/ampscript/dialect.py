@@ -61,7 +61,6 @@ class Account:
     page_secret: bytes = b""  # encrypts the parameters of page addresses
     images: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # key or id -> src, title, alt
     web_analytics: str = ""  # what WAT prints
-    http_hosts: frozenset[str] = frozenset()  # hosts HTTPGet and its family may reach
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from postroom.content.links import Links
 
@@ -146,11 +146,17 @@ class NoBlocks:
         return None
 
 
+OFF: Final = "HTTP functions are off; name the host in the setting template_http_hosts"
+
+
+@dataclass(frozen=True, slots=True)
 class NoFetch:
-    """HTTP is off."""
+    """HTTP is off; ``problem`` says why."""
+
+    problem: str = OFF
 
     async def fetch(self, request: Request) -> Response:
-        return Response(0, problem="HTTP functions are off; allow the host in the settings")
+        return Response(0, problem=self.problem)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""HTTP from within a template (ampscript.md §14, HTTP): off unless the account allows the host.
+"""HTTP from within a template (ampscript.md §14, HTTP): off unless the settings allow the host.
 
 Nothing here opens a connection; ``run.fetch`` hands the request to the guarded fetcher of the delivery room.
 """
@@ -13,8 +13,9 @@ from postroom.content.ampscript.values import RowSet, to_flag, to_text, to_whole
 _MAX_BODY: Final = 1_000_000
 _MAX_RETRIES: Final = 3
 _NOTE: Final = (
-    "Off unless the account settings allow the host. Private addresses are never reached, every redirect is checked "
-    "again, and size, time and number of requests are limited."
+    "Off unless the setting `template_http_hosts` names the host. Private addresses are reached only with "
+    "`template_http_private`, every redirect is checked again, and size, time and number of requests are limited. "
+    "Asked when a message is sent; never while saving, in trials or for web pages of mails."
 )
 _OK, _NOT_FOUND, _FAILED, _NOTHING = 0, -1, -2, -3
 
