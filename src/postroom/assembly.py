@@ -62,6 +62,7 @@ from postroom.intake.accept import Accepter
 from postroom.intake.announce import queue_announcer
 from postroom.intake.ledger import Ledger
 from postroom.privacy.erasure import keep_erasing
+from postroom.privacy.retention import Retention, keep_retention
 from postroom.sandbox.mailbox import Limits, Mailbox
 from postroom.sandbox.routes import sandbox_router
 from postroom.sandbox.smtp_server import run_mailbox as serve_mailbox
@@ -71,7 +72,7 @@ from postroom.settings.option import parse_hosts
 from postroom.settings.templates import TemplateSettings
 from postroom.settings.waits import parse_waits
 from postroom.store.migrate import migrate
-from postroom.store.partitions import ensure_days, keep_days
+from postroom.store.partitions import ensure_days
 from postroom.store.pool import Pool, open_pool
 from postroom.tenancy.accounts import (
     DEFAULT_ACCOUNT_ID,
@@ -145,7 +146,7 @@ async def run_api(settings: Settings, dsn: str, *, listen_fd: int | None, stop: 
                 )
             )
         await running.enter_async_context(_background(keep_erasing(pool)))
-        await running.enter_async_context(_background(keep_days(pool, timedelta(days=settings.retention_days))))
+        await running.enter_async_context(_background(keep_retention(pool, retention_of(settings))))
         engagement = Engagement(
             pool,
             own_rules(),
@@ -187,7 +188,7 @@ async def run_delivery(settings: Settings, dsn: str, *, owner: str, replaces: st
         async with (
             _background(TrackingDomain(pool, tokens, links).keep()),
             _background(listen(dsn, worker.announce)),
-            _background(keep_days(pool, timedelta(days=settings.retention_days))),
+            _background(keep_retention(pool, retention_of(settings))),
         ):
             await worker.run(stop)
 
@@ -295,6 +296,17 @@ def dialect_of(settings: TemplateSettings) -> Dialect:
         if field.name not in {"missing_name", "limits"}
     }
     return Dialect(missing_name=settings.missing_name, limits=TemplateLimits(**limits), **points)
+
+
+def retention_of(settings: Settings) -> Retention:
+    """The part of the settings that forgetting works by."""
+    return Retention(
+        messages=timedelta(days=settings.retention_days),
+        events=timedelta(days=settings.retention_event_days),
+        engagement=timedelta(days=settings.retention_engagement_days),
+        captured=timedelta(days=settings.retention_captured_days),
+        suppressions=timedelta(days=settings.retention_suppression_days),
+    )
 
 
 def events_options(settings: Settings, *, owner: str, replaces: str | None) -> EventsOptions:

@@ -92,6 +92,12 @@ async def test_nothing_of_a_contact_is_left_and_all_of_the_others(house: House) 
     )
     async with house.pool.acquire() as connection, connection.transaction():
         await suppress(connection, ACCOUNT, [Entry(ANN, "bounce", f"550 {ANN}")])
+    await house.pool.execute(
+        "insert into event (account_id, occurred_on, occurred_at, request_id, position, definition_id, kind, detail) "
+        "values ($1, (now() at time zone 'UTC')::date, now(), $2, $3, $2, 'clicked', $4)",
+        *(ACCOUNT, request_id, position),
+        f'{{"verdict":"person","address":"from {SECRET}","user_agent":"{SECRET}","target":"https://x/{SECRET}","link":3}}',
+    )
     receipt = await erase(house, contact_key=f"KEY-{SECRET.upper()}")
     assert await left_of(house, SECRET) == []
     assert receipt.state == "finished"
@@ -100,7 +106,7 @@ async def test_nothing_of_a_contact_is_left_and_all_of_the_others(house: House) 
     assert found == {
         "contacts": 1,
         "messages": 2,
-        "events": 2,
+        "events": 3,
         "dataExtensionRows": 2,
         "capturedMails": 1,
         "suppressions": 1,

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from tests.conformance.house import Hand, House, open_house
 
-from postroom.store.partitions import drop_days, ensure_days
+from postroom.store.partitions import drop_partitions, ensure_days, old_partitions
 
 TABLES = ("event", "message", "send_request")
 
@@ -35,6 +35,13 @@ def span(first: date, last: date) -> list[date]:
     return [first + timedelta(days=offset) for offset in range((last - first).days + 1)]
 
 
+async def drop_days(house: House, before: date) -> list[str]:
+    """Drop what may go of the days before, in every table; the names of the partitions."""
+    old = await old_partitions(house.pool, dict.fromkeys(TABLES, before))
+    await drop_partitions(house.pool, old)
+    return [each.name for each in old if not each.needed]
+
+
 def today() -> date:
     return datetime.now(UTC).date()
 
@@ -50,19 +57,19 @@ async def test_yesterday_to_three_days_ahead_are_made_and_making_them_again_is_n
 
 async def test_days_before_retention_are_dropped_in_every_table(house: House) -> None:
     kept = [day for day in (await days(house))["event"] if day >= today() - timedelta(days=1)]
-    dropped = await drop_days(house.pool, today() - timedelta(days=1))
+    dropped = await drop_days(house, today() - timedelta(days=1))
     assert len(dropped) == 3 * 3
     assert await days(house) == dict.fromkeys(TABLES, kept)
-    assert await drop_days(house.pool, today() - timedelta(days=1)) == []
+    assert await drop_days(house, today() - timedelta(days=1)) == []
 
 
 async def test_days_that_queued_messages_belong_to_are_kept_however_old(house: House) -> None:
     await house.accept_many(3)
     far = today() + timedelta(days=30)
-    await drop_days(house.pool, far)
+    await drop_days(house, far)
     kept = (await days(house))["message"]
     assert kept == span(today(), max(kept))
 
     await Hand(house, "a").work()
-    await drop_days(house.pool, far)
+    await drop_days(house, far)
     assert await days(house) == {table: [] for table in TABLES}

@@ -24,6 +24,7 @@ from postroom.cli.logs import configure_logs
 from postroom.cli.message import message_app
 from postroom.cli.options import with_settings
 from postroom.cli.render import render
+from postroom.cli.retention import retention
 from postroom.cli.serve import Program, instance_name, reach_database, serve
 from postroom.cli.sockets import listen
 from postroom.cli.suppression import suppression_app
@@ -167,6 +168,7 @@ app.command("apply")(apply)
 app.command("render")(render)
 app.command("lint")(lint)
 app.command("erase")(erase)
+app.command("retention")(retention)
 app.add_typer(ampscript, name="ampscript")
 app.add_typer(account_app, name="account")
 app.add_typer(bounces_app, name="bounces")

@@ -56,11 +56,12 @@ _BLANK_EVENTS = f"""
 update event e
 set contact_id = null,
     detail = (select json_object_agg(d.key, d.value)::text from json_each(e.detail::json) as d
-              where d.key = any($4::text[]))
+              where d.key = any(case when e.kind = any($6::text[]) then $4::text[] else $5::text[] end))
 from {_PLACES}
 where e.account_id = $1 and e.request_id = p.request_id and e.position = p.position
   and (e.contact_id is not null or exists (
-    select from json_object_keys(e.detail::json) as k(key) where not k.key = any($4::text[])))
+    select from json_object_keys(e.detail::json) as k(key)
+    where not k.key = any(case when e.kind = any($6::text[]) then $4::text[] else $5::text[] end)))
 """  # noqa: S608
 
 _DELETE_ROWS_OF_MESSAGES = f"""
@@ -105,11 +106,22 @@ delete from list_member where account_id = $1 and contact_id = any(array(
 
 _DELETE_CONTACTS = 'delete from contact where account_id = $1 and lower(contact_key collate "C") = any($2::text[])'
 
-_KEPT_DETAIL = (
-    "code", "enhanced", "stage", "host", "address", "tls", "attempt", "certificate",
-    "fault", "permanence", "category", "rule", "verdict", "bounceCode", "machine",
-)  # fmt: skip
-"""What of an event's detail is of servers and rules alone."""
+_ATTEMPTS = ("sent", "not_sent", "deferred", "unknown")
+_KEPT_OF_ATTEMPTS = ("code", "enhanced", "stage", "host", "address", "tls", "certificate", "attempt", "held", "verdict")
+"""What of an attempt's detail is of servers and rules alone; ``address`` is the server's."""
+
+KEPT_OF_OTHERS = (
+    "enhanced",
+    "host",
+    "reporting_mta",
+    "format",
+    "feedback",
+    "verdict",
+    "verdict_reason",
+    "link",
+    "region",
+)
+"""The same of bounces, complaints, opens and clicks; here an ``address`` would be the person's."""
 
 
 class FoundMessage(NamedTuple):
@@ -140,7 +152,9 @@ async def forget_messages(
     return {
         "dataExtensionRows": _rows(await change(_DELETE_ROWS_OF_MESSAGES, account_id, requests, positions)),
         "capturedMails": await connection.fetchval(_CAPTURED_OF_MESSAGES, account_id, requests, positions),
-        "events": _rows(await change(_BLANK_EVENTS, account_id, requests, positions, _KEPT_DETAIL)),
+        "events": _rows(
+            await change(_BLANK_EVENTS, account_id, requests, positions, _KEPT_OF_ATTEMPTS, KEPT_OF_OTHERS, _ATTEMPTS)
+        ),
         "messages": _rows(await change(_BLANK_MESSAGES, account_id, requests, positions, day)),
         "requests": _rows(await change(_BLANK_REQUESTS, account_id, day, list(set(requests)))),
     }

@@ -146,6 +146,8 @@ def _with_defaults(values: dict[str, Any], environ: Mapping[str, str], machine: 
     filled.setdefault("public_url", default_public_url(filled.get("http", "127.0.0.1:8025")))
     filled.setdefault("tracking_url", filled["public_url"])
     filled["tracking_url"] = filled["tracking_url"].rstrip("/")
+    filled.setdefault("retention_event_days", filled.get("retention_days", 30))
+    filled.setdefault("retention_engagement_days", filled["retention_event_days"])
     filled.setdefault("from_address", _default_from_address(filled["public_url"]))
     return filled
 
@@ -214,6 +216,11 @@ def _contradictions(settings: Settings) -> list[str]:
                 f"option {PREFIX}{name.upper()}={hours}: messages are kept for only "
                 f"POSTROOM_RETENTION_DAYS={settings.retention_days} days; lower it or raise the retention"
             )
+    if settings.status_hours > settings.retention_event_days * 24:
+        found.append(
+            f"option {PREFIX}STATUS_HOURS={settings.status_hours}: events are kept for only "
+            f"POSTROOM_RETENTION_EVENT_DAYS={settings.retention_event_days} days; lower it or raise the retention"
+        )
     if settings.retry_max_hours > kept:
         found.append(
             f"option POSTROOM_RETRY_MAX_HOURS={settings.retry_max_hours:g}: messages are kept for only "

@@ -63,13 +63,3 @@ class SendingSettings:
         int,
         doc("How long the status of a message can be asked for by its key.", unit="hours", ge=1, le=720),
     ] = 72
-    retention_days: Annotated[
-        int,
-        doc(
-            "How long requests, messages and events are kept; whole days are dropped, never a day with mail "
-            "still to send.",
-            unit="days",
-            ge=4,
-            le=3650,
-        ),
-    ] = 30

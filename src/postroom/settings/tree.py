@@ -8,6 +8,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from postroom.settings.bounces import BounceSettings
 from postroom.settings.delivery import DeliverySettings
 from postroom.settings.option import Address, Option, parse_address, parse_dns_servers
+from postroom.settings.retention import RetentionSettings
 from postroom.settings.sandbox import SandboxSettings
 from postroom.settings.sending import SendingSettings
 from postroom.settings.server import ServerSettings
@@ -26,6 +27,7 @@ GROUPS: tuple[type, ...] = (
     TransportSettings,
     TrackingSettings,
     WebhookSettings,
+    RetentionSettings,
 )
 """In the order of the reference."""
 
@@ -41,6 +43,7 @@ class Settings(
     TransportSettings,
     TrackingSettings,
     WebhookSettings,
+    RetentionSettings,
 ):
     """All settings of one Postroom. `load_settings` builds, checks and completes it."""
 
