@@ -183,7 +183,7 @@ class PostOffice:
         lost = len(self.answered - captured.keys())
         print(
             f"accepted {accepted}, captured {captured.total()}, twice {twice}, "
-            f"lost {lost}, repeated requests {self.failures}"
+            f"lost {lost}, final {final}, repeated requests {self.failures}"
         )
         assert lost == 0
         assert (accepted, not_sent) == (REQUESTS * RECIPIENTS, 0)
