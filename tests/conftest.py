@@ -1,3 +1,9 @@
-"""Fixtures that every test folder may use."""
+"""Fixtures that every test folder may use, and how hypothesis works in all of them."""
+
+from hypothesis import settings
 
 pytest_plugins = ["tests.postgres"]
+
+# A busy machine is no failure: how long an example takes is measured in benchmarks, never asserted.
+settings.register_profile("postroom")
+settings.load_profile("postroom")

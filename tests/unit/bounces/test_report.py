@@ -135,7 +135,7 @@ def test_a_complaint_names_its_mail_wherever_the_token_stands() -> None:
 # What is hostile
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.binary(max_size=2000), st.sampled_from(["", "joe@example.net"]))
 def test_no_bytes_raise(raw: bytes, sender: str) -> None:
     assert isinstance(read_report(raw, sender), Failure | Complaint | Nothing)
@@ -144,7 +144,7 @@ def test_no_bytes_raise(raw: bytes, sender: str) -> None:
 SAMPLES = [postfix(), EXIM_OLD, EXIM_NEW, EXCHANGE, QMAIL, WORDS, VACATION, complaint()]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.data())
 def test_no_damage_to_a_report_raises(data: st.DataObject) -> None:
     raw = bytearray(data.draw(st.sampled_from(SAMPLES)))

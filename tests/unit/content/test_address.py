@@ -87,7 +87,6 @@ def test_not_addresses(text: str) -> None:
     assert parse_address(text) is None
 
 
-@settings(deadline=None)
 @given(st.text(max_size=300) | st.from_regex(r"\A[^@]{1,20}@[^@]{1,20}\.[a-z]{2,5}\Z"))
 def test_smtp_smuggling_by_an_address_that_parses(text: str) -> None:
     address = parse_address(text)
@@ -100,7 +99,6 @@ def test_smtp_smuggling_by_an_address_that_parses(text: str) -> None:
             assert not re.search(r"[\s<>,;:\"()\[\]\\]", address.wire)
 
 
-@settings(deadline=None)
 @given(st.text(max_size=260), st.sampled_from(["example.com", "bücher.example", "a.b.c.de"]))
 def test_what_is_on_the_wire_parses_to_itself(local: str, domain: str) -> None:
     address = parse_address(f"{local}@{domain}")
@@ -108,7 +106,6 @@ def test_what_is_on_the_wire_parses_to_itself(local: str, domain: str) -> None:
         assert parse_address(address.wire) == address
 
 
-@settings(deadline=None)
 @given(st.emails(domains=st.just("example.com")))
 def test_every_plain_address_is_accepted(text: str) -> None:
     assert parse_address(text) is not None
@@ -152,7 +149,6 @@ def test_addresses_that_are_two(one: str, other: str) -> None:
     assert fold_address(one) != fold_address(other)
 
 
-@settings(deadline=None)
 @given(
     st.one_of(
         st.text(max_size=40).map(lambda local: f"{local}@Example.com"),

@@ -44,7 +44,6 @@ def test_an_integer_longer_than_python_prints() -> None:
     assert value_text(10**5000) == "1" + "0" * 5000
 
 
-@settings(deadline=None)
 @given(
     st.recursive(
         st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

@@ -99,7 +99,7 @@ def test_attach_file_adds_to_them() -> None:
 _names = st.text(st.one_of(st.sampled_from(list(" \t\r\n\"\\;é'%")), st.characters()), min_size=1, max_size=40)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(_names, st.binary(max_size=300), st.booleans(), st.text(max_size=20))
 def test_the_prepared_form_holds_with_files_too(name: str, data: bytes, inline: bool, value: str) -> None:
     file = File(name, "application/octet-stream", data, "a" if inline else "")

@@ -75,7 +75,7 @@ def assert_safe(data: bytes) -> None:
     assert all(len(line) <= 76 for line in body.split(b"\r\n"))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(VALUES, VALUES)
 def test_any_values_come_out_as_they_went_in(a: str, b: str) -> None:
     mail = PLAN.compose(make_context({"A": a, "B": b}))
@@ -92,7 +92,6 @@ def test_any_values_come_out_as_they_went_in(a: str, b: str) -> None:
     assert message["From"].addresses[0].addr_spec == "shop@example.com"
 
 
-@settings(deadline=None)
 @given(VALUES)
 def test_header_injection_by_a_value_in_subject_and_names(value: str) -> None:
     content = make_content("%%A%%!", from_name="%%A%%")
@@ -146,7 +145,6 @@ def test_header_injection_by_the_message_id() -> None:
     assert outcome.status_code == 103
 
 
-@settings(deadline=None)
 @given(VALUES)
 def test_the_delimiter_cannot_be_forged(value: str) -> None:
     context = make_context({"A": "", "B": ""})

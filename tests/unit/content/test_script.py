@@ -148,7 +148,6 @@ def closed(pieces: list[str]) -> str:
     return "".join([*text, *(f"%%[ {end} ]%%" for end in reversed(opened))])
 
 
-@settings(deadline=None)
 @given(st.lists(st.sampled_from(PIECES), max_size=14), st.text(max_size=100), st.booleans())
 def test_what_code_prints_arrives_whole_in_lines_mail_allows(pieces: list[str], value: str, wide: bool) -> None:
     html = closed(pieces) + ("字" * 400 if wide else "")

@@ -103,7 +103,7 @@ _scraps = [
 ]  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.sampled_from(_scraps), max_size=25).map("".join))
 def test_any_html_gives_a_text_with_no_other_strings_or_none(html: str) -> None:
     text = text_of(html)

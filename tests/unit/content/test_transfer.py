@@ -43,7 +43,6 @@ def assert_safe_lines(wire: str) -> None:
         assert all(c == "\t" or " " <= c <= "~" for c in line)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(LONG, LONG), max_size=6), LONG)
 def test_statics_and_values_in_turn_decode_to_their_texts(pairs: list[tuple[str, str]], tail: str) -> None:
     wire, text = "", b""
@@ -56,7 +55,6 @@ def test_statics_and_values_in_turn_decode_to_their_texts(pairs: list[tuple[str,
     assert decoded(wire) == text
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(LONG, st.none() | LONG), min_size=1, max_size=8))
 def test_pieces_whose_order_is_decided_at_run_time_decode_to_their_texts(
     pieces: list[tuple[str, str | None]],
@@ -74,7 +72,6 @@ def test_pieces_whose_order_is_decided_at_run_time_decode_to_their_texts(
     assert decoded(wire) == text
 
 
-@settings(deadline=None)
 @given(LONG, st.sampled_from(["value", "flow", "end"]))
 def test_a_piece_keeps_its_column_bounds(text: str, then: Next) -> None:
     static = qp_static(text, first=False, then=then)
@@ -101,7 +98,6 @@ def test_a_huge_value_of_anything() -> None:
         assert decoded(wire) == b"<" + expected(text) + b">"
 
 
-@settings(deadline=None)
 @given(st.lists(LONG, max_size=5))
 def test_base64_lines_decode_to_the_joined_pieces(texts: list[str]) -> None:
     joined = "".join(BASE64.value(text) for text in texts)

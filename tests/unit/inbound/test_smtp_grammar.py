@@ -380,7 +380,7 @@ PIECES = st.sampled_from(
 STREAMS = st.lists(PIECES | st.binary(max_size=20), max_size=30).map(b"".join)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(STREAMS, st.lists(st.integers(1, 40), min_size=1, max_size=8))
 def test_any_stream_gives_the_same_however_it_is_cut(stream: bytes, cuts: list[int]) -> None:
     whole = converse(session(max_message_bytes=60), stream)
@@ -396,7 +396,7 @@ def test_any_stream_gives_the_same_however_it_is_cut(stream: bytes, cuts: list[i
     assert all(len(mail.raw) <= 60 and mail.recipients for mail in mails)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=300))
 def test_a_stuffed_mail_arrives_as_it_was(content: bytes) -> None:
     content += b"\r\n"

@@ -75,7 +75,7 @@ PARTS = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(PARTS)
 def test_any_bytes_can_be_looked_at(parts: list[bytes]) -> None:
     view = read_mail(b"".join(parts))

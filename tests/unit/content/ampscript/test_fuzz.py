@@ -110,13 +110,13 @@ def survive(source: str, attributes: dict[str, object]) -> None:
             assert all(min(problem.line, problem.column) > 0 and problem.code for problem in got)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(soup)
 def test_any_source(source: str) -> None:
     survive(source, {"A": "a"})
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(program(), values, values, values)
 def test_any_program_on_any_values(source: str, one: object, two: object, three: object) -> None:
     survive(source, {"A": one, "B": two, "C": three})

@@ -23,7 +23,7 @@ def form_of(mail: Mail) -> bytes:
     return BodyForm().of(mail.data.partition(b"\r\n\r\n")[2])
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(_template, st.one_of(st.none(), _template), _text, _text)
 def test_the_prepared_form_is_the_form_of_the_body(html: str, text: str | None, a: str, b: str) -> None:
     mail = compose(make_content("x", html, text), make_context({"A": a, "B": b}))
@@ -31,7 +31,7 @@ def test_the_prepared_form_is_the_form_of_the_body(html: str, text: str | None, 
         assert without_empty_lines_at_end(mail.body_form) == form_of(mail)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from([INDENTED, PLAIN, "ご注文の品を%%A%%で発送しました。%%B%%"]), _text, _text)
 def test_dkimpy_verifies_what_is_signed_by_the_prepared_form(template: str, a: str, b: str) -> None:
     mail = compose(make_content("x", template), make_context({"A": a, "B": b}))

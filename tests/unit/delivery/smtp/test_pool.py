@@ -267,7 +267,7 @@ def good(mails: int) -> list[bytes | str]:
 
 
 @given(CONNECTIONS, st.integers(1, 3), st.integers(1, 6), st.integers(1, 3), st.booleans())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_any_peers_give_exactly_one_outcome_per_job_and_no_hang(
     connections: list[list[bytes | str] | None], size: int, jobs: int, messages: int, impatient: bool
 ) -> None:
