@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.content.ampscript.rendering import ENGINE, make_run
 from tests.unit.content.samples import body_text, compose, make_content, make_context, parsed, refused

@@ -5,7 +5,7 @@ import quopri
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from postroom.content.transfer import (
