@@ -19,7 +19,11 @@ from benchmarks.processes import Child, ProgramFailed, until
 from benchmarks.sends import BATCH, Recipients
 from benchmarks.servers import ApiGroup, ApiServers, WholeServer
 from benchmarks.sink import Sink
-from benchmarks.wrk import WrkRun, single_sends, status_reads
+from benchmarks.wrk import WrkRun, clicks, single_sends, status_reads
+from uuid_utils.compat import uuid7
+
+from postroom.content.link_tokens import LinkMessage, link_part
+from postroom.tenancy.link_keys import load_link_tokens
 
 _FINAL_EVENTS = """
 select count(*) filter (where kind = 'sent') as sent, count(*) filter (where kind = 'not_sent') as not_sent
@@ -32,6 +36,9 @@ insert into event (account_id, occurred_on, occurred_at, request_id, position, d
 select m.account_id, m.accepted_on, r.accepted_at, m.request_id, m.position, r.definition_id, 'sent'
 from message m join send_request r using (account_id, accepted_on, request_id)
 """
+_CLICKS = "select count(*) from event where event_id > $1 and kind = 'clicked'"
+_VERSION = "select account_id, version_id from definition_version order by version_id desc limit 1"
+_CLICKED_MAILS = 50_000
 _STORED_RUN = 100_000
 # The order mail has about 10,080 bytes. Postfix adds its Received line to what smtp-source makes, and the sink is to
 # read as much for each message from either.
@@ -91,6 +98,7 @@ class Bench:
             ),
             Case("single", "single sends, 64 connections, 1 API process", "rate", "requests/s", self._singles(0)),
             Case("single-2", "single sends, 64 connections, 2 API processes", "rate", "requests/s", self._singles(1)),
+            Case("clicks", "click redirects, 64 connections, 1 API process", "rate", "requests/s", self._clicks),
             Case("status", self._status_title(), "rate", "requests/s", self._statuses),
             Case("end-to-end", "POST to durable status, known contacts", "rate", "messages/s", self._end_to_end("c")),
             Case("postfix", "Postfix relaying the same size", "rate", "messages/s", self._relay),
@@ -154,6 +162,30 @@ class Bench:
             return _wrk_figures(sends, cpu)
 
         return run
+
+    # -- clicks
+
+    async def _clicks(self, number: int) -> Run:
+        """Every redirect that was answered must be in the event log in the end."""
+        servers, (group, *_) = await self._api_servers()
+        connection = await asyncpg.connect(servers.dsn)
+        try:
+            paths = self._folder / f"clicks-{number}"
+            paths.write_text("\n".join(await _click_paths(connection)))
+            last_event = await connection.fetchval(_EVENT_ID)
+            meter = CpuMeter({"api": group.pids, "postgresql": [_pid(servers)]}).start()
+            found = await clicks(group.address, paths, connections=64, seconds=self._size.single_seconds)
+            cpu = meter.stop()
+            answered, logged = found.report.requests, 0
+            begun = time.perf_counter()
+            while logged < answered and time.perf_counter() - begun < 30:
+                await asyncio.sleep(0.1)
+                logged = await connection.fetchval(_CLICKS, last_event)
+        finally:
+            await connection.close()
+        if not answered <= logged <= answered + 64:
+            raise ProgramFailed(f"{answered} clicks were answered, {logged} are in the log")
+        return _wrk_figures(found, cpu)
 
     # -- statuses
 
@@ -447,3 +479,18 @@ def _pid(servers: ApiServers) -> int:
     if pid is None:
         raise ProgramFailed("the embedded PostgreSQL has ended")
     return pid
+
+
+async def _click_paths(connection: "asyncpg.Connection[asyncpg.Record]") -> list[str]:
+    """A link of each of many mails, as a mail of the newest version carries it."""
+    tokens = await load_link_tokens(connection)
+    version = await connection.fetchrow(_VERSION)
+    assert version is not None
+    account_id, version_id = version
+    link = link_part(3, "https://shop.example.com/orders/status?utm_source=mail&utm_campaign=shipped", "Track order")
+    assert link is not None
+    request_id = uuid7()
+    return [
+        "/t/c/" + tokens.head(LinkMessage(account_id, version_id, position, position + 1, request_id)).click(link)
+        for position in range(_CLICKED_MAILS)
+    ]

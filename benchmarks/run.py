@@ -53,6 +53,8 @@ def goals(results: Sequence[Result]) -> list[Goal]:
         found.append(Goal("durable accept", by_name["accept"], 40_000, "recipients/s"))
     if "single" in by_name:
         found.append(Goal("single sends", by_name["single"], 2_500, "requests/s"))
+    if "clicks" in by_name:
+        found.append(Goal("click redirects", by_name["clicks"], 4_000, "requests/s"))
     if "status" in by_name:
         found.append(Goal("status reads", by_name["status"], 3_000, "requests/s"))
     return found

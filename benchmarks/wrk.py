@@ -11,6 +11,7 @@ from benchmarks.sends import single_template
 
 _SEND = Path(__file__).with_name("single_send.lua")
 _READ = Path(__file__).with_name("status_read.lua")
+_CLICK = Path(__file__).with_name("click_redirect.lua")
 
 
 class WrkReport(msgspec.Struct, frozen=True):
@@ -54,6 +55,11 @@ async def status_reads(
     """Read statuses of the messages that ``runs`` runs of ``count`` each have stored, as `single_sends` does."""
     given = {"BENCH_TOKEN": token, "BENCH_RUNS": str(runs), "BENCH_COUNT": str(count)}
     return await _run(_READ, address, given, connections=connections, seconds=seconds)
+
+
+async def clicks(address: tuple[str, int], paths: Path, *, connections: int, seconds: int) -> WrkRun:
+    """Follow the links of ``paths``, a file with one a line."""
+    return await _run(_CLICK, address, {"BENCH_PATHS": str(paths)}, connections=connections, seconds=seconds)
 
 
 async def _run(

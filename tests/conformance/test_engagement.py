@@ -23,6 +23,12 @@ NOW = datetime.now(UTC).timestamp()
 
 
 async def version_of(house: House, key: str = "welcome") -> int:
+    """The version that a definition sends now. The contact of all messages here is there as well."""
+    await house.pool.execute(
+        "insert into contact (account_id, contact_id, contact_key, address) overriding system value"
+        " values ($1, 42, 'c-42', 'c@example.com') on conflict do nothing",
+        ACCOUNT,
+    )
     number: int = await house.pool.fetchval(
         "select version_id from definition where account_id = $1 and definition_key = $2", ACCOUNT, key
     )
@@ -102,6 +108,16 @@ async def test_private_keeps_neither_address_nor_user_agent(house: House) -> Non
     (event,) = await logged(house)
     assert json.loads(event["detail"]).keys() == {"verdict", "verdict_reason", "link", "target", "link_name"}
     assert event["verdict"] == "machine"
+
+
+async def test_of_an_erased_person_nothing_is_kept_though_an_old_mail_is_opened(house: House) -> None:
+    to = message(await version_of(house))
+    await house.pool.execute("delete from contact where account_id = $1 and contact_id = 42", ACCOUNT)
+    async with writing(house) as gathering:
+        gathering.take(click(to))
+    (event,) = await logged(house)
+    assert event["contact_id"] is None
+    assert json.loads(event["detail"]).keys() == {"verdict", "link", "target", "link_name"}
 
 
 async def test_a_scanner_that_asks_for_all_links_at_once_is_told_from_a_reader(house: House) -> None:

@@ -14,11 +14,12 @@ from urllib.parse import quote, urlsplit
 from litestar.types import HTTPScope, Receive, Send
 
 from postroom.content.link_tokens import Kind, LinkTokens
-from postroom.events.engagement import Engagement, Hit
+from postroom.events.engagement import LONGEST_USER_AGENT, Engagement, Hit
 
 OPEN: Final = b"/t/o/"
 CLICK: Final = b"/t/c/"
 
+_LONGEST_ADDRESS: Final = 64  # a proxy may say anything
 _PIXEL: Final = bytes.fromhex("47494638396101000100800000000000ffffff21f90401000000002c00000000010001000002024401003b")
 _NOT_FOUND: Final = (
     b"<!doctype html><html lang=en><meta charset=utf-8><title>Not found</title>"
@@ -62,7 +63,7 @@ class Tracking:
         if token.message.account_id:
             user_agent, hints = self._read(scope["headers"])
             client = scope.get("client")
-            address = client[0] if client else ""
+            address = client[0][:_LONGEST_ADDRESS] if client else ""
             self._engagement.take(Hit(token, self._clock(), method, address, user_agent, hints))
 
     def _read(self, headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, tuple[str, ...]]:
@@ -70,7 +71,7 @@ class Tracking:
         hints: list[str] = []
         for name, value in headers:
             if name == b"user-agent":
-                user_agent = value.decode("latin-1")
+                user_agent = value[:LONGEST_USER_AGENT].decode("latin-1")
             elif name in self._hints:
                 hints.append(f"{name.decode('latin-1')}: {value[:200].decode('latin-1').lower()}")
         return user_agent.replace("\0", ""), tuple(hints)

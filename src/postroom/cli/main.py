@@ -19,6 +19,7 @@ from postroom.cli.demo import demo
 from postroom.cli.domain import domain_app
 from postroom.cli.erase import erase
 from postroom.cli.failures import report_failures
+from postroom.cli.links import links_app
 from postroom.cli.lint import lint
 from postroom.cli.logs import configure_logs
 from postroom.cli.message import message_app
@@ -176,6 +177,7 @@ app.command("tls-report")(tls_report_command)
 app.add_typer(client_app, name="client")
 app.add_typer(domain_app, name="domain")
 app.add_typer(message_app, name="message")
+app.add_typer(links_app, name="links")
 app.add_typer(suppression_app, name="suppression")
 
 

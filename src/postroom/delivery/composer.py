@@ -4,6 +4,7 @@ The same message gives the same bytes on every attempt: everything that goes in 
 profile attribute that changed between two attempts can make a difference, where the send itself carries no value.
 """
 
+import asyncio
 import time
 from collections.abc import Callable
 
@@ -69,7 +70,10 @@ class Composer:
         plan, context = self._ready(message, prepared)
         context.system = {**context.system, "_messagecontext": "VAWP"}
         services = Services(self._clock, data, blocks, self._fetcher, prepared.account)
-        return await plan.compose_async(context, services)
+        if plan.asynchronous:
+            return await plan.compose_async(context, services)
+        # What never waits could hold up all other requests of the process for as long as its limits let it.
+        return await asyncio.to_thread(plan.compose, context, services)
 
     def _own_services(self, prepared: Prepared) -> Services:
         """Those of a template that never waits; made once for each state of its business unit."""

@@ -8,13 +8,13 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 from uuid import UUID
 
 import msgspec
 import structlog
 
-from postroom.content.link_tokens import LinkMessage, Token
+from postroom.content.link_tokens import Token
 from postroom.events.log import Event, append_events
 from postroom.events.machines import MachineRules, Visit
 from postroom.store.errors import DATABASE_AWAY
@@ -24,7 +24,7 @@ MOST_A_MINUTE = 60
 MOST_WAITING = 100_000
 LONGEST_USER_AGENT = 512
 
-_BATCH = 5_000
+_BATCH = 500  # judging more at once would hold up answers
 _TROUBLE_SECONDS = 1.0
 _REMEMBERED = 20_000
 _BURST_SECONDS = 1.0
@@ -37,6 +37,19 @@ select wanted.account_id, wanted.version_id, v.definition_id
      where account_id = wanted.account_id and version_id = wanted.version_id
      limit 1) v
 """
+
+# Who was erased may still open an old mail.
+_CONTACTS = """
+select wanted.account_id, wanted.contact_id
+  from unnest($1::bigint[], $2::bigint[]) as wanted(account_id, contact_id)
+ cross join lateral (
+    select contact_id from contact
+     where account_id = wanted.account_id and contact_id = wanted.contact_id and status <> 'Deleted'
+     limit 1) c
+"""
+
+_Key: TypeAlias = tuple[int, int]
+"""Request and position: one mail."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -80,7 +93,7 @@ class Engagement:
         self._private = private
         self._waiting: list[Hit] = []
         self._woken = asyncio.Event()
-        self._seen: OrderedDict[LinkMessage, Seen] = OrderedDict()
+        self._seen: OrderedDict[_Key, Seen] = OrderedDict()
         self._definitions: OrderedDict[tuple[int, int], UUID] = OrderedDict()
         self._dropped = 0
         self._closing = False
@@ -124,7 +137,11 @@ class Engagement:
     async def _write(self, hits: Sequence[Hit]) -> bool:
         try:
             await self._find_definitions(hits)
-            events = [self._event(hit, links) for hit, links in zip(hits, self._bursts(hits), strict=True)]
+            known = await self._known_contacts(hits)
+            events = [
+                self._event(hit, links, known=(hit.token.message.account_id, hit.token.message.contact_id) in known)
+                for hit, links in zip(hits, self._bursts(hits), strict=True)
+            ]
             async with self._pool.acquire() as connection, connection.transaction():
                 await append_events(connection, [event for event in events if event is not None])
         except DATABASE_AWAY as error:
@@ -149,7 +166,15 @@ class Engagement:
         while len(self._definitions) > _REMEMBERED:
             self._definitions.popitem(last=False)
 
-    def _event(self, hit: Hit, links: int) -> Event | None:
+    async def _known_contacts(self, hits: Sequence[Hit]) -> set[tuple[int, int]]:
+        wanted = {(hit.token.message.account_id, hit.token.message.contact_id) for hit in hits}
+        rows = await self._pool.fetch(
+            _CONTACTS, [account_id for account_id, _ in wanted], [contact_id for _, contact_id in wanted]
+        )
+        return {(row["account_id"], row["contact_id"]) for row in rows}
+
+    def _event(self, hit: Hit, links: int, *, known: bool) -> Event | None:
+        """What is logged; of a contact that is not ``known`` any more, nothing that tells of a person."""
         token, message = hit.token, hit.token.message
         definition_id = self._definitions.get((message.account_id, message.version_id))
         if definition_id is None or links < 0:
@@ -159,9 +184,9 @@ class Engagement:
         detail: dict[str, object] = {"verdict": verdict}
         if reason:
             detail["verdict_reason"] = reason
-        if not self._private:
+        if known and not self._private:
             detail["address"] = hit.address
-            detail["user_agent"] = hit.user_agent[:LONGEST_USER_AGENT]
+            detail["user_agent"] = hit.user_agent
         if kind == "clicked":
             detail["link"] = token.number
             detail["target"] = token.target
@@ -178,40 +203,44 @@ class Engagement:
             message.position,
             definition_id,
             kind,
-            message.contact_id or None,
+            message.contact_id if known else None,
             None,
             _encode(detail).decode(),
         )
 
     def _bursts(self, hits: Sequence[Hit]) -> list[int]:
         """`_count` of each hit; those that began a burst have the number of all that it came to."""
-        counts = [self._count(hit) for hit in hits]
-        later: dict[LinkMessage, tuple[float, int]] = {}
+        keys = [(hit.token.message.request_id.int, hit.token.message.position) for hit in hits]
+        counts = [self._count(hit, key) for hit, key in zip(hits, keys, strict=True)]
+        if max(counts, default=0) < 2:
+            return counts
+        later: dict[_Key, tuple[float, int]] = {}
         for place in range(len(hits) - 1, -1, -1):
-            message, at = hits[place].token.message, hits[place].at
             if counts[place] < 0:
                 continue
-            then, links = later.get(message, (at, 0))
+            at = hits[place].at
+            then, links = later.get(keys[place], (at, 0))
             if then - at <= _BURST_SECONDS:
                 counts[place] = max(counts[place], links)
-            later[message] = (at, counts[place])
+            later[keys[place]] = (at, counts[place])
         return counts
 
-    def _count(self, hit: Hit) -> int:
+    def _count(self, hit: Hit, key: _Key) -> int:
         """How many different links of the mail were asked for within the second before; -1 when there were too many
         hits of the mail in this minute."""
-        message = hit.token.message
-        seen = self._seen.get(message)
+        seen = self._seen.get(key)
         if seen is None:
-            seen = self._seen[message] = Seen()
-            while len(self._seen) > _REMEMBERED:
+            seen = self._seen[key] = Seen()
+            if len(self._seen) > _REMEMBERED:
                 self._seen.popitem(last=False)
-        if hit.at - seen.minute >= 60.0:
-            seen.minute, seen.count = hit.at, 0
+        at = hit.at
+        if at - seen.minute >= 60.0:
+            seen.minute, seen.count = at, 0
         seen.count += 1
         if seen.count > MOST_A_MINUTE:
             return -1
         if hit.token.kind == "click":
-            seen.links[hit.token.number] = hit.at
-        seen.links = {number: at for number, at in seen.links.items() if hit.at - at <= _BURST_SECONDS}
+            seen.links[hit.token.number] = at
+        if len(seen.links) > 1:
+            seen.links = {number: then for number, then in seen.links.items() if at - then <= _BURST_SECONDS}
         return len(seen.links)
