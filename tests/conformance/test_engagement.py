@@ -16,6 +16,7 @@ from postroom.content.link_tokens import LinkMessage, Token
 from postroom.events import engagement
 from postroom.events.engagement import Engagement, Hit
 from postroom.events.machines import own_rules
+from postroom.privacy import traces
 from postroom.store.pool import Pool
 
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/140.0 Safari/537.36"
@@ -94,7 +95,7 @@ async def test_a_click_is_logged_though_its_message_has_no_rows_any_more(house: 
     assert event["occurred_at"].timestamp() == pytest.approx(NOW, abs=1e-3)
     assert json.loads(event["detail"]) == {
         "verdict": "person",
-        "address": "192.0.2.7",
+        "ip_address": "192.0.2.7",
         "user_agent": CHROME,
         "link": 1,
         "target": "https://shop.example/",
@@ -117,7 +118,11 @@ async def test_of_an_erased_person_nothing_is_kept_though_an_old_mail_is_opened(
         gathering.take(click(to))
     (event,) = await logged(house)
     assert event["contact_id"] is None
-    assert json.loads(event["detail"]).keys() == {"verdict", "link", "target", "link_name"}
+    assert json.loads(event["detail"]).keys() == {"verdict", "link", "link_name"}
+
+
+def test_an_erasure_keeps_nothing_of_an_event_that_tells_of_a_person() -> None:
+    assert not {"ip_address", "user_agent", "target", "link_name", "list_id"} & set(traces._KEPT_DETAIL)
 
 
 async def test_a_scanner_that_asks_for_all_links_at_once_is_told_from_a_reader(house: House) -> None:

@@ -15,6 +15,7 @@ parts before it are whole groups of base64, so that a fixed link is encoded once
 import hashlib
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import b2a_base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hmac import compare_digest
@@ -32,6 +33,7 @@ LONGEST_NAME = 100
 LONGEST_TOKEN = 3_200
 
 _MAC = 12
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _BLOCK = 64  # of SHA-256, RFC 2104
 _HIGHEST_KEY = 255
 _SHORTEST = 21 + _MAC
@@ -135,12 +137,13 @@ class LinkTokens:
 class Head:
     """The tokens of one message."""
 
-    __slots__ = ("_macs", "_raw", "_text")
+    __slots__ = ("_click", "_macs", "_raw", "_text")
 
     def __init__(self, raw: bytes, macs: "Mapping[Kind, _Mac]") -> None:
         self._raw = raw
         self._text = urlsafe_b64encode(raw).decode("ascii")
         self._macs = macs
+        self._click = macs["click"].digest
 
     def token(self, kind: Kind) -> str:
         """The message's token of a kind other than click."""
@@ -148,8 +151,8 @@ class Head:
 
     def click(self, link: LinkPart) -> str:
         """The token of one link."""
-        mac = self._macs["click"].digest(self._raw + link.raw)
-        return f"{self._text}{urlsafe_b64encode(mac[:_MAC]).decode('ascii')}{link.text}"
+        mac = self._click(self._raw + link.raw)[:_MAC]
+        return f"{self._text}{b2a_base64(mac, newline=False).translate(_URL_SAFE).decode('ascii')}{link.text}"
 
 
 def link_part(number: int, target: str, name: str = "", region: str = "") -> LinkPart | None:

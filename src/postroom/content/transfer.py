@@ -35,8 +35,6 @@ _VALUE_BUDGET = AFTER_VALUE - AFTER_STATIC
 
 # A value that may stand anywhere as it is: no "=", no leading dot (it may fall on column 0), no trailing blank.
 _ready = re.compile(rf"[ -\-/-<>-~][ -<>-~]{{0,{_VALUE_BUDGET - 1}}}(?<! )\Z").match
-# A long value in which nothing is escaped: mostly the address of a link.
-_unbroken = re.compile(rf"[!-<>-~]{{{_VALUE_BUDGET + 1},}}\Z").match
 _foreign = re.compile("[\0\r\ud800-\udfff]").search
 _surrogate = re.compile("[\0\ud800-\udfff]")
 
@@ -54,11 +52,14 @@ def qp_value(text: str) -> str:
         return text
     if not text:
         return SOFT_BREAK  # shields a blank that may end the piece before from a line break in the one after
-    if _unbroken(text) is not None:
-        broken = SOFT_BREAK + SOFT_BREAK.join([text[at : at + AFTER_VALUE] for at in range(0, len(text), AFTER_VALUE)])
-        if "\n." not in broken:
-            return broken
     if text.isprintable():  # so it holds neither line breaks nor anything to repair
+        if text.isascii() and "=" not in text and " " not in text:
+            # nothing to escape: mostly the address of a link
+            broken = SOFT_BREAK + SOFT_BREAK.join(
+                [text[at : at + AFTER_VALUE] for at in range(0, len(text), AFTER_VALUE)]
+            )
+            if "\n." not in broken:
+                return broken
         escaped = b2a_qp(text.encode())
         if len(escaped) <= AFTER_VALUE and not escaped.startswith(b"."):
             short = len(escaped) <= _VALUE_BUDGET
@@ -68,8 +69,8 @@ def qp_value(text: str) -> str:
         if len(encoded) <= _VALUE_BUDGET and encoded[0] != ".":
             return encoded
         return SOFT_BREAK + _wrap(encoded, LINE, AFTER_VALUE)
-    *lines, last = encoded.split("\n")
-    wrapped = [_wrap(line, LINE, LINE) for line in lines]
+    *whole, last = encoded.split("\n")
+    wrapped = [_wrap(line, LINE, LINE) for line in whole]
     wrapped.append(_wrap(last, LINE, AFTER_VALUE))
     return SOFT_BREAK + "\r\n".join(wrapped)
 

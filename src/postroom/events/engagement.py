@@ -185,11 +185,12 @@ class Engagement:
         if reason:
             detail["verdict_reason"] = reason
         if known and not self._private:
-            detail["address"] = hit.address
+            detail["ip_address"] = hit.address
             detail["user_agent"] = hit.user_agent
         if kind == "clicked":
             detail["link"] = token.number
-            detail["target"] = token.target
+            if known:
+                detail["target"] = token.target
             if token.name:
                 detail["link_name"] = token.name
             if token.region:

@@ -23,7 +23,7 @@ KINDS: Mapping[str, str] = {"opened": EMAIL_OPEN, "clicked": EMAIL_CLICK, "unsub
 
 
 class _Detail(msgspec.Struct):
-    address: str = ""
+    ip_address: str = ""
     user_agent: str = ""
     verdict: str = "person"
     link: int = 0
@@ -48,7 +48,7 @@ def engagement_body(
             "unsubscribeMethod": "Click",
         }
     else:
-        info = {"ipAddress": detail.address}
+        info = {"ipAddress": detail.ip_address}
         if kind == "clicked":
             info |= {
                 "jobUrlId": str(detail.link),

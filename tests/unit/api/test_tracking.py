@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from postroom.api.tracking import Tracking, location
@@ -118,6 +118,7 @@ async def test_the_probe_of_the_tracking_domain_is_not_recorded() -> None:
     assert (status, hits) == (200, [])
 
 
+@settings(deadline=None)
 @given(st.text(max_size=100))
 def test_attack_header_injection_by_a_target(text: str) -> None:
     """Whatever a target holds, Location is one line of printable ASCII."""

@@ -6,7 +6,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from postroom.content.link_tokens import (
@@ -50,11 +50,13 @@ def packed(data: bytes | bytearray) -> str:
     return urlsafe_b64encode(bytes(data)).rstrip(b"=").decode()
 
 
+@settings(deadline=None)
 @given(messages, st.sampled_from([kind for kind in KINDS if kind != "click"]))
 def test_a_token_tells_its_message(message: LinkMessage, kind: Kind) -> None:
     assert TOKENS.read(kind, TOKENS.head(message).token(kind)) == Token(kind, message)
 
 
+@settings(deadline=None)
 @given(messages, st.integers(0, 10_000), paths, names, names)
 def test_a_click_tells_its_link(message: LinkMessage, at: int, path: str, name: str, region: str) -> None:
     link = link_part(at, f"https://shop.example/{path}", name, region)
@@ -67,6 +69,7 @@ def test_a_click_tells_its_link(message: LinkMessage, at: int, path: str, name: 
     assert region.encode("utf-8", "replace").decode().startswith(found.region)
 
 
+@settings(deadline=None)
 @given(messages)
 def test_tokens_are_text_that_no_mail_program_breaks(message: LinkMessage) -> None:
     token = click(message)
@@ -80,12 +83,14 @@ def test_tokens_are_short() -> None:
     assert len(TOKENS.head(MESSAGE).click(link)) == 95
 
 
+@settings(deadline=None)
 @given(st.text(max_size=300))
 def test_any_text_is_read_or_refused_and_nothing_raises(text: str) -> None:
     for kind in KINDS:
         assert TOKENS.read(kind, text) is None
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_refused(data: bytes) -> None:
     for kind in KINDS:
@@ -114,6 +119,7 @@ def test_attack_token_of_another_kind() -> None:
             assert (TOKENS.read(read, token) is not None) == (made == read)
 
 
+@settings(deadline=None)
 @given(messages)
 def test_attack_token_of_another_business_unit(message: LinkMessage) -> None:
     """The account is exchanged for another of the same length, the signature kept."""
@@ -123,6 +129,7 @@ def test_attack_token_of_another_business_unit(message: LinkMessage) -> None:
     assert TOKENS.read("profile", packed(data)) is None
 
 
+@settings(deadline=None)
 @given(st.integers(0, 1 << 20))
 def test_attack_bit_flipped(place: int) -> None:
     data = unpacked(click())
@@ -222,6 +229,7 @@ def test_without_a_key_nothing_is_signed() -> None:
         LinkTokens({1: b"short"})
 
 
+@settings(deadline=None)
 @given(number)
 def test_varints_are_seven_bits_a_byte(value: int) -> None:
     encoded = varint(value)

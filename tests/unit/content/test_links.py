@@ -4,7 +4,7 @@ import re
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.content.samples import body_text, make_content, make_context, parsed
 
@@ -77,6 +77,7 @@ def test_the_alias_names_a_link() -> None:
     assert list(find_hrefs('<a alias=" Track order " href="https://a.example">')) == [Href(31, 48, "Track order")]
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="<a href='\"=x>/ \n", max_size=60))
 def test_any_text_is_searched(html: str) -> None:
     for href in find_hrefs(html):
@@ -251,6 +252,7 @@ hrefs = st.sampled_from(["https://a.example/x?y=1", "mailto:a@x.org", "https://b
 texts = st.text(alphabet="ab <>/\n=é&;%", max_size=20).filter(lambda text: "<a" not in text and "%%" not in text)
 
 
+@settings(deadline=None, max_examples=60)
 @given(st.lists(st.tuples(texts, hrefs), max_size=4), texts, st.booleans())
 def test_only_addresses_differ_from_the_uncounted_mail(items: list[tuple[str, str]], end: str, code: bool) -> None:
     html = "".join(f'{text}\n<a href="{href}">l</a>' for text, href in items) + end + "\n"

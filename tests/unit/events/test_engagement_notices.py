@@ -19,7 +19,7 @@ COMMON = {
 
 
 def test_an_open() -> None:
-    detail = '{"verdict":"machine","verdict_reason":"crawler","address":"192.0.2.1","user_agent":"x"}'
+    detail = '{"verdict":"machine","verdict_reason":"crawler","ip_address":"192.0.2.1","user_agent":"x"}'
     assert engagement_body("opened", 100, AT, COMPOSITE, "a@x.org", detail) == {
         "eventCategoryType": "EngagementEvents.EmailOpen",
         **COMMON,
