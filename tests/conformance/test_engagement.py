@@ -16,7 +16,7 @@ from postroom.content.link_tokens import LinkMessage, Token
 from postroom.events import engagement
 from postroom.events.engagement import Engagement, Hit
 from postroom.events.machines import own_rules
-from postroom.privacy import traces
+from postroom.privacy.traces import KEPT_OF_OTHERS
 from postroom.store.pool import Pool
 
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/140.0 Safari/537.36"
@@ -122,7 +122,7 @@ async def test_of_an_erased_person_nothing_is_kept_though_an_old_mail_is_opened(
 
 
 def test_an_erasure_keeps_nothing_of_an_event_that_tells_of_a_person() -> None:
-    assert not {"ip_address", "user_agent", "target", "link_name", "list_id"} & set(traces._KEPT_DETAIL)
+    assert not {"ip_address", "user_agent", "target", "link_name", "list_id"} & set(KEPT_OF_OTHERS)
 
 
 async def test_a_scanner_that_asks_for_all_links_at_once_is_told_from_a_reader(house: House) -> None:
