@@ -53,6 +53,7 @@ ROUTES = [
     ("POST", "/postroom/v1/erasures", f"{AUDIENCE}_write"),
     ("GET", "/postroom/v1/erasures", f"{AUDIENCE}_read"),
     ("GET", "/postroom/v1/erasures/k", f"{AUDIENCE}_read"),
+    ("GET", "/postroom/v1/messages/k/timeline", "email_read"),
     ("GET", "/postroom/v1/classifications", "email_read"),
     ("GET", "/postroom/v1/classifications/k", "email_read"),
     ("PUT", "/postroom/v1/classifications/k", "email_write"),

@@ -42,6 +42,7 @@ from postroom.api.shapes import messages as message_shapes
 from postroom.api.shapes import platform as platform_shapes
 from postroom.api.suppressions import Suppressions
 from postroom.api.templates import Templates
+from postroom.api.timelines import Timelines
 from postroom.api.token import TokenRoute
 from postroom.api.wire.asset_files import FILES
 from postroom.catalog.publishing import Publisher
@@ -111,6 +112,7 @@ async def build_api(
     routes += Audience(pool, clock=clock).routes()
     routes += Suppressions(pool, clock=clock).routes()
     routes += Erasures(pool).routes()
+    routes += Timelines(pool).routes()
     legacy = LegacySends(pool, accepter, status_hours=settings.status_hours, clock=clock)
     routes += legacy.routes()
     ens = EventNotifications(pool, private=bool(settings.ens_allow_private), clock=clock)

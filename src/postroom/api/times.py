@@ -1,6 +1,9 @@
-"""Times as the wire shows them: Central Standard Time, UTC-6 all year, without a zone (contract §0)."""
+"""Times as the wire shows them: Central Standard Time, UTC-6 all year, without a zone (contract §0).
 
-from datetime import datetime, timedelta, timezone
+Postroom's own routes show UTC.
+"""
+
+from datetime import UTC, datetime, timedelta, timezone
 
 _CENTRAL = timezone(timedelta(hours=-6))
 
@@ -21,3 +24,8 @@ def fine_time(moment: datetime) -> str:
 def zoned_time(moment: datetime) -> str:
     """An asset's date: milliseconds and the offset (contract §7.1)."""
     return moment.astimezone(_CENTRAL).isoformat(timespec="milliseconds")
+
+
+def utc_time(moment: datetime) -> str:
+    """A moment on Postroom's own routes: UTC, to the millisecond."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,19 +1,27 @@
-"""`postroom message`: messages that wait for somebody's decision."""
+"""`postroom message`: what happened to a message, and messages that wait for somebody's decision."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated
 
+import msgspec
 import typer
 
-from postroom.cli.database import run_on_database
+from postroom.api.wire.timeline import shown_timeline
+from postroom.cli.database import database_of, run_on_database
+from postroom.cli.message_story import story_lines
 from postroom.cli.options import with_settings
+from postroom.events.timeline import Timeline, message_timeline
 from postroom.intake.holding import HeldMessage, Place, cancel_held, held_messages, release_held
 from postroom.settings import Settings
-from postroom.store.pool import Connection
+from postroom.store.pool import Connection, open_pool
 from postroom.tenancy.accounts import DEFAULT_ACCOUNT_ID
 
-message_app = typer.Typer(help="Messages: those that are held, and what becomes of them.", no_args_is_help=True)
+# As in a server: what the planner last saw of a day may be an empty table.
+_INDEXED = {"enable_seqscan": "off"}
+
+message_app = typer.Typer(help="Messages: what happened to one, those that are held.", no_args_is_help=True)
 
 Keys = Annotated[list[str], typer.Argument(metavar="MESSAGE_KEY...", help="The message keys.")]
 Mid = Annotated[int, typer.Option("--mid", help="The business unit.")]
@@ -21,7 +29,36 @@ Mid = Annotated[int, typer.Option("--mid", help="The business unit.")]
 
 @message_app.callback()
 def messages() -> None:
-    """Messages: those that are held, and what becomes of them."""
+    """Messages: what happened to one, those that are held."""
+
+
+@message_app.command("show")
+@with_settings
+def show_command(
+    settings: Settings,
+    message_key: Annotated[str, typer.Argument(metavar="MESSAGE_KEY", help="The message key.")],
+    mid: Mid = DEFAULT_ACCOUNT_ID,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as the timeline route answers it.")] = False,
+) -> None:
+    """Print what happened to a message, or what it waits for; times are UTC."""
+
+    async def run() -> Timeline | None:
+        async with database_of(settings) as dsn:
+            pool = await open_pool(dsn, max_size=2, application_name="postroom message", settings=_INDEXED)
+            try:
+                return await message_timeline(pool, mid, message_key)
+            finally:
+                await pool.close()
+
+    found = asyncio.run(run())
+    if found is None:
+        typer.echo(f"{message_key}: business unit {mid} keeps no message with this key", err=True)
+        raise typer.Exit(1)
+    shown = shown_timeline(found)
+    if as_json:
+        typer.echo(msgspec.json.format(msgspec.json.encode(shown), indent=2))
+    else:
+        typer.echo("\n".join(story_lines(shown)))
 
 
 @message_app.command("held")

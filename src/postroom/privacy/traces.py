@@ -15,18 +15,9 @@ from postroom.catalog.data_columns import term
 from postroom.content.attributes import fold_name
 from postroom.intake.holding import Place
 from postroom.privacy.subject import Subject
-from postroom.store.database import Connection, Database
+from postroom.store.database import Connection
 
 _LONGEST_SECONDS = 3_600.0
-
-_DAYS = """
-select to_date(right(child.relname, 8), 'YYYYMMDD') as day
-from pg_inherits i
-join pg_class child on child.oid = i.inhrelid
-join pg_class parent on parent.oid = i.inhparent
-where parent.relname = 'message' and child.relkind = 'r'
-order by day
-"""
 
 _FIND_MESSAGES = """
 select request_id, position, address from message
@@ -129,11 +120,6 @@ class FoundMessage(NamedTuple):
 
     place: Place
     address: str
-
-
-async def message_days(database: Database) -> list[date]:
-    """The days whose messages are kept."""
-    return [row["day"] for row in await database.fetch(_DAYS)]
 
 
 async def find_messages(connection: Connection, account_id: int, day: date, subject: Subject) -> list[FoundMessage]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from typing import NamedTuple
 
+from postroom.store.database import Database
 from postroom.store.pool import Pool
 
 _AHEAD = timedelta(days=3)
@@ -20,6 +21,15 @@ join pg_class parent on parent.oid = i.inhparent
 join unnest($1::text[], $2::date[]) as wanted(parent, before) on wanted.parent = parent.relname
 where child.relkind = 'r' and right(child.relname, 8) < to_char(wanted.before, 'YYYYMMDD')
 order by child.relname
+"""
+
+_DAYS = """
+select to_date(right(child.relname, 8), 'YYYYMMDD') as day
+from pg_inherits i
+join pg_class child on child.oid = i.inhrelid
+join pg_class parent on parent.oid = i.inhparent
+where parent.relname = 'message' and child.relkind = 'r'
+order by day
 """
 
 _WAIT_BRIEFLY = "set local lock_timeout = '2s'"
@@ -41,6 +51,11 @@ class Partition(NamedTuple):
 async def ensure_days(pool: Pool, today: date) -> None:
     """Make the partitions of yesterday to three days ahead, where they are missing."""
     await pool.execute(_ENSURE, today - timedelta(days=1), today + _AHEAD)
+
+
+async def message_days(database: Database) -> list[date]:
+    """The days whose messages are kept, the earliest first."""
+    return [row["day"] for row in await database.fetch(_DAYS)]
 
 
 async def old_partitions(pool: Pool, before: Mapping[str, date]) -> list[Partition]:

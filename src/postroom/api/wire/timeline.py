@@ -1,0 +1,280 @@
+"""The timeline of a message on the wire (Postroom's own): one list of entries, told apart by ``type``.
+
+Fields without a value are left out of entries.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+from postroom.api.times import utc_time
+from postroom.events.codes import StatusCode, status_message
+from postroom.events.timeline import Step, Timeline, Told, Waiting, WaitState
+
+_STATUSES: Mapping[str, Literal["queued", "sent", "notSent"]] = {
+    "queued": "queued",
+    "sent": "sent",
+    "not_sent": "notSent",
+}
+
+
+class _Entry(msgspec.Struct, rename="camel", omit_defaults=True, tag_field="type", kw_only=True):
+    at: str
+
+
+class AcceptedEntry(_Entry, tag="accepted"):
+    """The 202. ``version`` is the definition's version that the message is composed with."""
+
+    request_id: str
+    position: int
+    definition_key: str
+    version: int
+
+
+class AttemptEntry(_Entry, tag="attempt"):
+    """One attempt at delivering. ``held`` says that it is not sent again until somebody releases it."""
+
+    event_id: str
+    number: int
+    outcome: Literal["sent", "deferred", "unknown", "refused"]
+    host: str = ""
+    address: str = ""
+    source: str = ""
+    tls: str = ""
+    certificate: dict[str, str] = {}
+    stage: str = ""
+    code: int | None = None
+    enhanced: str = ""
+    reply: str = ""
+    verdict: dict[str, str] = {}
+    refused_copies: list[dict[str, str]] = []
+    held: bool = False
+
+
+class SentEntry(_Entry, tag="sent"):
+    """The end of a message that was taken; ``subject`` as it was composed."""
+
+    event_id: str
+    subject: str = ""
+
+
+class NotSentEntry(_Entry, tag="notSent"):
+    """The end of a message that was not sent."""
+
+    event_id: str
+    status_code: int
+    status_message: str
+    reason: str = ""
+
+
+class BouncedEntry(_Entry, tag="bounced"):
+    """A report after the end. ``recipient`` is there when it is of a cc or bcc recipient."""
+
+    event_id: str
+    host: str = ""
+    reporting_mta: str = ""
+    enhanced: str = ""
+    reply: str = ""
+    recipient: str = ""
+    verdict: dict[str, str] = {}
+
+
+class ComplainedEntry(_Entry, tag="complained"):
+    """A complaint; ``feedback`` is its type (RFC 5965)."""
+
+    event_id: str
+    feedback: str = ""
+    reporting_mta: str = ""
+    recipient: str = ""
+
+
+class OpenedEntry(_Entry, tag="opened"):
+    """An open; ``verdict`` says whether it was a person or a machine."""
+
+    event_id: str
+    verdict: str = ""
+    verdict_reason: str = ""
+    address: str = ""
+    user_agent: str = ""
+
+
+class ClickedEntry(_Entry, tag="clicked"):
+    """A click on a link."""
+
+    event_id: str
+    target: str = ""
+    link_name: str = ""
+    verdict: str = ""
+    verdict_reason: str = ""
+    address: str = ""
+    user_agent: str = ""
+
+
+class UnsubscribedEntry(_Entry, tag="unsubscribed"):
+    """An unsubscription; ``listId`` is there when it is of one list."""
+
+    event_id: str
+    method: str = ""
+    list_id: int | None = None
+
+
+class WebhookEntry(_Entry, tag="webhook"):
+    """A callback that wants the event before it; ``at`` is the event's time.
+
+    ``told`` means that the callback's place in the log is behind the event. While it is not, ``attempt`` counts the
+    failures in a row, and ``due`` is the next attempt's time.
+    """
+
+    event_id: str
+    event_type: str
+    callback_id: str
+    callback_name: str
+    state: Literal["told", "waiting"]
+    attempt: int = 0
+    due: str = ""
+    failing_since: str = ""
+    last_error: str = ""
+
+
+class WaitingEntry(_Entry, tag="waiting"):
+    """Why it is still queued, since ``at``. ``until`` is left out where no time is set."""
+
+    state: WaitState
+    attempts: int
+    claims: int
+    until: str = ""
+    lease_owner: str = ""
+    domain: str = ""
+
+
+Entry: TypeAlias = (
+    AcceptedEntry
+    | AttemptEntry
+    | SentEntry
+    | NotSentEntry
+    | BouncedEntry
+    | ComplainedEntry
+    | OpenedEntry
+    | ClickedEntry
+    | UnsubscribedEntry
+    | WebhookEntry
+    | WaitingEntry
+)
+
+
+class ShownTimeline(msgspec.Struct, rename="camel"):
+    """One message and all that is recorded of it; ``complete`` is false when it has more events than are shown."""
+
+    message_key: str
+    contact_key: str
+    to: str
+    status: Literal["queued", "sent", "notSent"]
+    complete: bool
+    entries: list[Entry]
+
+
+def shown_timeline(timeline: Timeline) -> ShownTimeline:
+    """The timeline as replies show it."""
+    entries: list[Entry] = [
+        AcceptedEntry(
+            at=utc_time(timeline.accepted_at),
+            request_id=str(timeline.request_id),
+            position=timeline.position,
+            definition_key=timeline.definition_key,
+            version=timeline.version_id,
+        )
+    ]
+    for step in timeline.steps:
+        entries += _of_step(step)
+        entries += [_webhook(step, each) for each in step.told]
+    if timeline.waiting is not None:
+        entries.append(_waiting(timeline.waiting, timeline.address))
+    return ShownTimeline(
+        timeline.message_key,
+        timeline.contact_key,
+        timeline.address,
+        _STATUSES[timeline.status],
+        timeline.complete,
+        entries,
+    )
+
+
+def _of_step(step: Step) -> Iterator[Entry]:
+    event, detail = step.event, step.detail
+    event_id, at = str(event.event_id), utc_time(event.occurred_at)
+    match event.kind:
+        case "sent":
+            yield _attempt(step, "sent")
+            yield SentEntry(at=at, event_id=event_id, subject=detail.get("subject", ""))
+        case "deferred" | "unknown" as kind:
+            yield _attempt(step, "unknown" if kind == "unknown" else "deferred")
+        case "not_sent":
+            code = event.status_code or 0
+            attempted = any(name in detail for name in ("stage", "host", "code"))
+            if attempted:
+                # What ran out of time ends with its last attempt, which was no refusal.
+                yield _attempt(step, "refused" if code == StatusCode.FAILURE else "deferred")
+            reason = detail.get("reason", "") or ("" if attempted else detail.get("reply", ""))
+            yield NotSentEntry(
+                at=at, event_id=event_id, status_code=code, status_message=status_message(code), reason=reason
+            )
+        case "bounced":
+            found = _picked(detail, "host", "reporting_mta", "enhanced", "reply", "recipient", "verdict")
+            yield BouncedEntry(at=at, event_id=event_id, **found)
+        case "complained":
+            found = _picked(detail, "feedback", "reporting_mta", "recipient")
+            yield ComplainedEntry(at=at, event_id=event_id, **found)
+        case "opened":
+            found = _picked(detail, "verdict", "verdict_reason", "address", "user_agent")
+            yield OpenedEntry(at=at, event_id=event_id, **found)
+        case "clicked":
+            found = _picked(detail, "target", "link_name", "verdict", "verdict_reason", "address", "user_agent")
+            yield ClickedEntry(at=at, event_id=event_id, **found)
+        case _:
+            yield UnsubscribedEntry(at=at, event_id=event_id, **_picked(detail, "method", "list_id"))
+
+
+def _attempt(step: Step, outcome: Literal["sent", "deferred", "unknown", "refused"]) -> AttemptEntry:
+    detail = step.detail
+    facts = ("host", "address", "source", "tls", "certificate", "stage", "code", "enhanced", "reply", "verdict", "held")
+    return AttemptEntry(
+        at=utc_time(step.event.occurred_at),
+        event_id=str(step.event.event_id),
+        number=detail.get("attempt", 1),
+        outcome=outcome,
+        refused_copies=[{"address": address, "reply": reply} for address, reply in detail.get("refused", ())],
+        **_picked(detail, *facts),
+    )
+
+
+def _picked(detail: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """The evidence by these names; erasing a person's data takes some of it away."""
+    return {name: detail[name] for name in names if detail.get(name) is not None}
+
+
+def _webhook(step: Step, told: Told) -> WebhookEntry:
+    return WebhookEntry(
+        at=utc_time(step.event.occurred_at),
+        event_id=str(step.event.event_id),
+        event_type=told.event_type,
+        callback_id=str(told.callback_id),
+        callback_name=told.name,
+        state="told" if told.told else "waiting",
+        attempt=told.attempt,
+        due="" if told.due_at is None else utc_time(told.due_at),
+        failing_since="" if told.failing_since is None else utc_time(told.failing_since),
+        last_error=told.last_error,
+    )
+
+
+def _waiting(waiting: Waiting, address: str) -> WaitingEntry:
+    return WaitingEntry(
+        at=utc_time(waiting.since),
+        state=waiting.state,
+        until="" if waiting.until is None else utc_time(waiting.until),
+        attempts=waiting.attempts,
+        claims=waiting.claims,
+        lease_owner=waiting.lease_owner or "",
+        domain=address.rpartition("@")[2].lower(),
+    )

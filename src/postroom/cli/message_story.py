@@ -1,0 +1,131 @@
+"""The timeline of a message in plain words, a line an entry."""
+
+from collections.abc import Iterator, Mapping
+
+from postroom.api.wire.timeline import (
+    AcceptedEntry,
+    AttemptEntry,
+    BouncedEntry,
+    ClickedEntry,
+    ComplainedEntry,
+    Entry,
+    NotSentEntry,
+    OpenedEntry,
+    SentEntry,
+    ShownTimeline,
+    UnsubscribedEntry,
+    WaitingEntry,
+    WebhookEntry,
+)
+from postroom.events.timeline import WaitState
+
+_WAITS: Mapping[WaitState, str] = {
+    "held": "held until somebody releases or cancels it (postroom message release, cancel)",
+    "claimed": "being sent at this moment",
+    "inactive": "its definition is not active; it goes on when it is",
+    "retry": "waits for the next attempt",
+    "postponed": "waits for its turn: more is queued for its way than may go at once",
+    "due": "due; no worker has taken it yet",
+}
+
+_OUTCOMES = {
+    "sent": "taken",
+    "deferred": "not taken for now",
+    "unknown": "answer unknown, the connection was lost at the end",
+    "refused": "refused",
+}
+
+
+def story_lines(timeline: ShownTimeline) -> Iterator[str]:
+    """A headline, and a line for each entry; nothing in them can move a terminal's cursor."""
+    to = f" to {timeline.to}" if timeline.to else ""
+    contact = f" (contact {timeline.contact_key})" if timeline.contact_key else ""
+    status = {"queued": "queued", "sent": "sent", "notSent": "not sent"}[timeline.status]
+    yield _printable(f"{timeline.message_key}{to}{contact}: {status}")
+    for entry in timeline.entries:
+        yield _printable(f"{entry.at}  {_words(entry)}")
+    if not timeline.complete:
+        yield "There are more events than are shown."
+
+
+def _words(entry: Entry) -> str:
+    match entry:
+        case AcceptedEntry():
+            definition = entry.definition_key or "a definition that is gone"
+            return f"accepted for {definition}, version {entry.version}; request {entry.request_id}[{entry.position}]"
+        case AttemptEntry():
+            return _attempt(entry)
+        case SentEntry():
+            return f"sent: {entry.subject}" if entry.subject else "sent"
+        case NotSentEntry():
+            return f"not sent: {entry.status_code} {entry.status_message}" + _after(": ", entry.reason)
+        case BouncedEntry():
+            who = _after(" for ", entry.recipient) + _after(" by ", entry.host)
+            return f"bounced{who}{_kind(entry.verdict)}" + _after(": ", entry.reply)
+        case ComplainedEntry():
+            return "complained" + _after(" for ", entry.recipient) + _after(": ", entry.feedback)
+        case OpenedEntry():
+            return "opened" + _visitor(entry)
+        case ClickedEntry():
+            return "clicked" + _after(" ", entry.link_name) + _after(" ", entry.target) + _visitor(entry)
+        case UnsubscribedEntry():
+            listed = "" if entry.list_id is None else f" from list {entry.list_id}"
+            return f"unsubscribed{listed}" + _after(" by ", entry.method)
+        case WebhookEntry():
+            return _webhook(entry)
+        case WaitingEntry():
+            return _waiting(entry)
+
+
+def _attempt(entry: AttemptEntry) -> str:
+    peer = entry.host + (f" [{entry.address}]" if entry.address else "")
+    parts = [f"attempt {entry.number}{_after(' at ', peer)}: {_OUTCOMES[entry.outcome]}"]
+    if entry.stage:
+        parts.append(f"stage {entry.stage}")
+    if entry.source:
+        parts.append(f"from {entry.source}")
+    if entry.host:
+        verified = entry.certificate.get("verified", "none")
+        proof = "" if verified == "none" else f", certificate verified by {verified}"
+        parts.append(f"{entry.tls}{proof}" if entry.tls else "without TLS")
+    if entry.verdict:
+        parts.append(_kind(entry.verdict).strip(" ()"))
+    parts += [f"copy to {each['address']} refused: {each['reply']}" for each in entry.refused_copies]
+    code = "" if entry.code is None else f"{entry.code} "
+    return "; ".join(parts) + _after(": ", f"{code}{entry.reply}".strip()) + ("; held" if entry.held else "")
+
+
+def _webhook(entry: WebhookEntry) -> str:
+    what = f"webhook {entry.callback_name}: {entry.event_type}"
+    if entry.state == "told":
+        return f"{what} told"
+    if not entry.attempt:
+        return f"{what} not told yet"
+    failed = f"failing since {entry.failing_since}, {entry.attempt} attempts, next at {entry.due}"
+    return f"{what} not told yet; {failed}" + _after(": ", entry.last_error)
+
+
+def _waiting(entry: WaitingEntry) -> str:
+    owner = _after(" by ", entry.lease_owner)
+    until = _after(" until ", entry.until)
+    attempts = "" if entry.attempts == 0 else f"; attempts made: {entry.attempts}"
+    return f"since then: {_WAITS[entry.state]}{owner}{until}" + _after(", to ", entry.domain) + attempts
+
+
+def _kind(verdict: Mapping[str, str]) -> str:
+    named = [verdict[name] for name in ("fault", "permanence", "category") if verdict.get(name)]
+    return f" ({', '.join(named)})" if named else ""
+
+
+def _visitor(entry: OpenedEntry | ClickedEntry) -> str:
+    judged = entry.verdict + _after(": ", entry.verdict_reason)
+    return (f" ({judged})" if judged else "") + _after(" from ", entry.address) + _after(" with ", entry.user_agent)
+
+
+def _after(words: str, value: str) -> str:
+    return f"{words}{value}" if value else ""
+
+
+def _printable(line: str) -> str:
+    """Replies and user agents are strangers' words."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in line)

@@ -1,0 +1,215 @@
+"""What is told of one message: every event with its evidence, who was told of it, and why it still waits."""
+
+import os
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+from tests.conformance.house import ACCOUNT, Hand, House, people
+
+from postroom.api.wire.timeline import (
+    AcceptedEntry,
+    AttemptEntry,
+    ClickedEntry,
+    NotSentEntry,
+    SentEntry,
+    WaitingEntry,
+    WebhookEntry,
+    shown_timeline,
+)
+from postroom.catalog.sending_options import SendingOptions
+from postroom.delivery.outcome import Certificate, Deferred, Refused, Sent, Unknown
+from postroom.events import timeline as timeline_module
+from postroom.events.callbacks import create_callback, verify_callback
+from postroom.events.codes import StatusCode
+from postroom.events.log import Event, append_events
+from postroom.events.subscriptions import EMAIL_NOT_SENT, EMAIL_SENT, create_subscription
+from postroom.events.timeline import Timeline, Waiting, message_timeline
+from postroom.intake.backlog import clear_queue
+
+DEFERRED = Deferred(code=451, enhanced="4.2.1", text="4.2.1 later", host="mx1", address="192.0.2.1:25", stage="rcpt")
+TAKEN = Sent(
+    code=250, enhanced="2.0.0", text="2.0.0 Ok", host="mx2", address="192.0.2.2:25",
+    tls="TLSv1.3 X", certificate=Certificate("sts", "ab" * 32), source="198.51.100.7",
+)  # fmt: skip
+
+
+async def told(house: House, key: str, account_id: int = ACCOUNT) -> Timeline:
+    found = await message_timeline(house.pool, account_id, key)
+    assert found is not None
+    return found
+
+
+async def waits(house: House, key: str) -> Waiting:
+    found = await told(house, key)
+    assert found.status == "queued"
+    assert found.waiting is not None
+    return found.waiting
+
+
+async def test_a_message_that_was_deferred_then_taken_then_clicked(house: House) -> None:
+    (key,) = await house.accept_many(1)
+    await Hand(house, "first").work(lambda _: DEFERRED)
+    await house.make_due()
+    await Hand(house, "second").work(lambda _: TAKEN)
+    row = await house.pool.fetchrow("select request_id, definition_id from event limit 1")
+    assert row is not None
+    now = datetime.now(UTC)
+    click = Event(
+        ACCOUNT, now.date(), now, row["request_id"], 0, row["definition_id"], "clicked", 1, None,
+        '{"verdict":"human","target":"https://shop.example/","link":1,"user_agent":"UA"}',
+    )  # fmt: skip
+    async with house.pool.acquire() as connection:
+        await append_events(connection, [click])
+    shown = shown_timeline(await told(house, key.upper()))
+    assert (shown.message_key, shown.to, shown.status, shown.complete) == (key, f"{key}@example.com", "sent", True)
+    accepted, first, second, sent, clicked = shown.entries
+    assert isinstance(accepted, AcceptedEntry)
+    assert (accepted.request_id, accepted.position, accepted.definition_key) == (str(row["request_id"]), 0, "welcome")
+    assert isinstance(first, AttemptEntry)
+    assert (first.number, first.outcome, first.host, first.address) == (1, "deferred", "mx1", "192.0.2.1:25")
+    assert (first.stage, first.code, first.enhanced, first.reply) == ("rcpt", 451, "4.2.1", "4.2.1 later")
+    assert (first.tls, first.certificate) == ("", {})
+    assert isinstance(second, AttemptEntry)
+    assert (second.number, second.outcome, second.tls, second.source) == (2, "sent", "TLSv1.3 X", "198.51.100.7")
+    assert second.certificate["verified"] == "sts"
+    assert isinstance(sent, SentEntry)
+    assert isinstance(clicked, ClickedEntry)
+    assert (clicked.target, clicked.verdict, clicked.user_agent) == ("https://shop.example/", "human", "UA")
+    assert [entry.at for entry in shown.entries] == sorted(entry.at for entry in shown.entries)
+
+
+async def test_a_refusal_has_its_verdict_and_a_cleared_message_no_attempt(house: House) -> None:
+    refused, cleared = (await house.accept_many(1))[0], "late"
+    await Hand(house, "w").work(lambda _: Refused(code=550, enhanced="5.1.1", text="5.1.1 no such user", stage="rcpt"))
+    await house.accept(people([cleared]))
+    definition_id = await house.pool.fetchval("select definition_id from queue")
+    await clear_queue(house.pool, ACCOUNT, definition_id, code=StatusCode.SUBSCRIBER_QUEUE_CLEARED)
+    _, attempt, ended = shown_timeline(await told(house, refused)).entries
+    assert isinstance(attempt, AttemptEntry)
+    assert (attempt.outcome, attempt.verdict["fault"], attempt.verdict["permanence"]) == (
+        "refused",
+        "recipient",
+        "hard",
+    )
+    assert isinstance(ended, NotSentEntry)
+    assert (ended.status_code, ended.status_message, ended.reason) == (101, "Failure", "")
+    _, ended = shown_timeline(await told(house, cleared)).entries
+    assert isinstance(ended, NotSentEntry)
+    assert (ended.status_code, ended.status_message) == (39, "SubscriberQueueCleared")
+
+
+async def test_what_ran_out_of_time_was_not_refused(house: House) -> None:
+    (key,) = await house.accept_many(1)
+    await house.age(timedelta(hours=30))
+    await Hand(house, "w").work(lambda _: DEFERRED)
+    _, attempt, ended = shown_timeline(await told(house, key)).entries
+    assert isinstance(attempt, AttemptEntry)
+    assert isinstance(ended, NotSentEntry)
+    assert (attempt.outcome, ended.status_code) == ("deferred", 139)
+
+
+async def test_why_a_message_is_still_queued(house: House) -> None:
+    definition_id = await house.define("slow")
+    (key,) = await house.accept_many(1, "slow")
+    waiting = await waits(house, key)
+    assert (waiting.state, waiting.attempts, waiting.claims, waiting.lease_owner) == ("due", 0, 0, None)
+
+    hand = Hand(house, "a-worker")
+    slices = await hand.claim()
+    waiting = await waits(house, key)
+    assert (waiting.state, waiting.lease_owner, waiting.claims) == ("claimed", "a-worker", 1)
+    assert waiting.until is not None
+    assert waiting.until > datetime.now(UTC)
+    await hand.settle(slices, await hand.load(slices), lambda _: DEFERRED)
+
+    waiting = await waits(house, key)
+    assert (waiting.state, waiting.attempts) == ("retry", 1)
+    assert waiting.until is not None
+    assert waiting.until > waiting.since
+
+    await house.set_status(definition_id, "Inactive")
+    assert (await waits(house, key)).state == "inactive"
+    await house.set_status(definition_id, "Active")
+
+    await house.pool.execute("delete from event")
+    assert (await waits(house, key)).state == "postponed"
+    shown = shown_timeline(await told(house, key))
+    assert isinstance(shown.entries[-1], WaitingEntry)
+    assert (shown.entries[-1].state, shown.entries[-1].domain) == ("postponed", "example.com")
+
+
+async def test_a_held_message_waits_without_a_time(house: House) -> None:
+    await house.define("careful", sending=SendingOptions(on_unknown="hold"))
+    held, other = await house.accept_many(2, "careful")
+    await Hand(house, "w").work(lambda message: Unknown() if message.message_key == held else Sent())
+    waiting = await waits(house, held)
+    assert (waiting.state, waiting.until) == ("held", None)
+    attempt = shown_timeline(await told(house, held)).entries[1]
+    assert isinstance(attempt, AttemptEntry)
+    assert (attempt.outcome, attempt.held) == ("unknown", True)
+    assert (await told(house, other)).waiting is None
+
+
+async def test_callbacks_that_want_an_event_were_told_or_stand_before_it(house: House) -> None:
+    callback_id = uuid4()
+    made = await create_callback(
+        house.pool, ACCOUNT, callback_id=callback_id, name="Orders", url="https://a.example/", max_batch_size=10,
+        verification_key="v", random_bytes=os.urandom,
+    )  # fmt: skip
+    assert made is not None
+    assert await verify_callback(house.pool, ACCOUNT, callback_id, "v")
+    await create_subscription(
+        house.pool, ACCOUNT, subscription_id=uuid4(), callback_id=callback_id, name="All",
+        event_types=[EMAIL_SENT, EMAIL_NOT_SENT], filters=["definitionKey=welcome"],
+    )  # fmt: skip
+    await house.define("other")
+    (wanted,), (unwanted,) = await house.accept_many(1), await house.accept_many(1, "other")
+    await Hand(house, "w").work()
+
+    async def webhooks(key: str) -> list[WebhookEntry]:
+        entries = shown_timeline(await told(house, key)).entries
+        return [entry for entry in entries if isinstance(entry, WebhookEntry)]
+
+    assert await webhooks(unwanted) == []
+    (entry,) = await webhooks(wanted)
+    assert (entry.callback_name, entry.event_type, entry.state, entry.attempt) == ("Orders", EMAIL_SENT, "waiting", 0)
+    await house.pool.execute("update callback set attempt = 4, failing_since = now(), last_error = '500'")
+    (entry,) = await webhooks(wanted)
+    assert (entry.state, entry.attempt, entry.last_error) == ("waiting", 4, "500")
+    assert entry.due
+    assert entry.failing_since
+    await house.pool.execute("update callback set cursor_xid = pg_current_xact_id(), cursor_event = 0")
+    (entry,) = await webhooks(wanted)
+    assert (entry.state, entry.attempt) == ("told", 0)
+
+
+async def test_the_newest_message_of_a_key_is_told(house: House) -> None:
+    await house.accept(people(["again"]))
+    await Hand(house, "w").work()
+    await house.pool.execute("update message set accepted_on = accepted_on - 1")
+    # Past the window in which its key was taken.
+    await house.pool.execute(
+        "update send_request set accepted_on = accepted_on - 1, accepted_at = accepted_at - interval '4 days'"
+    )
+    await house.accept(people(["AGAIN"]))
+    found = await told(house, "again")
+    assert (found.message_key, found.status, found.steps) == ("AGAIN", "queued", [])
+
+
+async def test_a_mail_opened_without_end_has_a_timeline_with_an_end(house: House) -> None:
+    (key,) = await house.accept_many(1)
+    await Hand(house, "w").work()
+    await house.pool.execute(
+        "insert into event (account_id, occurred_on, occurred_at, request_id, position, definition_id, kind) "
+        "select account_id, occurred_on, occurred_at, request_id, position, definition_id, 'opened' "
+        "from event, generate_series(1, $1)",
+        timeline_module.MOST_EVENTS,
+    )
+    found = await told(house, key)
+    assert (len(found.steps), found.complete, found.status) == (timeline_module.MOST_EVENTS, False, "sent")
+
+
+async def test_tenant_isolation_nobody_reads_the_timeline_of_another_business_unit(house: House) -> None:
+    await house.open_account(ACCOUNT + 1)
+    (key,) = await house.accept_many(1)
+    assert await message_timeline(house.pool, ACCOUNT + 1, key) is None

@@ -1,0 +1,96 @@
+"""A timeline in plain words."""
+
+from typing import Literal
+
+from postroom.api.wire.timeline import (
+    AttemptEntry,
+    BouncedEntry,
+    ClickedEntry,
+    ComplainedEntry,
+    Entry,
+    NotSentEntry,
+    OpenedEntry,
+    SentEntry,
+    ShownTimeline,
+    UnsubscribedEntry,
+    WaitingEntry,
+    WebhookEntry,
+)
+from postroom.cli.message_story import story_lines
+
+AT = "2026-01-05T09:41:18.550Z"
+
+
+def words(*entries: Entry) -> list[str]:
+    timeline = ShownTimeline("k", "ann", "ann@example.com", "notSent", False, list(entries))
+    headline, *lines, last = story_lines(timeline)
+    assert headline == "k to ann@example.com (contact ann): not sent"
+    assert last == "There are more events than are shown."
+    assert all(line.startswith(f"{AT}  ") for line in lines)
+    return [line.removeprefix(f"{AT}  ") for line in lines]
+
+
+def test_attempts_tell_host_tls_and_reply() -> None:
+    verdict = {"fault": "recipient", "permanence": "hard", "category": "mailbox-unknown", "rule": "r"}
+    copies = [{"address": "cc@example.com", "reply": "550 no"}]
+    assert words(
+        AttemptEntry(
+            at=AT, event_id="1", number=2, outcome="refused", host="mx", address="192.0.2.1:25", tls="TLSv1.3 X",
+            certificate={"verified": "dane"}, stage="rcpt", code=550, reply="5.1.1 no", verdict=verdict,
+            refused_copies=copies, source="198.51.100.7",
+        ),
+        AttemptEntry(at=AT, event_id="2", number=1, outcome="unknown", host="mx", held=True),
+    ) == [
+        "attempt 2 at mx [192.0.2.1:25]: refused; stage rcpt; from 198.51.100.7; TLSv1.3 X, certificate verified by "
+        "dane; recipient, hard, mailbox-unknown; copy to cc@example.com refused: 550 no: 550 5.1.1 no",
+        "attempt 1 at mx: answer unknown, the connection was lost at the end; without TLS; held",
+    ]  # fmt: skip
+
+
+def test_ends_and_what_comes_after() -> None:
+    assert words(
+        SentEntry(at=AT, event_id="1", subject="Your order"),
+        NotSentEntry(at=AT, event_id="2", status_code=103, status_message="MessageBuildError", reason="line 3"),
+        BouncedEntry(at=AT, event_id="3", host="mx", reply="550 full", verdict={"fault": "recipient"}),
+        ComplainedEntry(at=AT, event_id="4", feedback="abuse"),
+        OpenedEntry(at=AT, event_id="5", verdict="machine", verdict_reason="prefetch", address="192.0.2.7"),
+        ClickedEntry(at=AT, event_id="6", link_name="Shop", target="https://shop.example/"),
+        UnsubscribedEntry(at=AT, event_id="7", method="one-click", list_id=3),
+    ) == [
+        "sent: Your order",
+        "not sent: 103 MessageBuildError: line 3",
+        "bounced by mx (recipient): 550 full",
+        "complained: abuse",
+        "opened (machine: prefetch) from 192.0.2.7",
+        "clicked Shop https://shop.example/",
+        "unsubscribed from list 3 by one-click",
+    ]
+
+
+def hook(state: Literal["told", "waiting"], attempt: int = 0, trouble: str = "") -> WebhookEntry:
+    since = AT if attempt else ""
+    return WebhookEntry(
+        at=AT, event_id="1", event_type="T", callback_id="c", callback_name="Orders", state=state,
+        attempt=attempt, due=since, failing_since=since, last_error=trouble,
+    )  # fmt: skip
+
+
+def test_webhooks_and_what_it_waits_for() -> None:
+    assert words(
+        hook("told"),
+        hook("waiting"),
+        hook("waiting", 3, "500"),
+        WaitingEntry(at=AT, state="retry", attempts=2, claims=2, until=AT, domain="example.com"),
+        WaitingEntry(at=AT, state="claimed", attempts=0, claims=1, until=AT, lease_owner="w1"),
+    ) == [
+        "webhook Orders: T told",
+        "webhook Orders: T not told yet",
+        f"webhook Orders: T not told yet; failing since {AT}, 3 attempts, next at {AT}: 500",
+        f"since then: waits for the next attempt until {AT}, to example.com; attempts made: 2",
+        f"since then: being sent at this moment by w1 until {AT}",
+    ]
+
+
+def test_a_reply_cannot_move_the_cursor_of_the_terminal() -> None:
+    (line,) = words(BouncedEntry(at=AT, event_id="1", reply="\x1b[2J\r\nforged\u202e"))
+    assert line == "bounced: \ufffd[2J\ufffd\ufffdforged\ufffd"
