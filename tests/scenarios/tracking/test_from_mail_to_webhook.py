@@ -12,7 +12,12 @@ HTML = (
     '<html><body><a alias="Track order" href="https://shop.example/orders/%%Order%%?a=1&amp;b=2">Track</a>'
     '<a href="mailto:help@shop.example">Help</a></body></html>'
 )
-TYPES = ["EngagementEvents.EmailOpen", "EngagementEvents.EmailClick", "TransactionalSendEvents.EmailSent"]
+TYPES = [
+    "EngagementEvents.EmailOpen",
+    "EngagementEvents.EmailClick",
+    "EngagementEvents.EmailUnsubscribe",
+    "TransactionalSendEvents.EmailSent",
+]
 
 
 class Told:
@@ -98,3 +103,21 @@ def test_opens_are_a_choice_of_their_own(shop: Shop) -> None:
     mail = shop.send(key, Order="7")
     assert "/t/c/" in mail.links[0]
     assert "<img" not in mail.html
+
+
+def test_an_unsubscription_is_told_once(shop: Shop, told: Told) -> None:
+    mail = shop.send(shop.define(HTML + '<a href="%%unsub_center_url%%">Leave</a>'), "leaving", Order="7")
+    for _ in range(2):
+        assert shop.http.post(mail.page("u"), data={"action": "unsubscribe"}).status_code == 200
+    mail = shop.send(shop.define(HTML), Order="8")
+    shop.http.get(mail.pixel)
+    # told in order, so what came before the open was told before it
+    until(lambda: any(event["verdict"] == "person" for event in told.events("EmailOpen")))
+    (left,) = told.events("EmailUnsubscribe")
+    assert left["info"] == {
+        "to": "leaving@example.org",
+        "domain": "example.org",
+        "unsubscribeDate": left["timestampUTC"],
+        "unsubscribeMethod": "Click",
+    }
+    assert left["channel"] == "email"
