@@ -61,7 +61,8 @@ update callback
    set cursor_xid = case when cursor_at > $3 then '0' else cursor_xid end,
        cursor_event = case when cursor_at > $3 then 0 else cursor_event end,
        events_from = case when cursor_at > $3 then $3 else events_from end,
-       cursor_at = least(cursor_at, $3), patient_from = now(), due_at = 'epoch'
+       cursor_at = least(cursor_at, $3), patient_from = now(), due_at = 'epoch',
+       batch_xid = null, batch_event = null, batch_at = null
  where account_id = $1 and callback_id = $2
 returning callback_id
 """

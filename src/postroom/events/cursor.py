@@ -20,8 +20,8 @@ _LATE = timedelta(days=3)
 
 # The place and the key are read anew for each batch: they may have been changed (replay, regenerate) meanwhile.
 _STATE = """
-select url, max_batch_size, signature_key, cursor_xid::text as cursor_xid, cursor_event, cursor_at, events_from,
-       patient_from, attempt, due_at, now() as now
+select url, max_batch_size, signature_key, cursor_xid::text as cursor_xid, cursor_event, cursor_at,
+       batch_xid::text as batch_xid, batch_event, batch_at, events_from, patient_from, attempt, due_at, now() as now
   from callback
  where account_id = $1 and callback_id = $2 and owner = $3 and verified_at is not null
 """
@@ -35,6 +35,7 @@ left join lateral (
       from event
      where account_id = $1 and occurred_on = any($2::date[]) and (committed_in, event_id) > ($3::text::xid8, $4::bigint)
        and committed_in < seen.horizon and kind = any($5::text[]) and occurred_at >= $6
+       and ($8::text is null or (committed_in, event_id) <= ($8::text::xid8, $9::bigint))
      order by committed_in, event_id
      limit $7) e on true
 """
@@ -42,13 +43,20 @@ left join lateral (
 _MOVE = """
 update callback
    set cursor_xid = $6::text::xid8, cursor_event = $7, cursor_at = $8, attempt = 0, due_at = 'epoch',
-       failing_since = null, last_error = ''
+       failing_since = null, last_error = '', batch_xid = null, batch_event = null, batch_at = null
  where account_id = $1 and callback_id = $2 and owner = $3 and cursor_xid = $4::text::xid8 and cursor_event = $5
 """
 
 # Nothing was sent, so nothing is known of the endpoint's health.
 _SKIP = """
-update callback set cursor_xid = $6::text::xid8, cursor_event = $7, cursor_at = $8
+update callback
+   set cursor_xid = $6::text::xid8, cursor_event = $7, cursor_at = $8,
+       batch_xid = null, batch_event = null, batch_at = null
+ where account_id = $1 and callback_id = $2 and owner = $3 and cursor_xid = $4::text::xid8 and cursor_event = $5
+"""
+
+_BEGIN = """
+update callback set batch_xid = $6::text::xid8, batch_event = $7, batch_at = $8
  where account_id = $1 and callback_id = $2 and owner = $3 and cursor_xid = $4::text::xid8 and cursor_event = $5
 """
 
@@ -70,12 +78,16 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class CallbackState:
-    """What a batch is made by. ``attempt`` counts failures since the last success; times are the database's."""
+    """What a batch is made by. ``attempt`` counts failures since the last success; times are the database's.
+
+    ``begun`` is the end of a batch that was sent and, as far as is known, not taken.
+    """
 
     url: str
     max_batch_size: int
     signature_key: str = field(repr=False)
     place: Place
+    begun: Place | None
     events_from: datetime
     patient_from: datetime
     attempt: int
@@ -127,6 +139,7 @@ class Cursor:
             max_batch_size=row["max_batch_size"],
             signature_key=row["signature_key"],
             place=Place(row["cursor_xid"], row["cursor_event"], row["cursor_at"]),
+            begun=None if row["batch_xid"] is None else Place(row["batch_xid"], row["batch_event"], row["batch_at"]),
             events_from=row["events_from"],
             patient_from=row["patient_from"],
             attempt=row["attempt"],
@@ -135,11 +148,23 @@ class Cursor:
         )
 
     async def read(self, state: CallbackState, *, kinds: Sequence[str], since: datetime, limit: int) -> LogPage:
-        """Up to ``limit`` events of these kinds behind the callback's place that occurred at ``since`` or later."""
-        place = state.place
+        """Up to ``limit`` events of these kinds behind the callback's place that occurred at ``since`` or later.
+
+        When a batch was begun, none behind its end.
+        """
+        place, begun = state.place, state.begun
         days = days_between(max(place.at - _LATE, since), state.now)
         rows = await self._pool.fetch(
-            _READ, self._account_id, days, place.xid, place.event_id, list(kinds), since, limit
+            _READ,
+            self._account_id,
+            days,
+            place.xid,
+            place.event_id,
+            list(kinds),
+            since,
+            limit,
+            None if begun is None else begun.xid,
+            0 if begun is None else begun.event_id,
         )
         horizon = rows[0]["horizon"]
         events = [
@@ -150,15 +175,24 @@ class Cursor:
         if len(events) == limit:
             last = events[-1]
             return LogPage(events, Place(last.xid, last.event_id, max(place.at, last.occurred_at)), full=True)
+        if begun is not None:
+            return LogPage(events, begun, full=True)
         # Everything below the horizon was looked at; the horizon itself comes next.
         if int(horizon) <= int(place.xid):
             return LogPage(events, place, full=False)
         return LogPage(events, Place(horizon, 0, state.now), full=False)
 
+    async def begin(self, before: Place, behind: Place) -> bool:
+        """Record the end of the batch that is sent next; False when the place is no longer ours or another."""
+        return await self._write(_BEGIN, before, behind)
+
     async def move(self, before: Place, behind: Place, *, sent: bool) -> bool:
         """Go on behind what was sent, or dropped; False when the place was changed by somebody else meanwhile."""
+        return await self._write(_MOVE if sent else _SKIP, before, behind)
+
+    async def _write(self, statement: str, before: Place, behind: Place) -> bool:
         status = await self._pool.execute(
-            _MOVE if sent else _SKIP,
+            statement,
             self._account_id,
             self._callback_id,
             self._owner,

@@ -9,12 +9,12 @@ again, and only a little of it.
 import asyncio
 import contextlib
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import httptools
 
-from postroom.events.reach import AddressRefused, Endpoint, Resolve, reachable_address, resolve_addresses
+from postroom.events.reach import AddressRefused, Endpoint, Resolve, is_public, reachable_address, resolve_addresses
 
 HEADER_LIMIT = 16_384
 BODY_LIMIT = 16_384
@@ -79,8 +79,8 @@ class Answer:
 class Poster:
     """Posts to one endpoint after another request, over one connection that is kept while it works.
 
-    ``private`` allows addresses that are not public; ``tls`` and ``resolve`` are given by tests. Not for two
-    requests at a time.
+    ``private`` allows addresses that are not public; ``tls``, ``resolve`` and ``public`` are given by tests. Not for
+    two requests at a time.
     """
 
     def __init__(
@@ -89,8 +89,10 @@ class Poster:
         private: bool,
         tls: ssl.SSLContext | None = None,
         resolve: Resolve = resolve_addresses,
+        public: Callable[[str], bool] = is_public,
     ) -> None:
         self._private = private
+        self._public = public
         self._tls = tls
         self._resolve = resolve
         self._endpoint: Endpoint | None = None
@@ -118,6 +120,9 @@ class Poster:
         except (AddressRefused, AnswerRefused) as refused:
             self.close()
             return Posted(0, str(refused))
+        except ssl.SSLCertVerificationError as refused:
+            self.close()
+            return Posted(0, f"the certificate is not accepted: {refused.verify_message.rstrip('.')}")
         except (OSError, EOFError) as broken:
             self.close()
             return Posted(0, f"the connection failed: {str(broken) or type(broken).__name__}")
@@ -145,7 +150,7 @@ class Poster:
         return True
 
     async def _open(self, endpoint: Endpoint) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        address = await reachable_address(endpoint, private=self._private, resolve=self._resolve)
+        address = await reachable_address(endpoint, private=self._private, resolve=self._resolve, public=self._public)
         if not endpoint.secure:
             return await asyncio.open_connection(address, endpoint.port)
         self._tls = self._tls or ssl.create_default_context()

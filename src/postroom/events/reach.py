@@ -111,7 +111,13 @@ def is_public(address: str) -> bool:
     return parsed.is_global and not (refused or parsed.is_reserved or parsed.is_unspecified)
 
 
-async def reachable_address(endpoint: Endpoint, *, private: bool, resolve: Resolve = resolve_addresses) -> str:
+async def reachable_address(
+    endpoint: Endpoint,
+    *,
+    private: bool,
+    resolve: Resolve = resolve_addresses,
+    public: Callable[[str], bool] = is_public,
+) -> str:
     """The address to connect to. Raises AddressRefused when any address of the name is not public, or there is none.
 
     Raises OSError when the name is not known.
@@ -119,6 +125,6 @@ async def reachable_address(endpoint: Endpoint, *, private: bool, resolve: Resol
     addresses = await resolve(endpoint.host, endpoint.port)
     if not addresses:
         raise AddressRefused(f"{endpoint.host} has no address")
-    if not private and not all(is_public(address) for address in addresses):
+    if not private and not all(public(address) for address in addresses):
         raise AddressRefused(f"{endpoint.host} has an address that is not public")
     return addresses[0]

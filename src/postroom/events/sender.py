@@ -1,11 +1,12 @@
 """Telling one callback: read the log behind its place, post a batch, move the place; over and over.
 
 One request is on its way at a time, so a batch is recorded before the next is cut, and events arrive in their order.
-Nothing a callback does concerns another: each has its own task, its own connection and its own place.
+Where it ends is written down before it is sent: the next attempt, of this process or its successor, is the same batch
+with the same id. Nothing a callback does concerns another: each has its own task, its own connection and its own place.
 
     wait for events -> read -> nothing wanted: move the place -> wait
-                            -> post -> 2xx: move the place -> read
-                                    -> else: record, wait (Patience), read again: the same events, cut and signed anew
+                            -> begin -> post -> 2xx: move the place -> read
+                                             -> else: record, wait (Patience), read again: the same batch, signed anew
 """
 
 import asyncio
@@ -131,6 +132,8 @@ class CallbackSender:
         ]
         if not batch:
             return await self._skip(state, page)
+        if page.behind != state.begun and not await self._cursor.begin(state.place, page.behind):
+            return True
         posted = await self._post(state, batch)
         if posted.status in ANSWERS:
             await self._cursor.move(state.place, page.behind, sent=True)
@@ -147,7 +150,7 @@ class CallbackSender:
         return True
 
     async def _skip(self, state: CallbackState, page: LogPage) -> bool:
-        if page.events or page.behind.at - state.place.at > _IDLE_MOVE:
+        if page.events or state.begun or page.behind.at - state.place.at > _IDLE_MOVE:
             await self._cursor.move(state.place, page.behind, sent=False)
         return page.full
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import random
+import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -18,6 +19,7 @@ from postroom.delivery.outcome import Outcome, Sent
 from postroom.events.callbacks import create_callback, verify_callback
 from postroom.events.ens import EventsOptions, EventsWorker
 from postroom.events.patience import Patience
+from postroom.events.reach import Resolve, resolve_addresses
 from postroom.events.sender import SendingRules
 from postroom.events.signature import KeyReading
 from postroom.events.subscriptions import EMAIL_NOT_SENT, EMAIL_SENT, create_subscription
@@ -106,8 +108,11 @@ async def hang(_hook: Hook, _writer: asyncio.StreamWriter) -> bytes:
 @asynccontextmanager
 async def receiving(
     answer: Callable[[Hook, asyncio.StreamWriter], Awaitable[bytes]] = agree,
+    *,
+    tls: ssl.SSLContext | None = None,
+    host: str = "127.0.0.1",
 ) -> AsyncIterator[Receiver]:
-    """A receiver on a loopback port."""
+    """A receiver on a loopback port; with ``tls`` its URL is https and names ``host``."""
     receiver = Receiver(answer)
     tasks: set[asyncio.Task[None]] = set()
 
@@ -122,8 +127,9 @@ async def receiving(
         finally:
             tasks.discard(task)
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    receiver.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hooks"
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
+    scheme = "http" if tls is None else "https"
+    receiver.url = f"{scheme}://{host}:{server.sockets[0].getsockname()[1]}/hooks"
     try:
         yield receiver
     finally:
@@ -178,6 +184,8 @@ def events_worker(
     reading: KeyReading = "text",
     private: bool = True,
     lease: float = 15.0,
+    tls: ssl.SSLContext | None = None,
+    resolve: Resolve = resolve_addresses,
 ) -> EventsWorker:
     """A worker on the house's database."""
     rules = SendingRules(
@@ -185,7 +193,7 @@ def events_worker(
     )
     options = EventsOptions(owner=owner, replaces=replaces, rules=rules, lease=timedelta(seconds=lease))
     options = replace(options, refresh=timedelta(milliseconds=100))
-    return EventsWorker(house.pool, options, wall_clock=time.time, rand=random.random)
+    return EventsWorker(house.pool, options, wall_clock=time.time, rand=random.random, tls=tls, resolve=resolve)
 
 
 @asynccontextmanager
