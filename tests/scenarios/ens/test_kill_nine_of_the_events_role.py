@@ -29,7 +29,7 @@ _SETTLE = """
 insert into event (account_id, occurred_on, occurred_at, request_id, position, definition_id, kind, contact_id)
 select m.account_id, (now() at time zone 'utc')::date, now(), m.request_id, m.position, d.definition_id, 'sent', 1
   from message m join definition d using (account_id)
- where m.account_id = $1 and m.message_key = any($2::text[])
+ where m.account_id = $1 and lower(m.message_key collate "C") = any($2::text[])
 """
 
 
