@@ -74,7 +74,7 @@ def create_command(
     as_json: AsJson = False,
 ) -> None:
     """Make a domain with its keys. Mail from exactly this domain is signed from now on; print its DNS records."""
-    name = _name(domain)
+    name = sender_name(domain)
     keys = [new_key(each) for each in (ALGORITHMS if algorithm == "both" else (algorithm,))]
 
     async def create(connection: Connection) -> SenderDomain:
@@ -213,7 +213,8 @@ def _run(settings: Settings, work: Callable[[Connection], Awaitable[_T]]) -> _T:
         raise typer.BadParameter(str(wrong.args[0]), param_hint="DOMAIN") from None
 
 
-def _name(text: str) -> str:
+def sender_name(text: str) -> str:
+    """The domain of an argument as domains are stored."""
     try:
         return domain_name(text)
     except DomainInvalid as wrong:
@@ -221,7 +222,7 @@ def _name(text: str) -> str:
 
 
 def _find(settings: Settings, domain: str, mid: int) -> SenderDomain:
-    name = _name(domain)
+    name = sender_name(domain)
 
     async def read(connection: Connection) -> SenderDomain:
         return await find_domain(connection, mid, name)
@@ -247,14 +248,17 @@ def _sending_host(settings: Settings) -> str:
 
 
 def _check(domain: SenderDomain, records: Sequence[Record], nameserver: str | None) -> list[Finding]:
-    server = None
-    if nameserver is not None:
-        try:
-            address = parse_address(nameserver)
-        except ValueError as wrong:
-            raise typer.BadParameter(str(wrong), param_hint="--nameserver") from None
-        server = (address.host, address.port)
+    server = nameserver_address(nameserver) if nameserver is not None else None
     return asyncio.run(check_records(domain, records, dns_lookup(server)))
+
+
+def nameserver_address(text: str) -> tuple[str, int]:
+    """The address and port that `--nameserver` names."""
+    try:
+        address = parse_address(text)
+    except ValueError as wrong:
+        raise typer.BadParameter(str(wrong), param_hint="--nameserver") from None
+    return address.host, address.port
 
 
 def _shown(record: Record) -> dict[str, str]:

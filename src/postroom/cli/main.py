@@ -16,6 +16,7 @@ from postroom.cli.bounces import bounces_app
 from postroom.cli.child import run_until_stopped
 from postroom.cli.client import client_app
 from postroom.cli.demo import demo
+from postroom.cli.doctor import doctor
 from postroom.cli.domain import domain_app
 from postroom.cli.erase import erase
 from postroom.cli.failures import report_failures
@@ -165,6 +166,7 @@ def bounces_command(settings: Settings, lifeline_fd: LifelineOption = None, star
 
 
 app.command("demo")(demo)
+app.command("doctor")(doctor)
 app.command("apply")(apply)
 app.command("render")(render)
 app.command("lint")(lint)

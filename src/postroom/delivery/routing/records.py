@@ -60,6 +60,13 @@ class TextFound:
 
 
 @dataclass(frozen=True, slots=True)
+class NamesFound:
+    """Host names that an address is said to have (PTR), lower case without the last dot."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TlsaFound:
     """TLSA records in no particular order."""
 
@@ -71,6 +78,7 @@ class TlsaFound:
 MxAnswer: TypeAlias = MxFound | Nothing | Trouble
 AddressAnswer: TypeAlias = AddressesFound | Nothing | Trouble
 TextAnswer: TypeAlias = TextFound | Nothing | Trouble
+NameAnswer: TypeAlias = NamesFound | Nothing | Trouble
 TlsaAnswer: TypeAlias = TlsaFound | Nothing | Trouble
 
 

@@ -14,6 +14,7 @@ import dns.message
 import dns.name
 import dns.nameserver
 import dns.rdtypes.ANY.MX
+import dns.rdtypes.ANY.PTR
 import dns.rdtypes.ANY.TLSA
 import dns.rdtypes.ANY.TXT
 import dns.resolver
@@ -25,6 +26,8 @@ from postroom.delivery.routing.records import (
     MxAnswer,
     MxFound,
     MxRecord,
+    NameAnswer,
+    NamesFound,
     Nothing,
     TextAnswer,
     TextFound,
@@ -113,6 +116,14 @@ class Resolver:
             return answer
         records = [each for each in answer if isinstance(each, dns.rdtypes.ANY.TXT.TXT)]
         return TextFound(tuple(b"".join(each.strings).decode("ascii", "replace") for each in records[:MOST_RECORDS]))
+
+    async def reverse(self, address: str) -> NameAnswer:
+        """The names that the DNS has for an IP address. Raises ValueError when it is none."""
+        answer = await self._ask(ip_address(address).reverse_pointer, "PTR")
+        if not isinstance(answer, dns.resolver.Answer):
+            return answer
+        records = [each for each in answer if isinstance(each, dns.rdtypes.ANY.PTR.PTR)]
+        return NamesFound(tuple(_host(each.target) for each in records[:MOST_RECORDS]))
 
     async def _addresses(self, name: str, kind: str) -> AddressAnswer:
         answer = await self._ask(name, kind)

@@ -1,0 +1,143 @@
+"""`postroom doctor`: what a large receiver would object to in the mail of a domain."""
+
+import json
+import socket
+import ssl
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import partial
+from ipaddress import ip_address
+from typing import Annotated
+
+import typer
+from publicsuffixlist import PublicSuffixList
+
+from postroom.assembly import mx_options, own_host
+from postroom.cli.database import run_on_database
+from postroom.cli.domain import AsJson, Domain, Mid, Nameserver, nameserver_address, sender_name
+from postroom.cli.options import with_settings
+from postroom.content.links import PATHS
+from postroom.delivery.routing.resolver import Resolver
+from postroom.delivery.routing.sts_fetch import PolicyFetcher
+from postroom.delivery.smtp.target import parse_relay_url
+from postroom.delivery.tracking_domain import NOBODY, look_at
+from postroom.doctor.active_definitions import mailings_from
+from postroom.doctor.examination import Instruments, counts, examine, lines
+from postroom.doctor.finding import Finding
+from postroom.doctor.incoming import Looks
+from postroom.doctor.mail_hosts import look_at_host
+from postroom.doctor.sender import (
+    Sender,
+    SendingAddress,
+    addresses_of_machine,
+    addresses_of_table,
+    relays_of_table,
+)
+from postroom.settings import Settings
+from postroom.store.pool import Connection
+from postroom.tenancy.accounts import DEFAULT_ACCOUNT_ID
+from postroom.tenancy.link_keys import load_link_tokens
+from postroom.tenancy.sender_domains import DomainKey, list_domains
+
+# Nothing is sent there: connecting a datagram socket only chooses the address it would be sent from.
+_FAR_AWAY = ("198.51.100.1", "2001:db8::1")
+
+
+@with_settings
+def doctor(
+    settings: Settings,
+    domain: Domain,
+    mid: Mid = DEFAULT_ACCOUNT_ID,
+    address: Annotated[
+        list[str] | None,
+        typer.Option("--address", help="An IP address that receivers see; may be repeated. [found out]", metavar="IP"),
+    ] = None,
+    nameserver: Nameserver = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say in plain words what a large receiver would object to in mail from a domain; exit code 1 if anything fails."""
+    name = sender_name(domain)
+    given = [_ip(each) for each in address or ()]
+    servers = (nameserver_address(nameserver),) if nameserver is not None else None
+
+    async def run(connection: Connection) -> list[Finding]:
+        options = mx_options(settings)
+        dns = Resolver(servers or options.dns_servers)
+        verifying = ssl.create_default_context()
+        host = own_host(settings)
+        looks = Looks(
+            host=partial(look_at_host, port=options.port, helo=host, tls=verifying),
+            policy=PolicyFetcher(dns, verifying=verifying, allow_private=options.allow_private).fetch,
+            allow_private=options.allow_private,
+        )
+        tokens = await load_link_tokens(connection)
+        track = partial(look_at, settings.tracking_url, PATHS["open"] + tokens.head(NOBODY).token("open"))
+        suffixes = PublicSuffixList()
+        keys = next((each.keys for each in await list_domains(connection, mid) if each.domain == name), ())
+        addresses, relays = await _ways(settings, given, dns)
+        sender = Sender(
+            domain=name,
+            keys=keys,
+            return_domain=_return_domain(settings, name, keys),
+            own_host=host,
+            mode=settings.delivery,
+            addresses=tuple(addresses),
+            relays=relays,
+            mailings=tuple(await mailings_from(connection, mid, name, from_address=settings.from_address)),
+            tracking_url=settings.tracking_url,
+        )
+        return await examine(sender, Instruments(dns, looks, track, lambda text: suffixes.privatesuffix(text) or text))
+
+    findings = run_on_database(settings, "postroom doctor", run)
+    if as_json:
+        shown = {"domain": name, "findings": [asdict(each) for each in findings], "counts": counts(findings)}
+        typer.echo(json.dumps(shown, indent=2))
+    else:
+        typer.echo("\n".join(lines(findings)))
+    if counts(findings)["fails"]:
+        raise typer.Exit(1)
+
+
+async def _ways(
+    settings: Settings, given: Sequence[str], dns: Resolver
+) -> tuple[list[SendingAddress], tuple[str, ...]]:
+    """The addresses that receivers see, and the relays."""
+    host = own_host(settings)
+    known = [SendingAddress(each, host) for each in given]
+    if settings.delivery == "relay" and settings.relay is not None:
+        return known, (parse_relay_url(settings.relay).host,)
+    if settings.delivery != "routes":
+        return known or await addresses_of_machine(host, _outgoing(), dns), ()
+    table = mx_options(settings).table
+    found, by_system = addresses_of_table(table, host)
+    if by_system:
+        found += await addresses_of_machine(host, _outgoing(), dns)
+    return known or found, relays_of_table(table)
+
+
+def _return_domain(settings: Settings, domain: str, keys: Sequence[DomainKey]) -> str:
+    pattern = settings.bounce_domain
+    if pattern is None or ("*" in pattern and all(key.waiting for key in keys)):
+        return domain
+    return pattern.replace("*", domain)
+
+
+def _outgoing() -> list[str]:
+    """The addresses from which this machine reaches the internet."""
+    found = []
+    for far in _FAR_AWAY:
+        family = socket.AF_INET6 if ":" in far else socket.AF_INET
+        try:
+            with socket.socket(family, socket.SOCK_DGRAM) as trial:
+                trial.connect((far, 25))
+                found.append(str(trial.getsockname()[0]))
+        except OSError:
+            continue
+    return found
+
+
+def _ip(text: str) -> str:
+    try:
+        return str(ip_address(text.strip()))
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no IP address", param_hint="--address") from None
