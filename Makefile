@@ -6,10 +6,11 @@ BIN := .venv/bin
 RUNTIME := $(if $(wildcard .venv/.installed-dev),.venv/.installed-dev,.venv/.installed)
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo test node-clients schemathesis fuzz check bench memory docs format system clean
+.PHONY: help demo demo-postfix test node-clients schemathesis fuzz check bench memory docs format system clean
 
 help:
 	@echo "make demo     2,000 personal mails through a real server, in under a minute"
+	@echo "make demo-postfix  the same through a private Postfix over TLS (as root)"
 	@echo "make test     all tests"
 	@echo "make check    lint, types, imports"
 	@echo "make bench    measure, beside Postfix"
@@ -24,6 +25,10 @@ help:
 
 demo: $(RUNTIME)
 	@$(BIN)/postroom demo
+
+demo-postfix: $(RUNTIME)
+	@[ -x /usr/sbin/postfix ] || .ci/packages postfix openssl
+	@$(BIN)/postroom demo --postfix
 
 test: .venv/.installed-dev system
 	$(BIN)/python -m pytest -n 2 tests

@@ -12,6 +12,7 @@ from pathlib import Path
 from benchmarks.cpu import read_stats
 from benchmarks.processes import ProgramFailed, free_port, listens, until
 
+from postroom.cli.demo_postfix import services
 from postroom.store.process import process_exists
 
 POSTFIX = "/usr/sbin/postfix"
@@ -99,26 +100,3 @@ def main_settings(folder: Path, relay_port: int, milter: Path | None = None) -> 
             "",
         )
     )
-
-
-def services(distributed: str, port: int) -> str:
-    """The master.cf: the distributed one, listening on our port of 127.0.0.1, without chroot and external mailers."""
-    lines = []
-    external = False
-    for line in distributed.splitlines():
-        if not line or line.startswith("#"):
-            continue
-        words = line.split()
-        if line[0].isspace():
-            if not external:
-                lines.append(line)
-            continue
-        external = words[7] == "pipe"
-        if external:
-            continue
-        if words[:2] == ["smtp", "inet"]:
-            words[0] = f"127.0.0.1:{port}"
-        # A chroot needs copies of the system's files in the queue folder.
-        words[4] = "n"
-        lines.append(" ".join(words))
-    return "\n".join([*lines, ""])

@@ -1,15 +1,18 @@
 """`postroom demo`: 2,000 different emails through a real server of its own, and proof that each arrived.
 
 One POST accepts them all, their statuses are asked for one by one until each is final, and then the capture
-mailbox is compared with what every single recipient must have got.
+mailbox is compared with what every single recipient must have got. With `--postfix` the mails go through a Postfix of
+the demo's own, over TLS, and what is compared is what that has delivered.
 """
 
+import shutil
 import signal
+import tempfile
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -22,8 +25,10 @@ from rich.console import Console
 from postroom.cli.demo_check import CapturedMail, MailCheck, Verdict
 from postroom.cli.demo_client import CALLS_AT_A_TIME, CallFailed, Client, unordered
 from postroom.cli.demo_example import Example, ExampleUnusable, Recipient, example_folder, load_example
+from postroom.cli.demo_postfix import PATIENCE_SECONDS as POSTFIX_PATIENCE_SECONDS
+from postroom.cli.demo_postfix import PostfixFailed, PrivatePostfix
 from postroom.cli.demo_report import Figures, Report
-from postroom.cli.demo_server import Access, PrivateServer, ServerFailed
+from postroom.cli.demo_server import Access, PrivateServer, ServerFailed, reachable_parent, uninterrupted
 
 MESSAGES = "/messaging/v1/email/messages"
 MOST_RECIPIENTS = 2000
@@ -53,33 +58,43 @@ def demo(
     example: Annotated[
         Path | None, typer.Option("--example", metavar="FOLDER", help="Another folder than examples/order-shipped.")
     ] = None,
+    postfix: Annotated[
+        bool, typer.Option("--postfix", help="Send through a private Postfix over TLS, and look at what it delivered.")
+    ] = False,
 ) -> None:
     """Send 2,000 different emails through a private server, and check that each arrived as it should."""
     report = Report(Console(highlight=False))
     try:
         with _terminable():
-            good = run_demo(report, example or example_folder(), recipients, keep=keep)
+            good = run_demo(report, example or example_folder(), recipients, keep=keep, through_postfix=postfix)
     except KeyboardInterrupt:
         report.problem("stopped; the server is down and its folder is removed")
         raise typer.Exit(130) from None
-    except (CallFailed, DemoFailed, ExampleUnusable, ServerFailed) as failed:
+    except (CallFailed, DemoFailed, ExampleUnusable, PostfixFailed, ServerFailed) as failed:
         report.problem(str(failed))
         raise typer.Exit(1) from None
     raise typer.Exit(0 if good else 1)
 
 
-def run_demo(report: Report, folder: Path, count: int, *, keep: bool = False) -> bool:
+def run_demo(report: Report, folder: Path, count: int, *, keep: bool = False, through_postfix: bool = False) -> bool:
     """The whole demo; whether everything was as it should be.
 
-    Raises `CallFailed`, `DemoFailed`, `ExampleUnusable` or `ServerFailed` when it can't go on. The server is stopped
-    and its folder is gone in every case.
+    Raises `CallFailed`, `DemoFailed`, `ExampleUnusable`, `PostfixFailed` or `ServerFailed` when it can't go on. The
+    servers are stopped and their folders are gone in every case.
     """
     example = load_example(folder, count)
+    with _postfix(report) if through_postfix else nullcontext() as postfix:
+        return _run(report, example, postfix, keep=keep)
+
+
+def _run(report: Report, example: Example, postfix: PrivatePostfix | None, *, keep: bool) -> bool:
     report.begin("starting a private server with a database of its own")
     begun = time.monotonic()
-    with PrivateServer() as access, Client(access.api) as client:
-        report.step(f"PostgreSQL, API, delivery and mailbox are up ({time.monotonic() - begun:.1f} s)")
-        figures, verdict, first = _send_and_check(report, example, client, access)
+    server = PrivateServer(relay=None if postfix is None else postfix.relay)
+    with server as access, Client(access.api) as client:
+        up = "PostgreSQL, API, delivery and mailbox" if postfix is None else "PostgreSQL, API and delivery"
+        report.step(f"{up} are up ({time.monotonic() - begun:.1f} s)")
+        figures, verdict, first = _send_and_check(report, example, client, access, postfix)
         report.figures(figures, verdict)
         if first is not None:
             report.mail(first.number, first.raw)
@@ -94,8 +109,26 @@ def run_demo(report: Report, folder: Path, count: int, *, keep: bool = False) ->
     return good
 
 
+@contextmanager
+def _postfix(report: Report) -> Iterator[PrivatePostfix]:
+    with uninterrupted():
+        folder = Path(tempfile.mkdtemp(prefix="postroom-demo-postfix-", dir=reachable_parent()))
+    # Postfix's own users must be able to pass through.
+    folder.chmod(0o711)
+    postfix = PrivatePostfix(folder)
+    try:
+        with uninterrupted():
+            postfix.start()
+        report.step(f"Postfix {postfix.version()} listens on 127.0.0.1:{postfix.port} and asks for TLS")
+        yield postfix
+    finally:
+        with uninterrupted():
+            postfix.stop()
+            shutil.rmtree(folder, ignore_errors=True)
+
+
 def _send_and_check(
-    report: Report, example: Example, client: Client, access: Access
+    report: Report, example: Example, client: Client, access: Access, postfix: PrivatePostfix | None
 ) -> tuple[Figures, Verdict, CapturedMail | None]:
     token = client.post(
         "/v2/token",
@@ -122,10 +155,13 @@ def _send_and_check(
     known = time.monotonic() - started
     settled = max((status.at for status in statuses), default=posted)
 
+    if postfix is not None:
+        _wait_for_postfix(report, postfix, len(accepted))
     check = MailCheck(example, accepted)
     first = None
     with report.meter("mails compared", len(accepted)) as compared:
-        for number, mail in enumerate(_captured(client), start=1):
+        mails = _captured(client) if postfix is None else postfix.mails()
+        for number, mail in enumerate(mails, start=1):
             check.take(mail)
             if accepted and mail.recipients == (accepted[0].wire_address,):
                 first = mail
@@ -203,6 +239,23 @@ def read_status(recipient: Recipient, answer: Any) -> Status | None:
     if kind == "EmailSent":
         return Status(at, "")
     return Status(at, f"{kind} {info.get('statusCode')} {info.get('statusMessage')}")
+
+
+def _wait_for_postfix(report: Report, postfix: PrivatePostfix, count: int) -> None:
+    """Return when Postfix has delivered all it took: then nothing can be on its way any more, not even a second copy.
+
+    Raises `DemoFailed` with the end of Postfix's log when its queue does not get shorter.
+    """
+    with report.meter("mails delivered by Postfix", count) as done:
+        least, progressed = postfix.queued(), time.monotonic()
+        while queued := postfix.queued():
+            if queued < least:
+                least, progressed = queued, time.monotonic()
+            if time.monotonic() - progressed > POSTFIX_PATIENCE_SECONDS:
+                raise DemoFailed(f"{queued} mails stay in Postfix's queue\n{postfix.log()}")
+            done(postfix.delivered())
+            time.sleep(0.1)
+        done(postfix.delivered())
 
 
 def _captured(client: Client) -> Iterator[CapturedMail]:

@@ -150,7 +150,8 @@ class Report:
             ("client_secret", access.client_secret),
             ("account_id", access.account_id),
         ):
-            self._console.print(Text(f"  {name:14} {value}"), soft_wrap=True)
+            if value:
+                self._console.print(Text(f"  {name:14} {value}"), soft_wrap=True)
         self._console.print(
             "\n  The server goes on running. Ctrl-C stops it and removes what it stored.", soft_wrap=True
         )

@@ -1,9 +1,10 @@
 """The demo's own server: the real `postroom serve` in a temporary folder, on free ports, gone when the demo ends.
 
-It gets none of our `POSTROOM_` variables: a demo started where mail is really sent must stay a sandbox, and must
-not touch that server's database.
+It gets none of our `POSTROOM_` variables: a demo started where mail is really sent must stay a sandbox, or keep to
+the demo's own relay, and must not touch that server's database.
 """
 
+import json
 import os
 import queue
 import re
@@ -22,7 +23,8 @@ from typing import IO
 
 from postroom.store.directory import can_enter, server_user
 
-COMMAND = (sys.executable, "-P", "-m", "postroom.cli.main", "serve")
+_POSTROOM = (sys.executable, "-P", "-m", "postroom.cli.main")
+COMMAND = (*_POSTROOM, "serve")
 START_SECONDS = 120.0
 # `serve` itself stops within 30.
 STOP_SECONDS = 40.0
@@ -39,7 +41,10 @@ class ServerFailed(Exception):
 
 @dataclass(frozen=True)
 class Access:
-    """What the server printed: where it is, and the credentials of its ready-made client."""
+    """What the server printed: where it is, and the credentials of a client.
+
+    `mailbox` and `smtp` are empty when mail goes to a relay.
+    """
 
     api: str
     mailbox: str
@@ -50,10 +55,14 @@ class Access:
 
 
 class PrivateServer:
-    """A server of our own; use it as a context manager, which gives its `Access` and leaves nothing behind."""
+    """A server of our own; use it as a context manager, which gives its `Access` and leaves nothing behind.
 
-    def __init__(self, command: Sequence[str] = COMMAND) -> None:
+    With a `relay` (a URL as `POSTROOM_RELAY` has it) all mail goes there, without one into the capture mailbox.
+    """
+
+    def __init__(self, command: Sequence[str] = COMMAND, *, relay: str | None = None) -> None:
         self._command = tuple(command)
+        self._relay = relay
         self._folder: Path | None = None
         self._process: subprocess.Popen[str] | None = None
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -83,11 +92,13 @@ class PrivateServer:
         environ |= {
             "POSTROOM_DATA_DIR": str(self._folder / "data"),
             "POSTROOM_HTTP": "127.0.0.1:0",
-            "POSTROOM_SANDBOX_SMTP": "127.0.0.1:0",
-            "POSTROOM_DELIVERY": "sandbox",
             "POSTROOM_LOG_FORMAT": "console",
             "POSTROOM_LOG_LEVEL": "warning",
         }
+        if self._relay is None:
+            environ |= {"POSTROOM_DELIVERY": "sandbox", "POSTROOM_SANDBOX_SMTP": "127.0.0.1:0"}
+        else:
+            environ |= {"POSTROOM_DELIVERY": "relay", "POSTROOM_RELAY": self._relay}
         with (self._folder / "server.log").open("wb") as log, uninterrupted():
             self._process = subprocess.Popen(
                 self._command,
@@ -102,9 +113,9 @@ class PrivateServer:
             )
         assert self._process.stdout is not None
         threading.Thread(target=_read_lines, args=(self._process.stdout, self._lines.put), daemon=True).start()
-        return self._access()
+        return self._access(environ)
 
-    def _access(self) -> Access:
+    def _access(self, environ: dict[str, str]) -> Access:
         found: dict[str, str] = {}
         deadline = time.monotonic() + START_SECONDS
         while True:
@@ -118,6 +129,9 @@ class PrivateServer:
                 break
             if field := _FIELD.match(line):
                 found[field[1]] = field[2]
+        if self._relay is not None:
+            # Only a sandbox has a client ready-made.
+            found |= {"mailbox": "", "SMTP": ""} | _new_client(environ)
         try:
             return Access(
                 api=found["API"],
@@ -179,6 +193,15 @@ def reachable_parent() -> Path:
         return usual
     places = (usual, Path("/tmp"), Path("/var/tmp"))  # noqa: S108
     return next((place for place in places if place.is_dir() and can_enter(place, user)), usual)
+
+
+def _new_client(environ: dict[str, str]) -> dict[str, str]:
+    """The credentials that `postroom client create` prints."""
+    command = (*_POSTROOM, "client", "create", "--name", "demo")
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=START_SECONDS, check=False)
+    if done.returncode != 0:
+        raise ServerFailed(f"postroom client create failed\n{done.stdout}{done.stderr}")
+    return {name: str(value) for name, value in json.loads(done.stdout).items()}
 
 
 def _read_lines(output: IO[str], put: Callable[[str | None], None]) -> None:

@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import pytest
-from benchmarks.postfix import main_settings, services
+from benchmarks.postfix import main_settings
 from benchmarks.sends import BATCH, Recipients, single_template
 from benchmarks.sink import last_count
 from benchmarks.wrk import WrkReport, parse_report
+
+from postroom.cli.demo_postfix import services
 
 DISTRIBUTED = """\
 # comment
