@@ -132,6 +132,25 @@ def test_what_changed_in_the_file_changes_and_what_was_made_from_it_is_published
     assert "nothing to do" in shop.apply()[0]
 
 
+def test_what_templates_know_of_the_business_unit_follows_the_file(shop: Shop) -> None:
+    shop.apply()
+    shop.text = shop.text.replace(
+        'name = "The shop"',
+        'name = "The shop"\ntime_zone = "Europe/Berlin"\ncity = "Berlin"\npages = { "12" = "https://shop.example/12" }',
+        1,
+    )
+    mid = shop.unit.account_id
+    assert shop.apply() == [
+        f"~ business unit {mid}: time_zone 'America/Chicago' becomes 'Europe/Berlin', city '' becomes 'Berlin', "
+        "page '12' leads to https://shop.example/12"
+    ]
+    assert "nothing to do" in shop.apply()[0]
+    shop.text = shop.text.replace("Europe/Berlin", "Europe/Berlyn")
+    code, output = shop.run()
+    assert code == 2
+    assert "time zone 'Europe/Berlyn' is unknown" in " ".join(output.replace("│", " ").split())
+
+
 def test_sending_options_follow_the_file(shop: Shop) -> None:
     shop.text += '\n[definition.sending]\ndeliver_before = 300\non_unknown = "hold"\n'
     assert shop.apply() == [name_line(shop), *PLAN]

@@ -1,6 +1,7 @@
 """The HTTP application: the route table, and the ASGI wrapper that brings paths to the form the routes have."""
 
 import asyncio
+import time
 from collections.abc import Callable, MutableMapping, Sequence
 from typing import Any, Literal, cast
 
@@ -44,9 +45,10 @@ from postroom.api.suppressions import Suppressions
 from postroom.api.templates import Templates
 from postroom.api.timelines import Timelines
 from postroom.api.token import TokenRoute
-from postroom.api.wire.asset_files import FILES
+from postroom.catalog.assets import FILES
 from postroom.catalog.publishing import Publisher
 from postroom.content.ampscript.engine import Engine
+from postroom.delivery.account_facts import AccountFacts
 from postroom.settings import Settings
 from postroom.store.database import Pool
 from postroom.tenancy.clients import SecretHasher
@@ -117,7 +119,10 @@ async def build_api(
     routes += legacy.routes()
     ens = EventNotifications(pool, private=bool(settings.ens_allow_private), clock=clock)
     routes += ens.routes()
-    templates = Templates(pool, engine, from_name=settings.from_name, from_address=settings.from_address, clock=clock)
+    accounts = AccountFacts(pool, clock=time.monotonic, public_url=settings.public_url.rstrip("/"))
+    templates = Templates(
+        pool, engine, accounts, from_name=settings.from_name, from_address=settings.from_address, clock=clock
+    )
     routes += templates.routes()
     rules = ClientRules(pool, clock=asyncio.get_running_loop().time)
     categories = AssetCategories(pool)

@@ -33,7 +33,6 @@ from postroom.api.wire.templates import (
 )
 from postroom.catalog.data_extensions import find_extension
 from postroom.catalog.template_check import names_known
-from postroom.content.ampscript.dialect import Account
 from postroom.content.ampscript.engine import Engine
 from postroom.content.ampscript.faults import Refused
 from postroom.content.ampscript.run import NoFetch, Pairs, Rows, Services
@@ -42,6 +41,7 @@ from postroom.content.compiler import compile_content
 from postroom.content.model import Content, ContentRejected, Context, Mail, NotComposed, Problem
 from postroom.content.names import SYSTEM_NAMES
 from postroom.content.plan import Plan
+from postroom.delivery.account_facts import AccountFacts
 from postroom.delivery.blocks import AssetBlocks
 from postroom.delivery.data_access import ClaimData, MessageData
 from postroom.events.codes import status_message
@@ -71,9 +71,17 @@ class Templates:
     epoch."""
 
     def __init__(
-        self, pool: Pool, engine: Engine, *, from_name: str, from_address: str, clock: Callable[[], float]
+        self,
+        pool: Pool,
+        engine: Engine,
+        accounts: AccountFacts,
+        *,
+        from_name: str,
+        from_address: str,
+        clock: Callable[[], float],
     ) -> None:
         self._pool = pool
+        self._accounts = accounts
         self._engine = engine
         self._from_name = from_name
         self._from_address = from_address
@@ -136,7 +144,7 @@ class Templates:
             TrialData(data),
             AssetBlocks(self._pool, account_id),
             NoFetch("a trial makes no HTTP requests; try it with a send in the sandbox"),
-            Account(account_id=account_id),
+            await self._accounts.of(account_id),
         )
         if plan.asynchronous:
             return await plan.compose_async(context, services)

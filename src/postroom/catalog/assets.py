@@ -6,6 +6,7 @@ An asset is kept as the client sent it. What a definition sends is a copy taken 
 
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import quote
 from uuid import UUID
 
 import asyncpg
@@ -33,6 +34,9 @@ EMAIL_TYPES = frozenset({207, 208, 209})
 
 FILE_TYPES = {20: "image/gif", 22: "image/jpeg", 23: "image/jpeg", 28: "image/png", 127: "application/pdf"}
 """The media types of the assets that are files: images and PDF documents."""
+
+FILES = "files"
+"""The first segment of a public URL's path: /files/{MID}/{key}/{name}."""
 
 COLUMNS = """
     asset.asset_id, asset.customer_key, asset.object_id, asset.asset_type, asset.name, asset.description,
@@ -101,6 +105,11 @@ class StoredFile:
     public_key: UUID
     name: str
     size: int
+
+
+def file_path(account_id: int, public_key: UUID, name: str) -> str:
+    """Where a stored file is to be had, below the public URL; who has it needs no token."""
+    return f"{FILES}/{account_id}/{public_key}/{quote(name, safe='')}"
 
 
 @dataclass(frozen=True, slots=True)

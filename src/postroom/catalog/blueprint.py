@@ -17,6 +17,7 @@ from postroom.catalog.classifications import Classification
 from postroom.catalog.data_columns import COLUMN_TYPES, Column
 from postroom.catalog.data_extensions import ExtensionDraft, ExtensionRejected, checked
 from postroom.catalog.sending_options import SendingOptions, problem_of
+from postroom.tenancy.accounts import AccountChange, AccountRejected, checked_change
 
 
 class BlueprintRejected(ValueError):
@@ -31,6 +32,14 @@ class AccountPart(_Part, frozen=True):
     mid: int
     name: str | None = None
     language: Literal["en", "de", "fr", "es"] | None = None
+    time_zone: str | None = None
+    street: str | None = None
+    city: str | None = None
+    state: str | None = None
+    postal_code: str | None = None
+    country: str | None = None
+    web_analytics: str | None = None
+    pages: dict[str, str] = {}
 
 
 class ClassificationPart(_Part, frozen=True):
@@ -134,6 +143,7 @@ def read_blueprint(text: str, read_file: Callable[[str], str]) -> Blueprint:
         raise BlueprintRejected(str(wrong).replace("`$.", "`").replace("Object", "the table")) from None
     except msgspec.DecodeError as wrong:
         raise BlueprintRejected(f"it is not TOML: {wrong}") from None
+    account_change(blueprint.account)
     for kind in ("classification", "data_extension", "asset", "definition"):
         keys = [part.key.casefold() for part in getattr(blueprint, kind)]
         for key in keys:
@@ -164,6 +174,16 @@ def file_reader(folder: Path) -> Callable[[str], str]:
             raise BlueprintRejected(f"file {name!r} can't be read: {problem}") from None
 
     return read
+
+
+def account_change(part: AccountPart) -> AccountChange:
+    """What of the business unit the file states, but its MID. Raises BlueprintRejected."""
+    stated = msgspec.structs.asdict(part)
+    del stated["mid"]
+    try:
+        return checked_change(AccountChange(**stated))
+    except AccountRejected as rejected:
+        raise BlueprintRejected(f"account: {rejected}") from None
 
 
 def extension_draft(part: ExtensionPart) -> ExtensionDraft:

@@ -20,6 +20,7 @@ from postroom.catalog.blueprint import (
     AssetPart,
     Blueprint,
     DefinitionPart,
+    account_change,
     classification,
     extension_draft,
     sending_options,
@@ -32,7 +33,11 @@ from postroom.catalog.lists import find_list
 from postroom.catalog.publishing import DefinitionChange, DefinitionDraft, Publisher
 from postroom.content.attributes import fold_name
 from postroom.store.database import Connection, Pool
-from postroom.tenancy.accounts import LANGUAGES, PROFILE_ATTRIBUTES, change_account, ensure_account, find_account
+from postroom.tenancy.accounts import PROFILE_ATTRIBUTES, Account, change_account, ensure_account, find_account
+
+_ACCOUNT_FIELDS = (
+    "name", "language", "time_zone", "street", "city", "state", "postal_code", "country", "web_analytics",
+)  # fmt: skip
 
 Act: TypeAlias = Callable[[Connection], Awaitable[object]]
 
@@ -78,29 +83,35 @@ class _Planner:
         return steps + await self._suppressions() + await self._definitions()
 
     async def _account(self) -> list[Step]:
-        wanted = self._blueprint.account
+        wanted = account_change(self._blueprint.account)
         stored = await find_account(self._connection, self._account_id)
-        if stored is None:
-            name = wanted.name or f"Business unit {wanted.mid}"
-            return [
-                Step(
-                    f"+ business unit {wanted.mid} {name!r}",
-                    lambda connection: ensure_account(connection, wanted.mid, name, wanted.language or LANGUAGES[0]),
-                )
-            ]
+        before = stored or Account(self._account_id, wanted.name or f"Business unit {self._account_id}")
         changes = [
-            f"{what} {old!r} becomes {new!r}"
-            for what, old, new in (("name", stored.name, wanted.name), ("language", stored.language, wanted.language))
-            if new is not None and new != old
+            f"{what} {getattr(before, what)!r} becomes {new!r}"
+            for what in _ACCOUNT_FIELDS
+            if (new := getattr(wanted, what)) is not None and new != getattr(before, what)
         ]
-        if not changes:
-            return []
-        return [
-            Step(
-                f"~ business unit {wanted.mid}: {', '.join(changes)}",
-                lambda connection: change_account(connection, wanted.mid, name=wanted.name, language=wanted.language),
+        changes += [
+            f"page {page!r} leads to {address}"
+            for page, address in wanted.pages.items()
+            if before.pages.get(page) != address
+        ]
+        steps = []
+        if stored is None:
+            steps.append(
+                Step(
+                    f"+ business unit {self._account_id} {before.name!r}",
+                    lambda connection: ensure_account(connection, self._account_id, before.name),
+                )
             )
-        ]
+        if changes:
+            steps.append(
+                Step(
+                    f"~ business unit {self._account_id}: {', '.join(changes)}",
+                    lambda connection: change_account(connection, self._account_id, wanted),
+                )
+            )
+        return steps
 
     async def _attributes(self) -> list[Step]:
         declared = await declared_attributes(self._connection, self._account_id)

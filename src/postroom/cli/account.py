@@ -13,14 +13,22 @@ from postroom.store.pool import Connection
 from postroom.tenancy.accounts import (
     LANGUAGES,
     Account,
+    AccountChange,
     AccountIdInvalid,
-    LanguageUnknown,
+    AccountRejected,
     change_account,
+    checked_change,
     ensure_account,
     list_accounts,
 )
 
 _LANGUAGE = f"The language of its recipients' pages: {', '.join(LANGUAGES)}."
+
+TimeZone = Annotated[
+    str | None,
+    typer.Option("--time-zone", help="Of its local dates in templates, such as Europe/Berlin. [America/Chicago]"),
+]
+_ROLE = "postroom account"
 
 account_app = typer.Typer(help="Business units: each with its own keys, content and clients.", no_args_is_help=True)
 
@@ -37,23 +45,25 @@ def create_command(
     mid: Annotated[int, typer.Option("--mid", help="Its MID, a number of your choice.")],
     name: Annotated[str, typer.Option("--name", help='What it is called. ["Business unit" and its MID]')] = "",
     language: Annotated[str, typer.Option("--language", help=_LANGUAGE)] = LANGUAGES[0],
+    time_zone: TimeZone = None,
 ) -> None:
     """Create a business unit with its list, classification and content folder; print it as JSON."""
     shown_name = name.strip() or f"Business unit {mid}"
+    change = _checked(AccountChange(name=shown_name, language=language, time_zone=time_zone))
 
-    async def create(connection: Connection) -> bool:
+    async def create(connection: Connection) -> Account | None:
         async with connection.transaction():
-            return await ensure_account(connection, mid, shown_name, language)
+            if not await ensure_account(connection, mid, shown_name, language):
+                return None
+            return await change_account(connection, mid, change)
 
     try:
-        created = run_on_database(settings, "postroom account", create)
+        created = run_on_database(settings, _ROLE, create)
     except AccountIdInvalid as invalid:
         raise typer.BadParameter(str(invalid), param_hint="--mid") from None
-    except LanguageUnknown as unknown:
-        raise typer.BadParameter(str(unknown), param_hint="--language") from None
-    if not created:
+    if created is None:
         raise typer.BadParameter(f"there is already a business unit {mid}", param_hint="--mid")
-    _show(Account(mid, shown_name, language.lower()))
+    _show(created)
 
 
 @account_app.command("change")
@@ -63,19 +73,61 @@ def change_command(
     mid: Annotated[int, typer.Option("--mid", help="Which business unit.")],
     name: Annotated[str | None, typer.Option("--name", help="What it is called from now on. [as it is]")] = None,
     language: Annotated[str | None, typer.Option("--language", help=f"{_LANGUAGE} [as it is]")] = None,
+    time_zone: TimeZone = None,
+    street: Annotated[str | None, typer.Option("--street", help="What %%member_addr%% prints.")] = None,
+    city: Annotated[str | None, typer.Option("--city", help="What %%member_city%% prints.")] = None,
+    state: Annotated[str | None, typer.Option("--state", help="What %%member_state%% prints.")] = None,
+    postal_code: Annotated[str | None, typer.Option("--postal-code", help="What %%member_postalcode%% prints.")] = None,
+    country: Annotated[str | None, typer.Option("--country", help="What %%member_country%% prints.")] = None,
+    web_analytics: Annotated[
+        str | None, typer.Option("--web-analytics", help="What WAT prints, such as utm_source=mail.")
+    ] = None,
+    page: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--page",
+            help="A page of CloudPagesURL, ID=https://…; ID= takes it out. May be given several times.",
+        ),
+    ] = None,
 ) -> None:
-    """Change a business unit's name or language; print it as JSON."""
+    """Change a business unit; print it as JSON. Delivery processes know it within a minute."""
+    change = _checked(
+        AccountChange(
+            name=name,
+            language=language,
+            time_zone=time_zone,
+            street=street,
+            city=city,
+            state=state,
+            postal_code=postal_code,
+            country=country,
+            web_analytics=web_analytics,
+            pages=dict(_page(text) for text in page or ()),
+        )
+    )
 
-    async def change(connection: Connection) -> Account | None:
-        return await change_account(connection, mid, name=name, language=language)
+    async def write(connection: Connection) -> Account | None:
+        return await change_account(connection, mid, change)
 
-    try:
-        changed = run_on_database(settings, "postroom account", change)
-    except LanguageUnknown as unknown:
-        raise typer.BadParameter(str(unknown), param_hint="--language") from None
+    changed = run_on_database(settings, _ROLE, write)
     if changed is None:
         raise typer.BadParameter(f"there is no business unit {mid}", param_hint="--mid")
     _show(changed)
+
+
+def _page(text: str) -> tuple[str, str | None]:
+    page, equals, address = text.partition("=")
+    if not equals:
+        raise typer.BadParameter(f"{text[:60]!r} names no address; write 123=https://…", param_hint="--page")
+    return page, address or None
+
+
+def _checked(change: AccountChange) -> AccountChange:
+    try:
+        return checked_change(change)
+    except AccountRejected as rejected:
+        hint = "--page" if rejected.field == "pages" else "--" + rejected.field.replace("_", "-")
+        raise typer.BadParameter(str(rejected), param_hint=hint) from None
 
 
 @account_app.command("list")
@@ -86,7 +138,7 @@ def list_command(settings: Settings) -> None:
     async def read(connection: Connection) -> list[Account]:
         return await list_accounts(connection)
 
-    found = run_on_database(settings, "postroom account", read)
+    found = run_on_database(settings, _ROLE, read)
     typer.echo(json.dumps([dataclasses.asdict(account) for account in found], indent=2, ensure_ascii=False))
 
 

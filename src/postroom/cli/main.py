@@ -20,6 +20,7 @@ from postroom.cli.doctor import doctor
 from postroom.cli.domain import domain_app
 from postroom.cli.erase import erase
 from postroom.cli.failures import report_failures
+from postroom.cli.key import key_app
 from postroom.cli.links import links_app
 from postroom.cli.lint import lint
 from postroom.cli.logs import configure_logs
@@ -178,6 +179,7 @@ app.add_typer(bounces_app, name="bounces")
 app.command("tls-report")(tls_report_command)
 app.add_typer(client_app, name="client")
 app.add_typer(domain_app, name="domain")
+app.add_typer(key_app, name="key")
 app.add_typer(message_app, name="message")
 app.add_typer(links_app, name="links")
 app.add_typer(suppression_app, name="suppression")

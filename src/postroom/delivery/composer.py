@@ -35,7 +35,6 @@ class Composer:
         self._links = links
         self._clock = clock
         self._fetcher = fetcher or NoFetch()
-        self._services: dict[int, Services] = {}
 
     def compose(self, message: Message) -> Mail | NotComposed | None:
         """The mail, why there is none, or None when the version must be loaded again first."""
@@ -76,11 +75,10 @@ class Composer:
         return await asyncio.to_thread(plan.compose, context, services)
 
     def _own_services(self, prepared: Prepared) -> Services:
-        """Those of a template that never waits; made once for each state of its business unit."""
-        account = prepared.account
-        services = self._services.get(account.account_id)
-        if services is None or services.account is not account:
-            services = self._services[account.account_id] = Services(self._clock, account=account)
+        """Those of a template that never waits; made again when its business unit has changed."""
+        services = prepared.services
+        if services is None or services.account is not prepared.account:
+            services = prepared.services = Services(self._clock, account=prepared.account)
         return services
 
     def _ready(self, message: Message, prepared: Prepared) -> tuple[Plan, Context]:

@@ -29,7 +29,7 @@ class MailLinks:
     def __init__(self, tokens: LinkTokens, *, tracking_url: str, public_url: str, always: bool) -> None:
         self._tokens = tokens
         self.tracking_url = tracking_url
-        self._public_url = public_url
+        self.public_url = public_url
         self.always = always
         self._periods: Sequence[Period] = ()
 
@@ -65,4 +65,4 @@ class MailLinks:
     ) -> Links:
         """The addresses of one message; its pages are on the tracking domain only when that is ``counted``."""
         message = LinkMessage(account_id, version_id, position, contact_id, request_id)
-        return Links(self._tokens, self.tracking_url if counted else self._public_url, message, counts=clicks)
+        return Links(self._tokens, self.tracking_url if counted else self.public_url, message, counts=clicks)

@@ -14,10 +14,12 @@ from postroom.catalog.versions import Version, load_version
 from postroom.content.address import parse_address
 from postroom.content.ampscript.dialect import Account, Dialect
 from postroom.content.ampscript.engine import Engine
+from postroom.content.ampscript.run import Services
 from postroom.content.compiler import compile_content
 from postroom.content.links import Tracking
 from postroom.content.model import Content, ContentRejected
 from postroom.content.plan import Plan
+from postroom.delivery.account_facts import AccountFacts
 from postroom.delivery.mail_headers import NO_HEADERS, MailHeaders
 from postroom.delivery.mail_links import MailLinks
 from postroom.store.pool import Pool
@@ -27,10 +29,11 @@ _KEPT = 1_000
 
 _FACTS = """
 select a.name, a.street, a.city, a.state, a.postal_code, a.country, l.name as list_name, d.name as definition_name,
-       d.definition_key
+       d.definition_key, x.name as extension_name
 from account a
 left join list l on l.account_id = $1 and l.list_id = $2
 left join definition d on d.account_id = $1 and d.definition_id = $3
+left join data_extension x on x.account_id = $1 and x.extension_id = $4
 where a.account_id = $1
 """
 
@@ -55,6 +58,9 @@ class Prepared:
     """The right-hand side of its Message-IDs: the sender's domain."""
     loaded_at: float
     account: Account
+    """What its templates know of their business unit."""
+    services: Services | None = None
+    """Those of a plan that never waits, with that account; made when it is first composed."""
     definition_key: str = ""
     tracked: Plan | None = None
     """The plan of mails whose links are counted; None when nothing of the version is, or not yet."""
@@ -89,6 +95,7 @@ class Versions:
         self._derive_text = derive_text
         self._links = links
         self._engine = Engine(dialect)
+        self._accounts = AccountFacts(pool, clock=clock, public_url="" if links is None else links.public_url)
         self._prepared: OrderedDict[tuple[int, int], Prepared] = OrderedDict()
 
     async def version(self, account_id: int, version_id: int) -> Version:
@@ -106,6 +113,7 @@ class Versions:
         if now - prepared.loaded_at > _FRESH_SECONDS:
             await self._read_facts(prepared)
             prepared.loaded_at = now
+        prepared.account = await self._accounts.of(account_id)
         if not prepared.looked and prepared.plan is not None and self._links is not None and self._links.possible:
             prepared.looked = True
             prepared.tracked = self._compile_tracked(prepared.version)
@@ -160,7 +168,9 @@ class Versions:
 
     async def _read_facts(self, prepared: Prepared) -> None:
         version = prepared.version
-        row = await self._pool.fetchrow(_FACTS, version.account_id, version.list_id, version.definition_id)
+        row = await self._pool.fetchrow(
+            _FACTS, version.account_id, version.list_id, version.definition_id, version.data_extension_id
+        )
         if row is None:
             return
         prepared.definition_key = row["definition_key"] or ""
@@ -172,6 +182,8 @@ class Versions:
             "member_state": row["state"],
             "member_postalcode": row["postal_code"],
             "member_country": row["country"],
+            "_datasourcename": row["extension_name"] or "",
+            "_sourcede": row["extension_name"] or "",
             "listid": str(version.list_id),
             "list_": row["list_name"] or "",
             "_listname": row["list_name"] or "",

@@ -5,9 +5,12 @@ An account is named by its MID. It begins with what the vendor gives every busin
 attributes of a person's name.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import asyncpg
 import msgspec
 
 from postroom.store.database import Connection, Database, Pool
@@ -23,9 +26,13 @@ PROFILE_ATTRIBUTES = ("FirstName", "LastName", "FullName")
 DEFAULT_ACCOUNT_ID = 100001
 DEFAULT_ACCOUNT_NAME = "Postroom"
 
+DEFAULT_TIME_ZONE = "America/Chicago"
+
 LANGUAGES = ("en", "de", "fr", "es")
 """What the pages of recipients can be written in; the first is the default."""
 
+_LONGEST_TEXT = 200
+_pages = msgspec.json.Decoder(dict[str, str]).decode
 _HIGHEST_ACCOUNT_ID = 2**53 - 1  # JSON numbers beyond it lose digits in JavaScript clients
 
 _CREATE = """
@@ -45,14 +52,23 @@ _CREATE_ATTRIBUTES = """
 
 _CREATE_CATEGORY = "insert into asset_category (account_id, parent_id, name) values ($1, 0, $2)"
 
-_LIST = "select account_id, name, language from account order by account_id"
-
-_FIND = "select account_id, name, language from account where account_id = $1"
-
-_CHANGE = """
-    update account set name = coalesce($2, name), language = coalesce($3, language) where account_id = $1
-    returning account_id, name, language
+_COLUMNS = """
+    account_id, name, language, time_zone, street, city, state, postal_code, country, web_analytics, pages
 """
+
+_LIST = f"select {_COLUMNS} from account order by account_id"  # noqa: S608
+
+_FIND = f"select {_COLUMNS} from account where account_id = $1"  # noqa: S608
+
+_CHANGE = f"""
+    update account
+       set name = coalesce($2, name), language = coalesce($3, language), time_zone = coalesce($4, time_zone),
+           street = coalesce($5, street), city = coalesce($6, city), state = coalesce($7, state),
+           postal_code = coalesce($8, postal_code), country = coalesce($9, country),
+           web_analytics = coalesce($10, web_analytics), pages = jsonb_strip_nulls(pages || $11::jsonb)
+     where account_id = $1
+    returning {_COLUMNS}
+"""  # noqa: S608
 
 _CLIENT_EXISTS = "select true from api_client where account_id = $1 and client_id = $2 and revoked_at is null"
 
@@ -62,11 +78,36 @@ _TAKE_TURNS = "select pg_advisory_xact_lock(hashtextextended('ensure_sandbox_acc
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A business unit: its MID, its name, and the language of its recipients' pages."""
+    """A business unit: its MID and name, the language of its recipients' pages, and what its templates know of it:
+    its time zone, its postal address, what WAT prints, and the addresses of CloudPagesURL by the ids of pages."""
 
     account_id: int
     name: str
     language: str = LANGUAGES[0]
+    time_zone: str = DEFAULT_TIME_ZONE
+    street: str = ""
+    city: str = ""
+    state: str = ""
+    postal_code: str = ""
+    country: str = ""
+    web_analytics: str = ""
+    pages: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountChange:
+    """What of a business unit is to be otherwise; None leaves it as it is, and a page whose address is None goes."""
+
+    name: str | None = None
+    language: str | None = None
+    time_zone: str | None = None
+    street: str | None = None
+    city: str | None = None
+    state: str | None = None
+    postal_code: str | None = None
+    country: str | None = None
+    web_analytics: str | None = None
+    pages: Mapping[str, str | None] = field(default_factory=dict)
 
 
 class SandboxClient(msgspec.Struct, frozen=True):
@@ -81,15 +122,53 @@ class AccountIdInvalid(ValueError):
     """A MID is a whole number from 1 to 9007199254740991."""
 
 
-class LanguageUnknown(ValueError):
+class AccountRejected(ValueError):
+    """Something about a business unit can't be as it is given; ``field`` names it, the text says what to write."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(problem)
+        self.field = field
+
+
+class LanguageUnknown(AccountRejected):
     """There are no pages in this language."""
 
 
 def checked_language(language: str) -> str:
     """The language in lower case. Raises LanguageUnknown."""
     if language.lower() not in LANGUAGES:
-        raise LanguageUnknown(f"language {language[:20]!r} is unknown; it must be one of {', '.join(LANGUAGES)}")
+        raise LanguageUnknown(
+            "language", f"language {language[:20]!r} is unknown; it must be one of {', '.join(LANGUAGES)}"
+        )
     return language.lower()
+
+
+def checked_change(change: AccountChange) -> AccountChange:
+    """The change as it is stored. Raises AccountRejected."""
+    for what in ("name", "street", "city", "state", "postal_code", "country"):
+        text = getattr(change, what)
+        if text is not None and (len(text) > _LONGEST_TEXT or not text.isprintable()):
+            raise AccountRejected(what, f"{what} must be one line of at most {_LONGEST_TEXT} printable characters")
+    if change.time_zone is not None:
+        try:
+            ZoneInfo(change.time_zone)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise AccountRejected(
+                "time_zone",
+                f"time zone {change.time_zone[:60]!r} is unknown; write an IANA name, such as Europe/Berlin",
+            ) from None
+    if change.web_analytics is not None and re.fullmatch(r"[!#-;=?-~]{0,1000}", change.web_analytics) is None:
+        raise AccountRejected(
+            "web_analytics",
+            "web_analytics must be what can stand in an address behind ?; write utm_source=mail&utm_medium=email",
+        )
+    for page, address in change.pages.items():
+        if not page.strip() or len(page) > _LONGEST_TEXT or not page.isprintable():
+            raise AccountRejected("pages", f"page {page[:40]!r} is no id; write the number that templates give")
+        if address is not None and re.fullmatch(r"https?://[!#-;=?-~]{1,1990}", address) is None:
+            raise AccountRejected("pages", f"page {page!r}: {address[:60]!r} is no address; write https://…")
+    language = None if change.language is None else checked_language(change.language)
+    return replace(change, language=language, pages={page.strip(): to for page, to in change.pages.items()})
 
 
 async def ensure_account(connection: Connection, account_id: int, name: str, language: str = LANGUAGES[0]) -> bool:
@@ -111,21 +190,37 @@ async def ensure_account(connection: Connection, account_id: int, name: str, lan
 async def find_account(connection: Database, account_id: int) -> Account | None:
     """The business unit of this MID, if there is one."""
     row = await connection.fetchrow(_FIND, account_id)
-    return None if row is None else Account(*row)
+    return None if row is None else _account(row)
 
 
 async def list_accounts(connection: Database) -> list[Account]:
     """All business units, by their MIDs."""
-    return [Account(*row) for row in await connection.fetch(_LIST)]
+    return [_account(row) for row in await connection.fetch(_LIST)]
 
 
-async def change_account(
-    connection: Database, account_id: int, *, name: str | None = None, language: str | None = None
-) -> Account | None:
-    """Change what is given; None when there is no such business unit. Raises LanguageUnknown."""
-    wanted = None if language is None else checked_language(language)
-    row = await connection.fetchrow(_CHANGE, account_id, name, wanted)
-    return None if row is None else Account(*row)
+async def change_account(connection: Database, account_id: int, change: AccountChange) -> Account | None:
+    """Change what is given; None when there is no such business unit. Raises AccountRejected."""
+    wanted = checked_change(change)
+    row = await connection.fetchrow(
+        _CHANGE,
+        account_id,
+        wanted.name,
+        wanted.language,
+        wanted.time_zone,
+        wanted.street,
+        wanted.city,
+        wanted.state,
+        wanted.postal_code,
+        wanted.country,
+        wanted.web_analytics,
+        msgspec.json.encode(wanted.pages).decode(),
+    )
+    return None if row is None else _account(row)
+
+
+def _account(row: asyncpg.Record) -> Account:
+    *columns, pages = row
+    return replace(Account(*columns), pages=_pages(pages))
 
 
 async def ensure_sandbox_account(

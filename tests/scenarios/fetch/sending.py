@@ -23,10 +23,11 @@ async def rendered(house: House, fetcher: Fetcher, template: str) -> str:
     clock = asyncio.get_running_loop().time
     queue = Queue(house.pool, owner="here", lease=LEASE, clock=clock)
     versions = Versions(house.pool, sender=Sender("Shop", "shop@example.com"), dialect=Dialect(), clock=clock)
-    loader = Loader(house.pool, queue, versions, Composer(versions.prepared, fetcher=fetcher), Keyring(house.pool))
+    composer = Composer(versions.prepared, fetcher=fetcher)
+    loader = Loader(house.pool, queue, versions, composer, Keyring(house.pool))
     lanes = [(lane.key, 10) for lane in await queue.due_lanes(ACCOUNT)]
     loaded = await loader.load(ACCOUNT, await queue.claim(ACCOUNT, lanes))
-    mail = loaded.messages[0].mail
+    mail = composer.compose(loaded.messages[0])
     assert isinstance(mail, Mail | NotComposed)
     if isinstance(mail, NotComposed):
         return mail.reason

@@ -2,13 +2,9 @@
 
 import base64
 import binascii
-from urllib.parse import quote
 
 from postroom.api.errors import ApiError, Code
-from postroom.catalog.assets import ASSET_TYPES, FILE_TYPES, FileDraft, StoredFile
-
-FILES = "files"
-"""The first segment of a public URL's path: /files/{MID}/{key}/{name}."""
+from postroom.catalog.assets import ASSET_TYPES, FILE_TYPES, FileDraft, StoredFile, file_path
 
 # What a browser would show as something else must not be stored as a file of that type.
 _BEGINNINGS = {
@@ -39,7 +35,7 @@ def read_file(text: str | None, asset_name: str, asset_type: int) -> FileDraft |
 
 def file_url(base_url: str, account_id: int, file: StoredFile) -> str:
     """The public URL; who has it needs no token."""
-    return f"{base_url}{FILES}/{account_id}/{file.public_key}/{quote(file.name, safe='')}"
+    return base_url + file_path(account_id, file.public_key, file.name)
 
 
 def asset_error(code: Code, text: str) -> ApiError:

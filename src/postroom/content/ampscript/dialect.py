@@ -45,7 +45,7 @@ class Key:
     """An entry of the account's key store; ``kind`` says what it may be used as."""
 
     kind: Literal["symmetric", "salt", "iv", "jwt", "rsa"]
-    secret: bytes
+    secret: bytes = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,8 @@ class Account:
     time_zone: str = "America/Chicago"  # IANA name, for SystemDateToLocalDate
     keys: Mapping[str, Key] = field(default_factory=dict)  # by folded name
     pages: Mapping[str, str] = field(default_factory=dict)  # CloudPagesURL: page id -> address
-    page_secret: bytes = b""  # encrypts the parameters of page addresses
-    images: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # key or id -> src, title, alt
+    page_secret: bytes = field(default=b"", repr=False)  # encrypts the parameters of page addresses
+    public_url: str = ""  # where files of the business unit are served; no slash at its end
     web_analytics: str = ""  # what WAT prints
 
 

@@ -9,7 +9,7 @@ from functools import cmp_to_key
 from postroom.content.attributes import fold_name
 
 from .faults import MissingFault, ValueFault
-from .run import Block, BlockKind, Pairs, Rows
+from .run import Block, BlockKind, Image, ImageKind, Pairs, Rows
 from .values import compare, from_table, is_null, to_date, to_flag, to_text
 
 _KINDS = ("text", "number", "decimal", "date", "boolean", "emailaddress", "phone", "locale")
@@ -148,7 +148,10 @@ class MemoryBlocks:
         by_key: Mapping[str, str] | None = None,
         by_id: Mapping[str, str] | None = None,
         by_name: Mapping[str, str] | None = None,
+        *,
+        images: Mapping[str, Image] | None = None,
     ) -> None:
+        self._images = {fold_name(name): image for name, image in (images or {}).items()}
         self._blocks: dict[tuple[BlockKind, str], Block] = {}
         kinds: list[tuple[BlockKind, Mapping[str, str] | None]] = [("key", by_key), ("id", by_id), ("name", by_name)]
         for kind, blocks in kinds:
@@ -157,6 +160,9 @@ class MemoryBlocks:
 
     async def find(self, kind: BlockKind, name: str) -> Block | None:
         return self._blocks.get((kind, fold_name(name)))
+
+    async def image(self, kind: ImageKind, name: str) -> Image | None:
+        return self._images.get(fold_name(name))
 
 
 def _table(name: str, value: object) -> Table:

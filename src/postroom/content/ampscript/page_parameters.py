@@ -17,7 +17,7 @@ _CONTEXT = b"postroom page parameters 1:"
 
 def _cipher(secret: bytes) -> AESSIV:
     if len(secret) < 16:
-        raise ValueError("the page secret has fewer than 16 bytes")
+        raise ValueError("the page key has fewer than 16 bytes")
     return AESSIV(sha512(_CONTEXT + secret).digest())
 
 

@@ -65,6 +65,7 @@ class DataAccess(Protocol):
 
 
 BlockKind = Literal["key", "id", "name"]
+ImageKind = Literal["key", "id"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +76,23 @@ class Block:
     source: str
 
 
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A stored image; ``source`` is its address, or the path of it below the account's public URL."""
+
+    identity: str
+    source: str
+    title: str = ""
+
+
 class BlockStore(Protocol):
-    """The content blocks of one business unit."""
+    """The content blocks and images of one business unit."""
 
     async def find(self, kind: BlockKind, name: str) -> Block | None:
         """By customer key, by numeric id, or by ``folder\\path\\name``; all ignore case. None when there is none."""
+
+    async def image(self, kind: ImageKind, name: str) -> Image | None:
+        """By customer key in any case, or by numeric id. None when there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +156,9 @@ class NoBlocks:
     """A business unit without content blocks."""
 
     async def find(self, kind: BlockKind, name: str) -> Block | None:
+        return None
+
+    async def image(self, kind: ImageKind, name: str) -> Image | None:
         return None
 
 

@@ -4,7 +4,7 @@ from html import escape
 
 from postroom.content.ampscript.faults import MissingFault, Refused, ValueFault
 from postroom.content.ampscript.functions.registry import Reference, function
-from postroom.content.ampscript.run import Attachment, BlockKind, Run
+from postroom.content.ampscript.run import Attachment, BlockKind, ImageKind, Run
 from postroom.content.ampscript.values import compare, to_flag, to_text
 
 _BLOCK_PARAMS = "[, impressionRegion[, errorIfMissing[, default[, @status]]]]"
@@ -13,6 +13,7 @@ _BLOCK_DOC = (
     "and @status is -1 instead of 0."
 )
 _MAX_REGIONS = 10_000
+_IMAGE_NOTE = "Title and alternative text are the asset's name, and the address is that of its file on this server."
 
 
 async def _stored(run: Run, kind: BlockKind, name: object, options: tuple[object, ...]) -> str:
@@ -98,17 +99,17 @@ async def content_block_by_name(run: Run, path: object, *options: object) -> str
     return await _stored(run, "name", path, options)
 
 
-def _image(run: Run, key: object, fallback: object) -> str:
-    for wanted in (to_text(key).strip(), to_text(fallback).strip()):
-        found = run.account.images.get(wanted) or run.account.images.get(wanted.casefold()) if wanted else None
-        if found is not None:
-            source, title = found.get("src", ""), found.get("title", "")
-            alternative = found.get("alt", title)
-            return (
-                f'<img src="{escape(source)}" title="{escape(title)}" alt="{escape(alternative)}" border="0" '
-                f'thid="{escape(wanted)}">'
-            )
-    raise MissingFault(f"there is no image {to_text(key)!r}; upload it or name a fallback", code="UnknownImage")
+async def _image(run: Run, kind: ImageKind, name: object, fallback: object) -> str:
+    run.check_time()
+    for wanted in (to_text(name).strip(), to_text(fallback).strip()):
+        image = await run.blocks.image(kind, wanted) if wanted else None
+        if image is not None:
+            source = run.account.public_url + image.source if image.source.startswith("/") else image.source
+            title, identity = escape(image.title), escape(image.identity)
+            return f'<img src="{escape(source)}" title="{title}" alt="{title}" border="0" thid="{identity}">'
+    raise MissingFault(
+        f"there is no image with the {kind} {to_text(name)!r}; upload it or name a fallback", code="UnknownImage"
+    )
 
 
 @function(
@@ -116,9 +117,10 @@ def _image(run: Run, key: object, fallback: object) -> str:
     minimum=1,
     maximum=2,
     params="key[, fallbackKey]",
-    doc="An <img> tag for the image with that key.",
-    differences="Images come from the account settings.",
+    doc="An <img> tag for the image asset with that customer key, or else for the fallback.",
+    differences=_IMAGE_NOTE,
     category="Content",
+    needs="blocks",
 )
 @function(
     "Image",
@@ -126,11 +128,12 @@ def _image(run: Run, key: object, fallback: object) -> str:
     maximum=2,
     params="key[, fallbackKey]",
     doc="The older name of ContentImageByKey.",
-    differences="Images come from the account settings.",
+    differences=_IMAGE_NOTE,
     category="Content",
+    needs="blocks",
 )
-def content_image_by_key(run: Run, key: object, fallback: object = "") -> str:
-    return _image(run, key, fallback)
+async def content_image_by_key(run: Run, key: object, fallback: object = "") -> str:
+    return await _image(run, "key", key, fallback)
 
 
 @function(
@@ -138,12 +141,13 @@ def content_image_by_key(run: Run, key: object, fallback: object = "") -> str:
     minimum=1,
     maximum=2,
     params="id[, fallbackId]",
-    doc="An <img> tag for the image with that id.",
-    differences="Images come from the account settings.",
+    doc="An <img> tag for the image asset with that id, or else for the fallback.",
+    differences=_IMAGE_NOTE,
     category="Content",
+    needs="blocks",
 )
-def content_image_by_id(run: Run, identity: object, fallback: object = "") -> str:
-    return _image(run, identity, fallback)
+async def content_image_by_id(run: Run, identity: object, fallback: object = "") -> str:
+    return await _image(run, "id", identity, fallback)
 
 
 @function(
@@ -285,7 +289,7 @@ def attach_file(run: Run, kind: object, location: object, file_name: object, *re
     minimum=1,
     params="key[, v …]",
     doc="The web-analytics parameters of the account.",
-    differences="The query string of the account settings, whatever the key.",
+    differences="What `postroom account change --web-analytics` set, whatever the key.",
     category="Content",
 )
 @function(

@@ -65,7 +65,10 @@ def _page(run: Run, page: str, address: str, parameters: tuple[object, ...]) -> 
     try:
         sealed = seal_parameters(run.account.page_secret, page, pairs)
     except ValueError as problem:
-        raise ValueFault(f"parameters of pages cannot be sealed: {problem}; set one", code="NoPageSecret") from None
+        raise ValueFault(
+            f"parameters of pages cannot be sealed: {problem}; make one with postroom key create --kind page",
+            code="NoPageSecret",
+        ) from None
     return f"{address}{'&' if '?' in address else '?'}qs={sealed}"
 
 
@@ -74,7 +77,8 @@ def _page(run: Run, page: str, address: str, parameters: tuple[object, ...]) -> 
     minimum=1,
     params="pageId[, name, value …]",
     doc="The address of a page, its parameters sealed in one, qs.",
-    differences="Pages are those of the account settings; qs can be opened with the account's page secret only.",
+    differences="Pages are those that `postroom account change --page` named. qs is AES-SIV under the business unit's "
+    "key of the kind page (`postroom key create`), and can be opened with it alone.",
     category="URL",
     pairs=1,
 )
@@ -82,7 +86,9 @@ def cloud_pages_url(run: Run, page: object, *parameters: object) -> str:
     name = to_text(page).strip()
     address = run.account.pages.get(name)
     if address is None:
-        raise MissingFault(f"there is no page {name!r} in the account settings", code="UnknownPage")
+        raise MissingFault(
+            f"there is no page {name!r}; name its address with postroom account change --page", code="UnknownPage"
+        )
     return _page(run, name, address, parameters)
 
 

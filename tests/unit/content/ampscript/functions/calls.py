@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from postroom.content.ampscript.engine import finished
 from postroom.content.ampscript.functions.registry import build_functions
 from postroom.content.ampscript.memory import MemoryBlocks, MemoryData
-from postroom.content.ampscript.run import Account, Dialect, Limits, Request, Response, Run, Services
+from postroom.content.ampscript.run import Account, Dialect, Image, Limits, Request, Response, Run, Services
 
 FUNCTIONS = build_functions()
 NOW = datetime(2026, 3, 4, 19, 52, 7, tzinfo=UTC)
@@ -30,6 +30,7 @@ def make_run(
     account: Account | None = None,
     data: MemoryData | None = None,
     blocks: Mapping[str, str] | None = None,
+    images: Mapping[str, Image] | None = None,
     site: Site | None = None,
     dialect: Dialect | None = None,
     limits: Limits | None = None,
@@ -49,7 +50,7 @@ def make_run(
         Services(
             clock,
             data or MemoryData(),
-            MemoryBlocks(by_key=blocks, by_id=blocks, by_name=blocks),
+            MemoryBlocks(by_key=blocks, by_id=blocks, by_name=blocks, images=images),
             site or Site(),
             account or Account(),
         ),

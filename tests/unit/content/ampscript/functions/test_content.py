@@ -5,7 +5,7 @@ from tests.unit.content.ampscript.functions.calls import call, make_run
 
 from postroom.content.ampscript.faults import LimitFault, MissingFault, Refused, ValueFault
 from postroom.content.ampscript.functions.registry import Reference
-from postroom.content.ampscript.run import Account, Attachment, Limits
+from postroom.content.ampscript.run import Account, Attachment, Image, Limits
 
 BLOCKS = {"foot": "bye", "42": "forty-two", "A\\B\\Main": "main"}
 
@@ -72,16 +72,20 @@ def test_treat_as_content_evaluates_what_could_be_a_template() -> None:
     assert call("TreatAsContent", None) == ""
 
 
-def test_images_come_from_the_account() -> None:
-    account = Account(images={"logo": {"src": "https://x/l.png?a&b", "title": 'the "logo"'}})
-    run = make_run(account=account)
+def test_images_are_stored_ones() -> None:
+    images = {
+        "logo": Image("12", "https://x/l.png?a&b", 'the "logo"'),
+        "own": Image("7", "/files/5/k/own.png", "own"),
+    }
+    run = make_run(account=Account(public_url="https://mail.example"), images=images)
     tag = (
         '<img src="https://x/l.png?a&amp;b" title="the &quot;logo&quot;" alt="the &quot;logo&quot;" border="0" '
-        'thid="logo">'
+        'thid="12">'
     )
-    assert call("ContentImageByKey", "logo", run=run) == tag
+    assert call("ContentImageByKey", "Logo", run=run) == tag
     assert call("Image", "nope", "logo", run=run) == call("ContentImageByID", "nope", "logo", run=run) == tag
-    with pytest.raises(MissingFault, match="no image 'nope'"):
+    assert 'src="https://mail.example/files/5/k/own.png"' in str(call("ContentImageByID", "own", run=run))
+    with pytest.raises(MissingFault, match="no image with the id 'nope'"):
         call("ContentImageByID", "nope", run=run)
 
 

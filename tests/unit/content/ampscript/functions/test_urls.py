@@ -60,5 +60,5 @@ def test_unknown_pages() -> None:
 
 
 def test_parameters_need_a_secret() -> None:
-    with pytest.raises(ValueFault, match="page secret"):
+    with pytest.raises(ValueFault, match="postroom key create --kind page"):
         call("CloudPagesURL", 7, "a", 1, run=make_run(account=Account(pages={"7": "https://x"})))
