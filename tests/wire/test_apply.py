@@ -105,6 +105,13 @@ def test_a_file_makes_everything_and_a_second_time_nothing(shop: Shop) -> None:
     assert shop.apply() == [f"business unit {shop.unit.account_id} is as {shop.file} states; nothing to do"]
 
 
+def test_what_is_doubtful_in_a_template_is_told_when_it_is_published(shop: Shop) -> None:
+    shop.page.write_text("<p>%%[ SET @a = 1; ]%%Order %%OrderId%%</p>")
+    warning = shop.apply()[-1]
+    assert warning.startswith("warning: definition 'order': html line 1 column 18: ; means nothing")
+    assert "nothing to do" in shop.apply()[0]
+
+
 def test_a_dry_run_prints_the_plan_and_changes_nothing(shop: Shop) -> None:
     before = shop.unit.stored()
     assert shop.apply("--dry-run") == [name_line(shop), *PLAN]

@@ -30,7 +30,7 @@ from postroom.catalog.classifications import find_classification, store_classifi
 from postroom.catalog.data_extensions import change_extension, create_extension, find_extension
 from postroom.catalog.definitions import Definition, find_definition
 from postroom.catalog.lists import find_list
-from postroom.catalog.publishing import DefinitionChange, DefinitionDraft, Publisher
+from postroom.catalog.publishing import DefinitionChange, DefinitionDraft, Published, Publisher
 from postroom.content.attributes import fold_name
 from postroom.store.database import Connection, Pool
 from postroom.tenancy.accounts import PROFILE_ATTRIBUTES, Account, change_account, ensure_account, find_account
@@ -44,11 +44,13 @@ Act: TypeAlias = Callable[[Connection], Awaitable[object]]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One difference: ``text`` says it; ``act`` mends it within the transaction, ``publish`` after it."""
+    """One difference: ``text`` says it; ``act`` mends it within the transaction, ``publish`` after it. ``subject`` is
+    what is published, for what is said of it."""
 
     text: str
     act: Act | None = None
-    publish: Callable[[], Awaitable[object]] | None = None
+    publish: Callable[[], Awaitable[Published | None]] | None = None
+    subject: str = ""
 
 
 async def plan(connection: Connection, publisher: Publisher, blueprint: Blueprint) -> list[Step]:
@@ -56,15 +58,22 @@ async def plan(connection: Connection, publisher: Publisher, blueprint: Blueprin
     return await _Planner(connection, publisher, blueprint).steps()
 
 
-async def carry_out(pool: Pool, steps: list[Step]) -> None:
-    """Do it. Raises what the catalogue raises: `ExtensionRejected`, `PublishingRejected`, `ContentRejected`."""
+async def carry_out(pool: Pool, steps: list[Step]) -> list[str]:
+    """Do it; what is doubtful in the templates that were published, a line each.
+
+    Raises what the catalogue raises: `ExtensionRejected`, `PublishingRejected`, `ContentRejected`.
+    """
     async with pool.acquire() as connection, connection.transaction():
         for step in steps:
             if step.act is not None:
                 await step.act(connection)
+    doubtful: list[str] = []
     for step in steps:
         if step.publish is not None:
-            await step.publish()
+            published = await step.publish()
+            warnings = () if published is None else published.warnings
+            doubtful.extend(f"{step.subject}: {problem}" for problem in warnings)
+    return doubtful
 
 
 class _Planner:
@@ -205,7 +214,11 @@ class _Planner:
             if stored is None:
                 draft = _definition_draft(part)
                 steps.append(
-                    Step(f"+ definition {part.key!r}", publish=_later(self._publisher.create, self._account_id, draft))
+                    Step(
+                        f"+ definition {part.key!r}",
+                        publish=_later(self._publisher.create, self._account_id, draft),
+                        subject=f"definition {part.key!r}",
+                    )
                 )
                 continue
             names = await self._differences(stored, part)
@@ -219,6 +232,7 @@ class _Planner:
                     Step(
                         f"~ definition {part.key!r}: {', '.join(names)}",
                         publish=_later(self._publisher.change, self._account_id, part.key, change),
+                        subject=f"definition {part.key!r}",
                     )
                 )
         return steps
@@ -250,7 +264,9 @@ class _Planner:
         return lambda connection: function(connection, self._account_id, *arguments)
 
 
-def _later(function: Callable[..., Awaitable[object]], *arguments: object) -> Callable[[], Awaitable[object]]:
+def _later(
+    function: Callable[..., Awaitable[Published | None]], *arguments: object
+) -> Callable[[], Awaitable[Published | None]]:
     return lambda: function(*arguments)
 
 

@@ -29,7 +29,8 @@ def apply(
 ) -> None:
     """Bring a business unit to the shape a TOML file states, and print what that takes: + is new, ~ changes.
 
-    Applying the same file again changes nothing. What the file does not name is left alone.
+    Applying the same file again changes nothing. What the file does not name is left alone. What is doubtful in a
+    template that is published is printed as a warning.
     """
     try:
         blueprint = read_blueprint(file.read_text(encoding="utf-8"), file_reader(file.parent))
@@ -38,16 +39,18 @@ def apply(
     except (BlueprintRejected, UnicodeDecodeError) as rejected:
         raise typer.BadParameter(f"{file}: {rejected}", param_hint="--file") from None
     try:
-        lines = asyncio.run(_apply(settings, blueprint, dry_run=dry_run))
+        lines, doubtful = asyncio.run(_apply(settings, blueprint, dry_run=dry_run))
     except (PublishingRejected, ContentRejected, ExtensionRejected, AccountIdInvalid) as rejected:
         raise typer.BadParameter(f"{file}: {rejected}", param_hint="--file") from None
     for line in lines:
         typer.echo(line)
+    for warning in doubtful:
+        typer.echo(f"warning: {warning}", err=True)
     if not lines:
         typer.echo(f"business unit {blueprint.account.mid} is as {file} states; nothing to do")
 
 
-async def _apply(settings: Settings, blueprint: Blueprint, *, dry_run: bool) -> list[str]:
+async def _apply(settings: Settings, blueprint: Blueprint, *, dry_run: bool) -> tuple[list[str], list[str]]:
     async with database_of(settings) as dsn:
         pool = await open_pool(dsn, max_size=2, application_name="postroom apply")
         try:
@@ -62,8 +65,7 @@ async def _apply(settings: Settings, blueprint: Blueprint, *, dry_run: bool) -> 
             )
             async with pool.acquire() as connection:
                 steps = await plan(connection, publisher, blueprint)
-            if not dry_run:
-                await carry_out(pool, steps)
-            return [step.text for step in steps]
+            doubtful = [] if dry_run else await carry_out(pool, steps)
+            return [step.text for step in steps], doubtful
         finally:
             await pool.close()

@@ -101,6 +101,8 @@ class NotComposed:
 
     status_code: int
     reason: str
+    keeps_writes: bool = False
+    """Whether what its template wrote to data extensions is written all the same (RaiseError's last argument)."""
 
 
 @dataclass(frozen=True)

@@ -220,5 +220,7 @@ class _Preparation:
 
 def _not_composed(fault: Fault) -> NotComposed:
     if isinstance(fault, Raised):
-        return NotComposed(EXCLUDED if fault.skip else SCRIPT_RAISED, str(fault))
+        given = [f"{what} {text}" for what, text in (("code", fault.api_code), ("number", fault.api_number)) if text]
+        reason = f"{fault}, {', '.join(given)}" if given else str(fault)
+        return NotComposed(EXCLUDED if fault.skip else SCRIPT_RAISED, reason, fault.keep_writes)
     return NotComposed(_STATUS.get(fault.code, MESSAGE_BUILD_ERROR), str(fault))

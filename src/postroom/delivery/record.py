@@ -19,6 +19,7 @@ from postroom.audience.suppression import Entry
 from postroom.bounces.verdict import Reply, Rules, Verdict, bounce_evidence
 from postroom.catalog.sending_options import DEFAULT
 from postroom.content.address import fold_address
+from postroom.content.model import NotComposed
 from postroom.delivery.data_access import Write
 from postroom.delivery.outcome import Certificate, Deferred, Outcome, Refused, Sent, Unknown
 from postroom.delivery.retry import RetrySchedule
@@ -114,6 +115,14 @@ class Recorder:
     def unsendable(self, slice_: Slice, position: int, code: int, reason: str, contact_id: int | None = None) -> None:
         """End a message without an attempt."""
         self._final(slice_, position, "not_sent", contact_id, code, Detail(reason=reason, attempt=slice_.attempt))
+
+    def not_composed(self, message: Message, why: NotComposed) -> None:
+        """End a message that has no mail."""
+        slice_ = message.slice
+        detail = Detail(reason=why.reason, attempt=slice_.attempt)
+        writes = message.writes if why.keeps_writes else ()
+        contact_id = message.contact.contact_id
+        self._final(slice_, message.position, "not_sent", contact_id, why.status_code, detail, writes)
 
     def empty(self, slice_: Slice) -> None:
         """A slice without one unfinished message is over."""

@@ -241,9 +241,7 @@ class Worker:
             if slice_.lost:
                 continue
             if isinstance(mail, NotComposed):
-                self._recorder.unsendable(
-                    slice_, message.position, mail.status_code, mail.reason, message.contact.contact_id
-                )
+                self._recorder.not_composed(message, mail)
                 continue
             if slice_.deadline is not None and datetime.now(UTC) >= slice_.deadline:
                 self._recorder.unsendable(

@@ -71,3 +71,16 @@ async def test_each_mail_has_its_rows_and_what_it_writes_is_written_once(house: 
     rows = [msgspec.json.decode(row["cells"]) for row in await house.pool.fetch("select cells from data_row")]
     written = [row for row in rows if "key" in row]
     assert sorted(row["city"] for row in written) == ["Paris"] * 20 + ["Rome"] * 20
+
+
+async def test_what_was_written_before_an_error_is_kept_only_where_the_template_says_so(house: House) -> None:
+    key = Column(name="Key", type="Text", length=50, primary_key=True, nullable=False)
+    await table(house, "Log", (key,), [])
+    for name, keeps in (("kept", 1), ("dropped", 0)):
+        await house.define(name, text=f"%%[ InsertDE('Log', 'Key', '{name}') RaiseError('no', 1, '', '', {keeps}) ]%%")
+    async with relay() as peer, working(house, peer) as office:
+        for name in ("kept", "dropped"):
+            await office.send([name], name)
+        assert set((await all_final(house, 2)).values()) == {("not_sent", 102)}
+    (row,) = await house.pool.fetch("select cells from data_row")
+    assert msgspec.json.decode(row["cells"]) == {"key": "kept"}

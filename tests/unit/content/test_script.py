@@ -66,6 +66,7 @@ def test_editor_markup_goes_and_places_stay_those_of_the_source() -> None:
     [
         ("%%[ RaiseError('no', true) ]%%", 102),
         ("%%[ RaiseError('no') ]%%", 111),
+        ("%%[ RaiseError('no', 1, 'E1', 7, 1) ]%%", 102),
         ("%%=Add('x',1)=%%", 103),
         ("%%Nobody%%%%=v(1)=%%", 103),
         ("%%=ContentBlockByKey('a')=%%", 104),
@@ -77,6 +78,14 @@ def test_code_that_ends_the_message(html: str, code: int) -> None:
     assert isinstance(outcome, NotComposed)
     assert outcome.status_code == code
     assert outcome.reason.startswith(("html line 1 column ", "content block"))
+
+
+@pytest.mark.parametrize(("keeps", "flag"), [(True, "1"), (False, "0")])
+def test_what_raise_error_says_of_itself_stands_in_the_reason(keeps: bool, flag: str) -> None:
+    html = f"%%[ RaiseError('no stock', 1, 'E1', 7, {flag}) ]%%"
+    outcome = refused(make_content(html=html), make_context())
+    assert outcome.reason == "html line 1 column 5: RaiseError: no stock [Raised], code E1, number 7"
+    assert outcome.keeps_writes is keeps
 
 
 async def test_data_is_reached_through_the_services() -> None:

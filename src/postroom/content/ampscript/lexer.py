@@ -200,6 +200,7 @@ class _Lexer:
         if wrap:
             found.append(Token("inline" if shown else "open", "", opened))
         end = "end" if shown else "close"
+        first = len(found)
         scan = _CODE.match
         room = self._dialect.limits.nodes * 4
         while (match := scan(source, at)) is not None:
@@ -232,6 +233,7 @@ class _Lexer:
             elif kind == "attribute":
                 found.append(Token(kind, text, begin))
             elif kind == "nested":
+                self._unclosed(mode, opened, begin, first)
                 self._findings.error(
                     opened,
                     "UnclosedBlock",
@@ -242,11 +244,18 @@ class _Lexer:
                 return begin
             else:
                 at = self._stray(match, source, mode)
+        self._unclosed(mode, opened, len(source), first)
         self._findings.error(
             opened, "UnclosedBlock", f"{_SHOWN[mode]} opens here and never closes", f"close it with {_ENDS[mode]}"
         )
         found.append(Token(end, "", len(source)))
         return len(source)
+
+    def _unclosed(self, mode: str, opened: int, end: int, first: int) -> None:
+        """What follows an expression that never closes is text: its words and signs are no mistakes of their own."""
+        if mode == "inline":
+            self._findings.take_back(opened, end)
+            self._found[first:] = [Token("string", '""', opened)]
 
     def _word(self, text: str, at: int) -> None:
         match = _REPAIRS.match(text)

@@ -76,6 +76,10 @@ class Findings:
         line, column = self.places.at(at)
         self._found[at, code] = Diagnostic(self.part, line, column, severity, code, message, fix, function)
 
+    def take_back(self, begin: int, end: int) -> None:
+        """Forget what was found between these offsets: it followed from one mistake, which is reported instead."""
+        self._found = {key: found for key, found in self._found.items() if not begin <= key[0] < end}
+
     def sorted(self) -> list[Diagnostic]:
         return sorted(self._found.values(), key=lambda found: (found.line, found.column))
 

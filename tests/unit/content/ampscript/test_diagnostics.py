@@ -125,6 +125,18 @@ def test_three_mistakes_are_found_in_one_run() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "Dear %%=v(@a), 2 + 3 / 4 - done; (see <b>there</b>) & more.\n%%=v(@b)=%%",
+        "Dear %%=v(@a), 2 + 3 / 4 - done; see <b>there</b>",
+        "Dear %%=Concat(@a, 'x')=% and so on - really.\n%%[ SET @a = 1 ]%%",
+    ],
+)
+def test_after_an_expression_that_never_closes_its_text_is_no_mistake(source: str) -> None:
+    assert [(each.code, each.column) for each in found(source)] == [("UnclosedBlock", 6)]
+
+
 def test_else_if_without_its_endif_is_named() -> None:
     (warning, error) = sorted(
         found("%%[ IF 1==1 THEN ]%%a%%[ ELSE IF 1==2 THEN ]%%b%%[ ENDIF ]%%"), key=lambda one: one.severity == "error"

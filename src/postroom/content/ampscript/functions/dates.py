@@ -58,7 +58,8 @@ def get_send_time(run: Run, for_all: object = False) -> DateTime:
     maximum=4,
     params="date[, datePattern[, timePattern[, culture]]]",
     doc="A date as text by the vendor's patterns; minutes exist in the time pattern only. No date gives an empty text.",
-    differences="Month and day names are those of CLDR. Whether o ends in the offset: setting offset_in_round_trip.",
+    differences="Month and day names are those of CLDR. Whether o ends in the offset: setting "
+    "`template_offset_in_round_trip`.",
     category="Date",
 )
 def format_date(
@@ -144,7 +145,7 @@ def date_diff(run: Run, start: object, end: object, unit: object) -> int:
     maximum=2,
     params="date, part",
     doc="One part of a date as text: year, month and day (two digits), hour (of twelve), minute, monthName.",
-    differences="Whether hours count to 24 is contested; setting hour_24.",
+    differences="Whether hours count to 24 is contested; setting `template_hour_24`.",
     category="Date",
 )
 def date_part(run: Run, date: object, part: object) -> str:

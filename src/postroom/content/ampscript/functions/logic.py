@@ -81,7 +81,7 @@ def empty(run: Run, value: object) -> bool:
     maximum=1,
     params="x",
     doc="Whether x is the null of a data extension or what a Lookup without a match gives.",
-    differences="Whether an unset variable is null is contested: it is not; setting null_when_unset.",
+    differences="Whether an unset variable is null is contested: it is not; setting `template_null_when_unset`.",
     kind="Boolean",
     category="Utility",
 )
@@ -95,7 +95,8 @@ def is_null_value(run: Run, value: object) -> bool:
     maximum=2,
     params="x, default",
     doc="x; an empty text when x is missing.",
-    differences="The vendor gives the default in its forms only, of which there are none; setting null_default.",
+    differences="The vendor gives the default in its forms only, of which there are none; setting "
+    "`template_null_default`.",
     kind="Any",
     category="Utility",
 )
@@ -128,7 +129,8 @@ def attribute_value(run: Run, name: object) -> object:
     maximum=5,
     params="message[, skipSubscriber[, apiCode[, apiNumber[, keepWrites]]]]",
     doc="Ends the rendering: with skipSubscriber this recipient gets nothing, on purpose; else the message fails.",
-    differences="Without the flag the vendor stops a whole bulk job; here every message stands for itself.",
+    differences="Without the flag the vendor stops a whole bulk job; here every message stands for itself. apiCode and "
+    "apiNumber stand in the reason of the event. With keepWrites the rows written before it are kept.",
     kind="None",
     category="Utility",
 )

@@ -119,7 +119,7 @@ def _built(run: Run, flag: object, build: Callable[[], RowSet]) -> RowSet:
     params="xml, xpath, emptyOnError",
     doc="A row for every node an XPath 1.0 selects, with Value, Xml and a column name_att for every attribute.",
     differences="No DTD, no namespaces (prefixes are compared as written). The vendor documents the flag reversed; "
-    "setting rowset_flag_raises.",
+    "setting `template_rowset_flag_raises`.",
     kind="Rowset",
     category="Content",
 )
@@ -161,7 +161,7 @@ def _from_xml(run: Run, xml: str, xpath: str) -> RowSet:
     maximum=3,
     params="json, jsonPath, emptyOnError",
     doc="A row for every value a JSONPath selects; the names of an object are the columns, a bare value is in Value.",
-    differences="The vendor documents the flag reversed; setting rowset_flag_raises.",
+    differences="The vendor documents the flag reversed; setting `template_rowset_flag_raises`.",
     kind="Rowset",
     category="Content",
 )

@@ -83,7 +83,7 @@ def uppercase(run: Run, text: object) -> str:
     maximum=1,
     params="text",
     doc="The first letter after the start or a blank as a capital, all others small; blanks are kept.",
-    differences="Whether a letter after a digit starts a word is contested; setting digits_start_words.",
+    differences="Whether a letter after a digit starts a word is contested; setting `template_digits_start_words`.",
     category="String",
     blank_booleans=True,
 )
