@@ -12,9 +12,10 @@ from tests.conformance.house import ACCOUNT, KEY_WINDOW, House, open_house
 from postroom.audience import suppression
 from postroom.audience.suppression import Entry, load_address_hash, suppress
 from postroom.delivery import claim, settle
-from postroom.events import status
+from postroom.events import search, status
 from postroom.intake import backlog, ledger
 from postroom.sandbox import mailbox
+from postroom.store.partitions import index_days
 from postroom.store.pool import open_pool
 
 Row = asyncpg.Record
@@ -143,3 +144,35 @@ async def test_the_status_of_a_message_is_a_few_look_ups(house: House) -> None:
     found = json.loads(plan)[0]["Plan"]
     assert found["Actual Rows"] == 1
     assert found["Shared Hit Blocks"] + found["Shared Read Blocks"] < 100
+
+
+@pytest.mark.parametrize(
+    ("source", "wanted"),
+    [
+        pytest.param(search._THROUGH, (None, None, 50, 50), id="the_newest"),
+        pytest.param(search._BY_ADDRESS, ("m17@example.com", None, 500, 500), id="by_address"),
+        pytest.param(search._BY_CONTACT, (None, "c-m17", 500, 500), id="by_contact"),
+    ],
+)
+async def test_a_page_of_a_search_is_a_few_look_ups(
+    house: House, source: str, wanted: tuple[str | None, str | None, int, int]
+) -> None:
+    for _ in range(MESSAGES // 2_000):
+        await house.accept_many(2_000)
+    await house.pool.execute(_FINISH)
+    tomorrow = datetime.now(UTC).date() + timedelta(days=1)
+    await index_days(house.pool, tomorrow)
+    last = (search._LAST_ID, search._LAST_POSITION)
+    arguments = (ACCOUNT, tomorrow - timedelta(days=1), *last, *wanted, None, None, None, None)
+    pool = await open_pool(house.dsn, max_size=1, application_name="plans", settings={"enable_seqscan": "off"})
+    statement = f"explain (analyze, buffers, format json) {search._FIND.format(source)}"
+    (plan,) = await pool.fetchrow(statement, *arguments) or ("[]",)
+    await pool.close()
+    for what in ("address", "contact"):
+        await house.pool.execute(f"drop index message_{tomorrow - timedelta(days=1):%Y%m%d}_by_{what}")
+    found = json.loads(plan)[0]["Plan"]
+    number = 50 if source is search._THROUGH else 1
+    assert found["Actual Rows"] == number
+    # Each message's events are looked for in the eight days that there are.
+    assert found["Shared Hit Blocks"] + found["Shared Read Blocks"] < 40 * (number + 1)
+    assert _rows_passed(found) < 40 * (number + 1)

@@ -54,6 +54,7 @@ ROUTES = [
     ("GET", "/postroom/v1/erasures", f"{AUDIENCE}_read"),
     ("GET", "/postroom/v1/erasures/k", f"{AUDIENCE}_read"),
     ("GET", "/postroom/v1/messages/k/timeline", "email_read"),
+    ("GET", "/postroom/v1/messages", "email_read"),
     ("GET", "/postroom/v1/classifications", "email_read"),
     ("GET", "/postroom/v1/classifications/k", "email_read"),
     ("PUT", "/postroom/v1/classifications/k", "email_write"),

@@ -12,6 +12,7 @@ from postroom.api.shape import NOTHING, AnyOf, Method, Route, Shape, TextOf, obj
 from postroom.api.wire.diagnostics import MEMBER
 from postroom.api.wire.messages import WireResponse
 from postroom.audience.suppression import CAUSES
+from postroom.events.search import STATUSES
 from postroom.intake.request import RecipientError
 
 _ANY: dict[str, Any] = {}
@@ -36,6 +37,13 @@ _QUERY: Mapping[str, tuple[dict[str, Any], str]] = {
     "expired": ({"type": "boolean"}, "Whether those that are over are shown, too."),
     "format": ({"enum": ["csv", "ndjson"]}, "What kind of file."),
     "legacy": ({"const": "1"}, "Whether a legacyToken is wanted as well."),
+    "recipient": ({"type": "string", "minLength": 1}, "The address that messages went to."),
+    "contactKey": ({"type": "string", "minLength": 1}, "The contact that messages went to."),
+    "definitionKey": ({"type": "string", "minLength": 1}, "The definition of messages."),
+    "status": ({"enum": list(STATUSES)}, "What became of messages; queued has those that are held, too."),
+    "from": ({"type": "string"}, "Accepted at this time or later: a date, or a time with its offset."),
+    "to": ({"type": "string"}, "Accepted before this time."),
+    "cursor": ({"type": "string"}, "The cursor of the page before."),
 }
 # Examples of keys by name, or by name and the beginning of the path, for the same objects as the requests' examples.
 _KEYS: Mapping[str, str] = {

@@ -3,19 +3,23 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Annotated
+from datetime import UTC, datetime
+from typing import Annotated, TypeVar
 
 import msgspec
 import typer
 
+from postroom.api.errors import ApiError
+from postroom.api.wire.search import read_wanted, shown_messages
 from postroom.api.wire.timeline import shown_timeline
 from postroom.cli.database import database_of, run_on_database
 from postroom.cli.message_story import story_lines
 from postroom.cli.options import with_settings
-from postroom.events.timeline import Timeline, message_timeline
+from postroom.events.search import STATUSES, search_messages
+from postroom.events.timeline import message_timeline
 from postroom.intake.holding import HeldMessage, Place, cancel_held, held_messages, release_held
 from postroom.settings import Settings
-from postroom.store.pool import Connection, open_pool
+from postroom.store.pool import Connection, Pool, open_pool
 from postroom.tenancy.accounts import DEFAULT_ACCOUNT_ID
 
 # As in a server: what the planner last saw of a day may be an empty table.
@@ -24,6 +28,7 @@ _INDEXED = {"enable_seqscan": "off"}
 message_app = typer.Typer(help="Messages: what happened to one, those that are held.", no_args_is_help=True)
 
 Keys = Annotated[list[str], typer.Argument(metavar="MESSAGE_KEY...", help="The message keys.")]
+_T = TypeVar("_T")
 Mid = Annotated[int, typer.Option("--mid", help="The business unit.")]
 
 
@@ -42,15 +47,7 @@ def show_command(
 ) -> None:
     """Print what happened to a message, or what it waits for; times are UTC."""
 
-    async def run() -> Timeline | None:
-        async with database_of(settings) as dsn:
-            pool = await open_pool(dsn, max_size=2, application_name="postroom message", settings=_INDEXED)
-            try:
-                return await message_timeline(pool, mid, message_key)
-            finally:
-                await pool.close()
-
-    found = asyncio.run(run())
+    found = _read(settings, lambda pool: message_timeline(pool, mid, message_key))
     if found is None:
         typer.echo(f"{message_key}: business unit {mid} keeps no message with this key", err=True)
         raise typer.Exit(1)
@@ -59,6 +56,46 @@ def show_command(
         typer.echo(msgspec.json.format(msgspec.json.encode(shown), indent=2))
     else:
         typer.echo("\n".join(story_lines(shown)))
+
+
+@message_app.command("search")
+@with_settings
+def search_command(
+    settings: Settings,
+    recipient: Annotated[str | None, typer.Option("--recipient", help="The address it went to.")] = None,
+    contact_key: Annotated[str | None, typer.Option("--contact-key", help="The contact it went to.")] = None,
+    definition_key: Annotated[str | None, typer.Option("--definition-key", help="The definition.")] = None,
+    status: Annotated[str | None, typer.Option("--status", help=f"One of {', '.join(STATUSES)}.")] = None,
+    since: Annotated[str | None, typer.Option("--from", help="Accepted at this time (UTC) or later.")] = None,
+    before: Annotated[str | None, typer.Option("--to", help="Accepted before this time.")] = None,
+    limit: Annotated[int, typer.Option("--limit", help="At most so many.", min=1, max=100_000)] = 50,
+    mid: Mid = DEFAULT_ACCOUNT_ID,
+) -> None:
+    """Print messages, newest first, one JSON object a line. All that is given has to be true of them."""
+    given = {
+        "recipient": recipient,
+        "contactkey": contact_key,
+        "definitionkey": definition_key,
+        "status": status,
+        "from": since,
+        "to": before,
+    }
+    try:
+        wanted = read_wanted({name: value for name, value in given.items() if value is not None})
+    except ApiError as wrong:
+        raise typer.BadParameter(wrong.text) from None
+
+    async def search(pool: Pool) -> None:
+        now, left, after = datetime.now(UTC), limit, None
+        while left:
+            found = await search_messages(pool, mid, wanted, after=after, limit=min(left, 500), now=now)
+            for item in shown_messages(found, wanted).items:
+                typer.echo(msgspec.json.encode(item))
+            left, after = left - len(found.messages), found.behind
+            if after is None:
+                break
+
+    _read(settings, search)
 
 
 @message_app.command("held")
@@ -89,6 +126,18 @@ def release_command(settings: Settings, message_keys: Keys, mid: Mid = DEFAULT_A
 def cancel_command(settings: Settings, message_keys: Keys, mid: Mid = DEFAULT_ACCOUNT_ID) -> None:
     """Give held messages up: they count as not sent, status 39."""
     _decide(settings, message_keys, mid, "cancelled", cancel_held)
+
+
+def _read(settings: Settings, work: Callable[[Pool], Awaitable[_T]]) -> _T:
+    async def run() -> _T:
+        async with database_of(settings) as dsn:
+            pool = await open_pool(dsn, max_size=2, application_name="postroom message", settings=_INDEXED)
+            try:
+                return await work(pool)
+            finally:
+                await pool.close()
+
+    return asyncio.run(run())
 
 
 def _decide(

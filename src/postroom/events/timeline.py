@@ -141,7 +141,7 @@ async def message_timeline(pool: Pool, account_id: int, message_key: str) -> Tim
     """The newest message of this key that is kept, or None."""
     # One snapshot, so that a message is never out of the queue without its outcome.
     async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
-        days = await message_days(connection)
+        days = [each.day for each in await message_days(connection)]
         message = await connection.fetchrow(_MESSAGE, account_id, message_key, days)
         if message is None:
             return None

@@ -163,7 +163,7 @@ async def begin_erasure(
 async def carry_out(pool: Pool, account_id: int, erasure_id: UUID) -> Receipt:
     """Go on with an erasure as far as it goes; ``waiting`` when a message of it is being sent at this moment."""
     over = True
-    for day in await message_days(pool):
+    for day, _ in await message_days(pool):
         over = await _step(pool, account_id, erasure_id, f"messages of {day}", _messages_of(day)) and over
     if over:
         for name, work in (

@@ -14,9 +14,10 @@ import structlog
 from postroom.privacy.traces import KEPT_OF_OTHERS
 from postroom.store.database import Pool
 from postroom.store.errors import DATABASE_AWAY
-from postroom.store.partitions import Partition, drop_partitions, ensure_days, old_partitions
+from postroom.store.partitions import Partition, drop_partitions, ensure_days, index_days, old_partitions
 
 _HOUR = 3_600.0
+_HOUR_OF_MIDNIGHT = timedelta(hours=1)
 _LONGEST_SECONDS = 3_600.0
 _PATIENTLY = "set local statement_timeout = 0"
 _IDEMPOTENCY = timedelta(hours=72)  # as long as a repetition gets the first reply (intake.once)
@@ -143,7 +144,7 @@ async def forget_due(
 
 
 async def keep_retention(pool: Pool, retention: Retention) -> None:
-    """Make the days ahead and forget what is past its time, every hour until cancelled."""
+    """Make the days ahead, forget what is past its time and index days that are over, every hour until cancelled."""
     log = structlog.get_logger("privacy")
     looked_at: set[date] = set()
     while True:
@@ -154,6 +155,9 @@ async def keep_retention(pool: Pool, retention: Retention) -> None:
             dropped = await forget_due(pool, retention, now, looked_at=looked_at)
             if dropped:
                 log.info("partitions_dropped", partitions=[each.name for each in dropped])
+            # An accept that began before midnight may still be at it.
+            if indexed := await index_days(pool, (now - _HOUR_OF_MIDNIGHT).date()):
+                log.info("days_indexed", days=[str(day) for day in indexed])
             wait = _HOUR
         except DATABASE_AWAY as error:
             log.warning("retention_waits_for_database", error=repr(error))

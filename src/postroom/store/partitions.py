@@ -24,12 +24,25 @@ order by child.relname
 """
 
 _DAYS = """
-select to_date(right(child.relname, 8), 'YYYYMMDD') as day
+select to_date(right(child.relname, 8), 'YYYYMMDD') as day,
+       to_regclass(format('%I', child.relname || '_by_contact')) is not null as indexed
 from pg_inherits i
 join pg_class child on child.oid = i.inhrelid
 join pg_class parent on parent.oid = i.inhparent
 where parent.relname = 'message' and child.relkind = 'r'
 order by day
+"""
+
+# A day's two indexes come together or not at all; of processes that begin together, one makes them.
+_ONE_AT_A_TIME = "select pg_advisory_xact_lock(hashtextextended('index_days', 0))"
+_PATIENTLY = "set local statement_timeout = 0"
+_LONGEST_SECONDS = 3_600.0
+
+_INDEX = """
+create index if not exists "{name}_by_address"
+    on "{name}" (account_id, lower(address collate "C"), request_id, position);
+create index if not exists "{name}_by_contact"
+    on "{name}" (account_id, lower(contact_key collate "C"), request_id, position)
 """
 
 _WAIT_BRIEFLY = "set local lock_timeout = '2s'"
@@ -48,14 +61,38 @@ class Partition(NamedTuple):
     needed: bool
 
 
+class MessageDay(NamedTuple):
+    """One day of messages; ``indexed`` says that they are found by address and contact key."""
+
+    day: date
+    indexed: bool
+
+
 async def ensure_days(pool: Pool, today: date) -> None:
     """Make the partitions of yesterday to three days ahead, where they are missing."""
     await pool.execute(_ENSURE, today - timedelta(days=1), today + _AHEAD)
 
 
-async def message_days(database: Database) -> list[date]:
+async def message_days(database: Database) -> list[MessageDay]:
     """The days whose messages are kept, the earliest first."""
-    return [row["day"] for row in await database.fetch(_DAYS)]
+    return [MessageDay(row["day"], row["indexed"]) for row in await database.fetch(_DAYS)]
+
+
+async def index_days(pool: Pool, before: date) -> list[date]:
+    """Make the indexes for searching of the days before ``before``, where they are missing; answers which.
+
+    Accepting pays nothing for them: a day that is over is written by nobody but an erasure, which waits meanwhile.
+    """
+    made = []
+    for each in await message_days(pool):
+        if each.day < before and not each.indexed:
+            async with pool.acquire() as connection, connection.transaction():
+                await connection.execute(_PATIENTLY)
+                await connection.execute(_ONE_AT_A_TIME)
+                name = f"message_{each.day:%Y%m%d}"
+                await connection.execute(_INDEX.format(name=name), timeout=_LONGEST_SECONDS)
+            made.append(each.day)
+    return made
 
 
 async def old_partitions(pool: Pool, before: Mapping[str, date]) -> list[Partition]:
