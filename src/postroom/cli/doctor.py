@@ -14,7 +14,7 @@ from publicsuffixlist import PublicSuffixList
 
 from postroom.assembly import mx_options, own_host
 from postroom.cli.database import run_on_database
-from postroom.cli.domain import AsJson, Domain, Mid, Nameserver, nameserver_address, sender_name
+from postroom.cli.domain import AsJson, Domain, Mid, Nameserver, resolver_of, sender_name
 from postroom.cli.options import with_settings
 from postroom.content.links import PATHS
 from postroom.delivery.routing.resolver import Resolver
@@ -58,11 +58,10 @@ def doctor(
     """Say in plain words what a large receiver would object to in mail from a domain; exit code 1 if anything fails."""
     name = sender_name(domain)
     given = [_ip(each) for each in address or ()]
-    servers = (nameserver_address(nameserver),) if nameserver is not None else None
+    dns = resolver_of(settings, nameserver)
 
     async def run(connection: Connection) -> list[Finding]:
         options = mx_options(settings)
-        dns = Resolver(servers or options.dns_servers)
         verifying = ssl.create_default_context()
         host = own_host(settings)
         looks = Looks(

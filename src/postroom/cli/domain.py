@@ -11,9 +11,11 @@ import typer
 
 from postroom.assembly import own_host
 from postroom.cli.database import run_on_database
-from postroom.cli.domain_records import Finding, Record, ReturnDomain, check_records, dns_lookup, records_of
 from postroom.cli.options import with_settings
+from postroom.delivery.routing.resolver import Resolver
+from postroom.delivery.smtp.reply import printable
 from postroom.delivery.smtp.target import parse_relay_url
+from postroom.doctor.domain_records import Comparison, Record, ReturnDomain, check_records, records_of
 from postroom.settings import Settings
 from postroom.settings.option import parse_address
 from postroom.store.pool import Connection
@@ -49,7 +51,8 @@ SendingHost = Annotated[
     ),
 ]
 Nameserver = Annotated[
-    str | None, typer.Option("--nameserver", help="Ask this one, ADDRESS:PORT. [the system's resolvers]")
+    str | None,
+    typer.Option("--nameserver", help="Ask this DNS server, ADDRESS:PORT. [those of the settings, or the system's]"),
 ]
 _ROLE = "postroom domain"
 _T = TypeVar("_T")
@@ -141,12 +144,12 @@ def check_command(
 ) -> None:
     """Compare what DNS says with what it should; exit code 1 unless all of it is right."""
     found = _find(settings, domain, mid)
-    findings = _check(found, _records(settings, found, sending_host), nameserver)
+    findings = _check(settings, found, _records(settings, found, sending_host), nameserver)
     if as_json:
         typer.echo(json.dumps({"domain": found.domain, "records": [_finding(each) for each in findings]}, indent=2))
     else:
         for each in findings:
-            typer.echo(f"{each.state:8} {each.record.purpose:6} {each.record.name}: {each.explanation}")
+            typer.echo(f"{each.state:8} {each.record.purpose:6} {each.record.name}: {printable(each.explanation)}")
     if any(each.state != "ok" for each in findings):
         raise typer.Exit(1)
 
@@ -192,7 +195,7 @@ def _finish(settings: Settings, found: SenderDomain, mid: int, nameserver: str |
         )
     if not force:
         records = [record for record in records_of(found, "") if record.selector in waiting]
-        faults = [each for each in _check(found, records, nameserver) if each.state != "ok"]
+        faults = [each for each in _check(settings, found, records, nameserver) if each.state != "ok"]
         if faults:
             raise typer.BadParameter(
                 f"{faults[0].record.name}: {faults[0].explanation}; or give --force", param_hint="--finish"
@@ -247,9 +250,20 @@ def _sending_host(settings: Settings) -> str:
     return host if "." in host and host.rpartition(".")[2].isalpha() else ""
 
 
-def _check(domain: SenderDomain, records: Sequence[Record], nameserver: str | None) -> list[Finding]:
-    server = nameserver_address(nameserver) if nameserver is not None else None
-    return asyncio.run(check_records(domain, records, dns_lookup(server)))
+def _check(
+    settings: Settings, domain: SenderDomain, records: Sequence[Record], nameserver: str | None
+) -> list[Comparison]:
+    return asyncio.run(check_records(domain, records, resolver_of(settings, nameserver)))
+
+
+def resolver_of(settings: Settings, nameserver: str | None) -> Resolver:
+    """Asks the one that `--nameserver` names, else those of the settings, else the system's."""
+    if nameserver is not None:
+        return Resolver((nameserver_address(nameserver),))
+    try:
+        return Resolver(tuple((each.host, each.port) for each in settings.dns_server_addresses))
+    except ValueError as wrong:
+        raise typer.BadParameter(str(wrong), param_hint="--nameserver") from None
 
 
 def nameserver_address(text: str) -> tuple[str, int]:
@@ -265,7 +279,7 @@ def _shown(record: Record) -> dict[str, str]:
     return {"type": record.type, "name": record.name, "value": record.value}
 
 
-def _finding(finding: Finding) -> dict[str, str]:
+def _finding(finding: Comparison) -> dict[str, str]:
     return _shown(finding.record) | {"state": finding.state, "explanation": finding.explanation}
 
 

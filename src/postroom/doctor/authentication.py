@@ -12,9 +12,10 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from postroom.delivery.dkim.record import key_name, record_fault, tags
+from postroom.delivery.dkim.record import key_name, tags
 from postroom.delivery.routing.records import TextFound, Trouble
 from postroom.doctor.finding import Finding, ok, unanswered
+from postroom.doctor.published_key import published_fault
 from postroom.doctor.questions import Questions
 from postroom.doctor.sender import Organisation, Sender
 from postroom.doctor.spf import MOST_QUESTIONS, NoAnswer, check_host, find_record, spf_cost
@@ -65,7 +66,7 @@ async def _key(sender: Sender, key: DomainKey, dns: Questions) -> Finding:
     if isinstance(answer, Trouble):
         return unanswered("dkim", answer.text)
     texts = answer.texts if isinstance(answer, TextFound) else ()
-    fault = _key_fault(texts, key)
+    fault = published_fault(texts, key)
     fix = f"publish it as postroom domain dns {sender.domain} prints it"
     if fault and key.waiting:
         return Finding("warns", "dkim", f"the new key at {name} {fault}; it signs nothing yet", fix)
@@ -81,22 +82,6 @@ async def _key(sender: Sender, key: DomainKey, dns: Questions) -> Finding:
         return Finding("warns", "dkim", text, "publish the record without t=y")
     kind = f"RSA of {bits} bits" if bits else "Ed25519"
     return ok("dkim", f"the key at {name} is published: {kind}{', waiting to sign' if key.waiting else ''}")
-
-
-def _key_fault(texts: tuple[str, ...], key: DomainKey) -> str:
-    if not texts:
-        return "is not published"
-    if len(texts) > 1:
-        return f"stands beside {len(texts) - 1} other TXT records, of which receivers take any"
-    fault = record_fault(texts[0], key.algorithm, key.public_key)
-    if fault:
-        return f"can't be used: the record {fault}"
-    published = tags(texts[0])
-    if "sha256" not in published.get("h", "sha256").split(":"):
-        return f"can't be used: the record allows h={published['h']} and mail is signed with sha256"
-    if not {"*", "email"} & set(published.get("s", "*").split(":")):
-        return f"can't be used: the record is for s={published['s']} and not for mail"
-    return ""
 
 
 def _rsa_bits(key: DomainKey) -> int:

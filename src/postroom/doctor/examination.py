@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from postroom.delivery.smtp.reply import printable
 from postroom.doctor.authentication import examine_authentication
 from postroom.doctor.finding import Finding, Severity, ok
 from postroom.doctor.incoming import Looks, examine_incoming
@@ -11,6 +12,7 @@ from postroom.doctor.mailings import LookAtTracking, examine_tracking, examine_u
 from postroom.doctor.questions import Asked, Questions
 from postroom.doctor.sender import Organisation, Sender
 
+_LONGEST_TEXT = 600
 _SEVERITIES: tuple[Severity, ...] = ("fails", "warns", "not checked", "ok")
 
 
@@ -49,11 +51,16 @@ def lines(findings: Sequence[Finding]) -> list[str]:
     for severity in _SEVERITIES:
         for finding in findings:
             if finding.severity == severity:
-                shown.append(f"{severity:11} {finding.check:11} {finding.text}")
+                shown.append(f"{severity:11} {finding.check:11} {_shown(finding.text)}")
                 if finding.fix:
-                    shown.append(f"{'':24}-> {finding.fix}")
+                    shown.append(f"{'':24}-> {_shown(finding.fix)}")
     shown.append(", ".join(f"{number} {severity}" for severity, number in counts(findings).items() if number))
     return shown
+
+
+def _shown(text: str) -> str:
+    # Strangers write what they like into their records, and a terminal would obey it.
+    return printable(text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}...")
 
 
 def _delivery(sender: Sender) -> Finding:

@@ -338,3 +338,13 @@ async def test_each_question_is_asked_once() -> None:
 
     await examine(SENDER, Instruments(Strict(TABLE), Looks(host, fetch), look, organisation))
     assert (OUT, "PTR") in seen
+
+
+async def test_attack_records_that_speak_to_the_terminal() -> None:
+    findings = await examined(
+        table={SPF: ["v=spf1 \x1b]0;owned\x07\x1b[2J -all"], DMARC: ["v=DMARC1; p=\x1b[2J" + "x" * 9999]}
+    )
+    shown = lines(findings)
+    assert any("owned" in line for line in shown)
+    assert all(line.isprintable() for line in shown)
+    assert max(map(len, shown)) < 700
