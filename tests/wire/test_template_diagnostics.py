@@ -95,6 +95,29 @@ def test_a_definition_is_published_with_warnings(unit: Unit) -> None:
         assert "postroomDiagnostics" not in unit.call("PATCH", f"{DEFINITIONS}/order", json=change).json()
 
 
+def test_content_blocks_that_nobody_has_stored_are_doubtful(unit: Unit) -> None:
+    block = {"name": "f", "customerKey": "Foot", "assetType": {"id": 197}, "content": "Yours"}
+    stored = unit.call("POST", ASSETS, json=block).json()["id"]
+    html = (
+        "<p>%%=ContentBlockByKey('FOOT')=%%\n%%=ContentBlockByKey('head')=%%%%=ContentBlockByKey('x', '', 0)=%%\n"
+        f"%%=ContentBlockByID({stored})=%% %%=ContentBlockByID('1')=%% %%=ContentBlockByKey(Some)=%%</p>"
+    )
+    unit.make_asset(html=html)
+    made = unit.call("POST", DEFINITIONS, json=definition_body())
+    assert made.status_code == 201, made.text
+    at = len(f"%%=ContentBlockByID({stored})=%% %%=") + 1
+    assert told(made.json()) == [
+        ("warning", "UnknownContentBlock", "html", 2, 4),
+        ("warning", "UnknownContentBlock", "html", 3, at),
+    ]
+    first, second = made.json()["postroomDiagnostics"]
+    assert (first["message"], first["function"]) == (
+        "there is no content block with the key 'head'",
+        "ContentBlockByKey",
+    )
+    assert second["message"] == "there is no content block with the id '1'"
+
+
 def test_names_that_a_send_with_a_data_extension_cannot_have_are_errors(unit: Unit) -> None:
     reply = unit.call(
         "POST",

@@ -22,7 +22,7 @@ def run(unit: Unit, *words: str, given: str = "") -> tuple[int, str]:
 def test_what_was_set_is_printed_by_a_trial(unit: Unit, tmp_path: Path) -> None:
     code, shown = run(
         unit,
-        *("account", "change", "--time-zone", "Asia/Tokyo", "--web-analytics", "utm_source=mail"),
+        *("account", "change", "--time-zone", "Asia/Tokyo", "--web-analytics", "utm_source=mail", "--city", "Oslo"),
         *("--page", "12=https://shop.example/12", "--page", "13=https://shop.example/13"),
     )
     assert code == 0
@@ -34,13 +34,13 @@ def test_what_was_set_is_printed_by_a_trial(unit: Unit, tmp_path: Path) -> None:
     assert run(unit, "key", "create", "pages", "--kind", "page", "--file", str(file))[0] == 0
     assert run(unit, "key", "create", "Token", "--kind", "jwt", given=SECRET)[0] == 0
     html = (
-        "%%=FormatDate(SystemDateToLocalDate(Now()), 'yyyy-MM-dd', 'HH:mm')=%% %%=WAT('x')=%% "
+        "%%member_city%% %%=FormatDate(SystemDateToLocalDate(Now()), 'yyyy-MM-dd', 'HH:mm')=%% %%=WAT('x')=%% "
         "%%=CloudPagesURL(12, 'a', 'b')=%% %%=GetJWTByKeyName('token', 'HS256', '{}')=%%"
     )
     reply = unit.call("POST", RENDER, json={"html": html, "now": "2026-03-04T19:52:07Z"})
     assert reply.status_code == 200, reply.text
-    date, hour, analytics, page, token = reply.json()["html"].split()
-    assert (date, hour, analytics) == ("2026-03-05", "04:52", "utm_source=mail")
+    city, date, hour, analytics, page, token = reply.json()["html"].split()
+    assert (city, date, hour, analytics) == ("Oslo", "2026-03-05", "04:52", "utm_source=mail")
     assert page.startswith("https://shop.example/12?qs=")
     assert token.count(".") == 2
 

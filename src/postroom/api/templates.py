@@ -1,8 +1,9 @@
 """Postroom's own routes for trying templates: what is wrong with one, and what it gives, with nothing saved or sent."""
 
 import asyncio
+import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from email import message_from_bytes
@@ -46,6 +47,7 @@ from postroom.delivery.blocks import AssetBlocks
 from postroom.delivery.data_access import ClaimData, MessageData
 from postroom.events.codes import status_message
 from postroom.store.database import Pool
+from postroom.tenancy.accounts import find_account, member_names
 
 LINT = "/postroom/v1/templates/lint"
 RENDER = "/postroom/v1/templates/render"
@@ -119,7 +121,9 @@ class Templates:
             plan = await asyncio.to_thread(compile_content, content, engine=self._engine, known_names=known)
         except ContentRejected as rejected:
             raise rejection(rejected) from None
-        composed = await self._compose(call.account_id, plan, self._context(wire))
+        account = await find_account(self._pool, call.account_id)
+        system = {} if account is None else member_names(call.account_id, dataclasses.asdict(account))
+        composed = await self._compose(call.account_id, plan, self._context(wire, system))
         if isinstance(composed, NotComposed):
             raise _not_composed(composed)
         return Reply(_encode(_shown(composed, plan, named=named)))
@@ -151,7 +155,7 @@ class Templates:
         # What never waits could hold up every other request for as long as its limits let it.
         return await asyncio.to_thread(plan.compose, context, services)
 
-    def _context(self, wire: RenderBody) -> Context:
+    def _context(self, wire: RenderBody, system: Mapping[str, str]) -> Context:
         domain = self._from_address.rpartition("@")[2]
         return Context(
             address=wire.to or _SOMEONE,
@@ -159,7 +163,7 @@ class Templates:
             message_key="trial",
             attributes=merge_attributes(wire.attributes, None),
             profile={},
-            system={},
+            system=system,
             accepted_at=moment_of(wire, datetime.fromtimestamp(self._clock(), UTC)),
             message_id=f"trial@{domain}",
         )

@@ -23,7 +23,7 @@ from postroom.catalog.data_extensions import DataExtension, find_extension
 from postroom.catalog.definitions import Definition, find_definition, lock_definition
 from postroom.catalog.lists import SubscriberList, find_list
 from postroom.catalog.sending_options import DEFAULT, SendingOptions, encode_options, problem_of
-from postroom.catalog.template_check import names_known
+from postroom.catalog.template_check import names_known, unknown_blocks
 from postroom.catalog.versions import VersionDraft, load_version, store_version
 from postroom.content.address import parse_address
 from postroom.content.ampscript.engine import Engine
@@ -358,7 +358,7 @@ class Publisher:
         """What is doubtful in the content. Raises ContentRejected for what can't be sent."""
         known = None if extension is None else await names_known(connection, account_id, extension)
         plan = await asyncio.to_thread(compile_content, content, engine=self._engine, known_names=known)
-        return plan.warnings
+        return (*plan.warnings, *await unknown_blocks(connection, account_id, content, self._engine))
 
     def _check_sending(self, options: SendingOptions) -> None:
         problem = problem_of(options)

@@ -1,5 +1,8 @@
 """Looking at templates before anything is sent with them: what an asset holds, and which names a send may use."""
 
+import asyncio
+import re
+
 import msgspec
 
 from postroom.audience.directory import declared_attributes
@@ -8,12 +11,23 @@ from postroom.catalog.data_extensions import DataExtension
 from postroom.content.ampscript.engine import Engine
 from postroom.content.attributes import fold_name
 from postroom.content.compiler import compile_content
-from postroom.content.model import ContentRejected, Problem
+from postroom.content.model import Content, ContentRejected, Problem
 from postroom.content.names import SYSTEM_NAMES
 from postroom.content.views import content_from_views, flatten_view
 from postroom.store.database import Database
 
 _NO_TEMPLATES = frozenset({5, 230, *FILE_TYPES})
+
+_PARTS = ("html", "text", "preheader", "subject")
+_ID = re.compile(r"[1-9][0-9]{0,17}")
+
+_STORED_BLOCKS = """
+select asset_id, lower(customer_key collate "C") as customer_key from asset
+ where account_id = $1 and lower(customer_key collate "C") in (
+       select lower(wanted collate "C") from unnest($2::text[]) as given (wanted))
+union
+select asset_id, null from asset where account_id = $1 and asset_id = any($3::bigint[])
+"""
 
 _views = msgspec.json.Decoder(dict[str, object])
 
@@ -50,6 +64,35 @@ def block_source(content: str | None, views: str) -> str:
     if isinstance(view, dict) and view.get("content"):
         return flatten_view(view)
     return content or ""
+
+
+async def unknown_blocks(database: Database, account_id: int, content: Content, engine: Engine) -> list[Problem]:
+    """A warning for each content block that ``content`` names literally and the business unit does not have."""
+    parts = {part: getattr(content, part) for part in _PARTS if getattr(content, part)}
+    named = await asyncio.to_thread(engine.named_blocks, parts)
+    if not named:
+        return []
+    rows = await database.fetch(
+        _STORED_BLOCKS,
+        account_id,
+        [block.name for block in named if block.kind == "key" and "\0" not in block.name],
+        [int(block.name) for block in named if block.kind == "id" and _ID.fullmatch(block.name)],
+    )
+    keys, ids = {row["customer_key"] for row in rows}, {str(row["asset_id"]) for row in rows}
+    return [
+        Problem(
+            block.part,
+            block.line,
+            block.column,
+            "UnknownContentBlock",
+            f"there is no content block with the {block.kind} {block.name[:100]!r}",
+            "save it before the first send, or say in argument 3 that it may be missing",
+            block.function,
+            "warning",
+        )
+        for block in named
+        if (block.name.lower() not in keys if block.kind == "key" else block.name not in ids)
+    ]
 
 
 def _place(problem: Problem) -> tuple[str, int, int]:

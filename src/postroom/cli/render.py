@@ -16,7 +16,7 @@ from postroom.content.ampscript.cases import FIRST_YEAR, LAST_YEAR, new_run
 from postroom.content.ampscript.engine import Engine
 from postroom.content.ampscript.faults import Fault
 from postroom.content.ampscript.memory import MemoryBlocks, MemoryData, TablesRejected
-from postroom.content.ampscript.run import Services
+from postroom.content.ampscript.run import NoFetch, Services
 from postroom.content.attributes import merge_attributes
 from postroom.content.model import ContentRejected
 from postroom.settings import Settings
@@ -109,4 +109,5 @@ def _services(data_extensions: Path | None, content_blocks: Path | None) -> Serv
         if not isinstance(found, dict) or not all(isinstance(text, str) for text in found.values()):
             unusable(f'{content_blocks}: {kind} is an object of texts; write {{"{kind}": {{"name": "text"}}}}')
         blocks.append(found)
-    return Services(time.monotonic, data, MemoryBlocks(*blocks))
+    fetcher = NoFetch("postroom render makes no HTTP requests; try it with a send in the sandbox")
+    return Services(time.monotonic, data, MemoryBlocks(*blocks), fetcher)

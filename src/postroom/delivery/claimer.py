@@ -54,6 +54,8 @@ class Claimer:
         self._slice_size = slice_size
         self._ready = ready
         self._loaded = loaded
+        self.loading: dict[Slice, None] = {}
+        """Claimed and not loaded yet: their leases have to be renewed, since a template may wait for a slow site."""
         self._accounts: dict[int, None] = {}
         self._wake = asyncio.Event()
         self._log = structlog.get_logger("delivery")
@@ -117,6 +119,7 @@ class Claimer:
         return claimed
 
     async def _load(self, account_id: int, slices: list[Slice]) -> None:
+        self.loading = dict.fromkeys(slices)
         try:
             loaded = await self._load_patiently(account_id, slices)
         except DATABASE_AWAY:
@@ -130,6 +133,8 @@ class Claimer:
                 await self._load(account_id, [each])
         else:
             self._loaded(slices, loaded)
+        finally:
+            self.loading = {}
 
     async def _load_patiently(self, account_id: int, slices: list[Slice]) -> Loaded:
         """Load, and again after a moment when the database goes away: the slices are ours, nobody else sends them."""

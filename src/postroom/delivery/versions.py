@@ -23,6 +23,7 @@ from postroom.delivery.account_facts import AccountFacts
 from postroom.delivery.mail_headers import NO_HEADERS, MailHeaders
 from postroom.delivery.mail_links import MailLinks
 from postroom.store.pool import Pool
+from postroom.tenancy.accounts import member_names
 
 _FRESH_SECONDS = 60.0
 _KEPT = 1_000
@@ -175,13 +176,7 @@ class Versions:
             return
         prepared.definition_key = row["definition_key"] or ""
         prepared.system = {
-            "memberid": str(version.account_id),
-            "member_busname": row["name"],
-            "member_addr": row["street"],
-            "member_city": row["city"],
-            "member_state": row["state"],
-            "member_postalcode": row["postal_code"],
-            "member_country": row["country"],
+            **member_names(version.account_id, row),
             "_datasourcename": row["extension_name"] or "",
             "_sourcede": row["extension_name"] or "",
             "listid": str(version.list_id),

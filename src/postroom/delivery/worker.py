@@ -359,7 +359,7 @@ class Worker:
             try:
                 if not self._smtp.available:
                     await self._give_back()
-                held = [slice_ for slice_ in self._held if not slice_.lost]
+                held = [slice_ for slice_ in (*self._held, *self._claimer.loading) if not slice_.lost]
                 for _, group in groupby(sorted(held, key=_by_account), key=_by_account):
                     await self._queue.renew(list(group))
             except DATABASE_AWAY as error:

@@ -8,6 +8,7 @@ attributes of a person's name.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import asyncpg
@@ -216,6 +217,25 @@ async def change_account(connection: Database, account_id: int, change: AccountC
         msgspec.json.encode(wanted.pages).decode(),
     )
     return None if row is None else _account(row)
+
+
+class _Facts(Protocol):
+    """An Account's fields by name, or a row with its columns."""
+
+    def __getitem__(self, name: str, /) -> Any: ...
+
+
+def member_names(account_id: int, facts: _Facts) -> dict[str, str]:
+    """What the personalization strings of a business unit's name and postal address print (ampscript.md §10)."""
+    return {
+        "memberid": str(account_id),
+        "member_busname": facts["name"],
+        "member_addr": facts["street"],
+        "member_city": facts["city"],
+        "member_state": facts["state"],
+        "member_postalcode": facts["postal_code"],
+        "member_country": facts["country"],
+    }
 
 
 def _account(row: asyncpg.Record) -> Account:

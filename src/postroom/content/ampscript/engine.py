@@ -16,6 +16,7 @@ from postroom.content.model import ContentRejected
 from postroom.content.transfer import PLAIN, TransferEncoding, choose_encoding
 
 from . import tree
+from .block_names import NamedBlock, named_blocks
 from .compiler import Generated, generate
 from .faults import Fault
 from .functions.registry import Function, build_functions
@@ -208,6 +209,17 @@ class Engine:
         found: list[Diagnostic] = []
         for name, text in parts.items():
             found.extend(self._part(name, Source(text), known_names)[1])
+        return found
+
+    def named_blocks(self, parts: Mapping[str, str]) -> list[NamedBlock]:
+        """The content blocks that ``parts`` name literally and that have to be there."""
+        found: list[NamedBlock] = []
+        for part, text in parts.items():
+            if "content" not in text.lower():
+                continue
+            findings = Findings(part, text)
+            for at, function, kind, name in named_blocks(walk(parse(text, findings, self.dialect, self.functions))):
+                found.append(NamedBlock(part, *findings.places.at(at), function, kind, name))
         return found
 
     def _part(
