@@ -91,8 +91,10 @@ def _attempt(entry: AttemptEntry) -> str:
     if entry.verdict:
         parts.append(_kind(entry.verdict).strip(" ()"))
     parts += [f"copy to {each['address']} refused: {each['reply']}" for each in entry.refused_copies]
-    code = "" if entry.code is None else f"{entry.code} "
-    return "; ".join(parts) + _after(": ", f"{code}{entry.reply}".strip()) + ("; held" if entry.held else "")
+    code = "" if entry.code is None else str(entry.code)
+    # A reply begins with its code; only what was made of one has none.
+    reply = entry.reply if entry.reply.startswith(code) else f"{code} {entry.reply}".strip()
+    return "; ".join(parts) + _after(": ", reply) + ("; held" if entry.held else "")
 
 
 def _webhook(entry: WebhookEntry) -> str:
