@@ -6,7 +6,8 @@ BIN := .venv/bin
 RUNTIME := $(if $(wildcard .venv/.installed-dev),.venv/.installed-dev,.venv/.installed)
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo demo-postfix test node-clients schemathesis fuzz check bench memory docs format system clean
+.PHONY: help demo demo-postfix test node-clients schemathesis fuzz check bench bench-webhooks memory docs format system \
+	clean
 
 help:
 	@echo "make demo     2,000 personal mails through a real server, in under a minute"
@@ -14,6 +15,7 @@ help:
 	@echo "make test     all tests"
 	@echo "make check    lint, types, imports"
 	@echo "make bench    measure, beside Postfix"
+	@echo "make bench-webhooks  webhooks beside endpoints that hang and fail"
 	@echo "make node-clients  install the public Node clients that tests drive"
 	@echo "make schemathesis  20,000 generated requests against the OpenAPI document"
 	@echo "make memory   memory over a million renderings of templates"
@@ -41,6 +43,9 @@ check: .venv/.installed-dev
 
 bench: .venv/.installed-dev system
 	$(BIN)/python -m benchmarks.run
+
+bench-webhooks: .venv/.installed-dev system
+	$(BIN)/python -m benchmarks.webhooks
 
 node-clients:
 	@cd tests/wire/node && npm install --no-package-lock --no-audit --no-fund --silent

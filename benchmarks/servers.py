@@ -145,8 +145,8 @@ def _takes_part(pid: int) -> bool:
 class WholeServer:
     """`postroom serve` that hands all mail to a relay, with its own embedded PostgreSQL."""
 
-    def __init__(self, folder: Path, relay_port: int, *, signed_domain: str = "") -> None:
-        """With a ``signed_domain`` all mail comes from it and is signed."""
+    def __init__(self, folder: Path, relay_port: int, *, signed_domain: str = "", **settings: object) -> None:
+        """With a ``signed_domain`` all mail comes from it and is signed; ``settings`` are further ones."""
         name = "serve-signed" if signed_domain else "serve"
         data_dir = folder / name
         self._signed_domain = signed_domain
@@ -157,13 +157,15 @@ class WholeServer:
         self._child = Child(
             [*POSTROOM, "serve", "--delivery", "relay", "--relay", f"smtp://127.0.0.1:{relay_port}"],
             log=folder / f"{name}.log",
-            env=environ(data_dir=data_dir, http=f"127.0.0.1:{self.address[1]}", log_level="warning", **sender),
+            env=environ(
+                data_dir=data_dir, http=f"127.0.0.1:{self.address[1]}", log_level="warning", **sender, **settings
+            ),
             stop_seconds=35.0,
         )
 
     async def start(self) -> Self:
         """Return when everything answers and the definition is there."""
-        await self._child.ready(lambda: "postroom: ready" in self._child.log.read_text(errors="replace"))
+        await self._child.ready(lambda: "postroom: ready" in self._child.log.read_text(errors="replace"), 120.0)
         if not listens(self.address[1]):
             raise ProgramFailed(f"postroom serve is ready and does not answer; {self._child.said()}")
         if self._signed_domain:

@@ -182,7 +182,11 @@ def _notice(
         if detail.recipient:
             info["to"] = detail.recipient
         values |= {"bounceCode": detail.verdict.permanence.upper(), "smtpReason": detail.enhanced}
-        info |= {"bounceMessage": detail.reply, **{name: values[name] for name in ("bounceCode", "smtpReason")}}
+        info |= {
+            "bounceCode": values["bounceCode"],
+            "bounceMessage": detail.reply,
+            "smtpReason": values["smtpReason"],
+        }
     elif sent:
         info |= {"status": "Sent", "renderedSubject": detail.subject}
     else:
