@@ -6,8 +6,8 @@ BIN := .venv/bin
 RUNTIME := $(if $(wildcard .venv/.installed-dev),.venv/.installed-dev,.venv/.installed)
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: help demo demo-postfix test node-clients schemathesis fuzz check bench bench-webhooks memory docs format system \
-	clean
+.PHONY: help demo demo-postfix test node-clients schemathesis fuzz check bench bench-webhooks bench-mx memory docs format \
+	system clean
 
 help:
 	@echo "make demo     2,000 personal mails through a real server, in under a minute"
@@ -16,6 +16,7 @@ help:
 	@echo "make check    lint, types, imports"
 	@echo "make bench    measure, beside Postfix"
 	@echo "make bench-webhooks  webhooks beside endpoints that hang and fail"
+	@echo "make bench-mx what one slow MX host costs the others"
 	@echo "make node-clients  install the public Node clients that tests drive"
 	@echo "make schemathesis  20,000 generated requests against the OpenAPI document"
 	@echo "make memory   memory over a million renderings of templates"
@@ -46,6 +47,9 @@ bench: .venv/.installed-dev system
 
 bench-webhooks: .venv/.installed-dev system
 	$(BIN)/python -m benchmarks.webhooks
+
+bench-mx: .venv/.installed-dev system
+	$(BIN)/python -m benchmarks.run --only mx mx-slow --runs 5
 
 node-clients:
 	@cd tests/wire/node && npm install --no-package-lock --no-audit --no-fund --silent

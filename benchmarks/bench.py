@@ -13,11 +13,12 @@ from benchmarks import dkim, limits
 from benchmarks.cpu import CpuMeter
 from benchmarks.figures import Case, Run, RunFunction, percentile
 from benchmarks.http_load import Load, send_all
+from benchmarks.mx import MxBench
 from benchmarks.opendkim import OpenDkim
 from benchmarks.postfix import SESSIONS, SOURCE, Postfix
 from benchmarks.processes import Child, ProgramFailed, until
 from benchmarks.sends import BATCH, Recipients
-from benchmarks.servers import ApiGroup, ApiServers, WholeServer
+from benchmarks.servers import ApiGroup, ApiServers, WholeServer, relay_on
 from benchmarks.sink import Sink
 from benchmarks.wrk import WrkRun, clicks, single_sends, status_reads
 from uuid_utils.compat import uuid7
@@ -60,10 +61,11 @@ class Size:
     limit_messages: int
     signed_messages: int
     stored_messages: int
+    mx_messages: int
 
 
-FULL = Size(200_000, 5, 40_000, 20, 8_000, 30_000, 20_000, 1_000_000)
-QUICK = Size(60_000, 2, 12_000, 6, 2_400, 10_000, 5_000, 100_000)
+FULL = Size(200_000, 5, 40_000, 20, 8_000, 30_000, 20_000, 1_000_000, 12_000)
+QUICK = Size(60_000, 2, 12_000, 6, 2_400, 10_000, 5_000, 100_000, 4_000)
 
 
 class Bench:
@@ -82,6 +84,8 @@ class Bench:
         self._signed_whole: tuple[WholeServer, Sink] | None = None
         self._signed_postfix: tuple[Postfix, Sink] | None = None
         self._limit_sink: Sink | None = None
+        self._mx = MxBench(folder, size.mx_messages)
+        self._held.push_async_callback(self._mx.close)
 
     async def __aenter__(self) -> "Bench":
         return self
@@ -105,6 +109,8 @@ class Bench:
             Case("end-to-end-new", "POST to durable status, new contacts", "rate", "messages/s", self._end_to_end("")),
             Case("signed", "POST to durable status, RSA-2048 signed", "rate", "messages/s", self._signed),
             Case("postfix-signed", "Postfix + OpenDKIM, same size", "rate", "messages/s", self._signed_relay),
+            Case("mx", "POST to durable status, to 20 MX hosts", "rate", "messages/s", self._mx.case(slow=False)),
+            Case("mx-slow", "the same, one host slow", "rate", "messages/s", self._mx.case(slow=True)),
             Case("sign", "signing alone, all cores", "rate", "mails/s", self._sign),
             Case("openssl", "openssl speed rsa2048, all cores", "rate", "signatures/s", self._openssl),
             Case("compose", "limit: compose, one core", "us", "us/mail", self._compose),
@@ -296,7 +302,7 @@ class Bench:
     async def _whole_server(self) -> tuple[WholeServer, Sink]:
         if self._whole is None:
             sink = await self._sink()
-            server = WholeServer(self._folder, sink.port)
+            server = WholeServer(self._folder, relay_on(sink.port))
             self._held.push_async_callback(server.stop)
             await server.start()
             # Every known contact is known from here on.
@@ -350,7 +356,7 @@ class Bench:
     async def _signed(self, number: int) -> Run:
         if self._signed_whole is None:
             sink = await self._sink()
-            server = WholeServer(self._folder, sink.port, signed_domain=dkim.DOMAIN)
+            server = WholeServer(self._folder, relay_on(sink.port), name="serve-signed", signed_domain=dkim.DOMAIN)
             self._held.push_async_callback(server.stop)
             await server.start()
             await self._deliver(server, sink, "warm", count=self._size.signed_messages, batch=500, new_contacts=False)

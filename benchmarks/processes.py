@@ -97,10 +97,10 @@ class Child:
         return f"it said: {text[-1500:]}" if text else "it said nothing"
 
 
-def listens(port: int) -> bool:
-    """Whether somebody takes connections on this port of 127.0.0.1."""
+def listens(port: int, address: str = "127.0.0.1") -> bool:
+    """Whether somebody takes connections on this port."""
     try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        socket.create_connection((address, port), timeout=1).close()
     except OSError:
         return False
     return True

@@ -49,6 +49,9 @@ def goals(results: Sequence[Result]) -> list[Goal]:
         found.append(Goal("signed, end to end to unsigned Postfix", by_name["signed"] / postfix, 2.5, "times"))
     if "sign" in by_name and by_name.get("openssl"):
         found.append(Goal("signing alone to openssl speed", by_name["sign"] / by_name["openssl"], 0.85, "times"))
+    if by_name.get("mx") and "mx-slow" in by_name:
+        title = "19 MX hosts beside a slow one, to the same beside a quick one"
+        found.append(Goal(title, by_name["mx-slow"] / by_name["mx"], 0.95, "times"))
     if "accept" in by_name:
         found.append(Goal("durable accept", by_name["accept"], 40_000, "recipients/s"))
     if "single" in by_name:

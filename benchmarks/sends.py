@@ -18,13 +18,19 @@ class SetupRefused(Exception):
 
 
 class Recipients:
-    """People with their 12 values; the same person has the same values in every run."""
+    """People with their 12 values; the same person has the same values in every run.
 
-    def __init__(self, count: int) -> None:
+    With `domains` their addresses are there, one after the other and round again.
+    """
+
+    def __init__(self, count: int, domains: Sequence[str] = ()) -> None:
         encode = msgspec.json.Encoder().encode
         self._people = [
-            (context.address, encode(dict(zip(NAMES, context.attributes.values(), strict=True))))
-            for context in contexts(count)
+            (
+                f"{context.address.partition('@')[0]}@{domains[place % len(domains)]}" if domains else context.address,
+                encode(dict(zip(NAMES, context.attributes.values(), strict=True))),
+            )
+            for place, context in enumerate(contexts(count))
         ]
 
     def body(self, run: str, first: int, count: int, *, new_contacts: bool) -> bytes:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -45,6 +46,11 @@ async def new_client(dsn: str) -> Credentials:
     finally:
         await connection.close()
     return Credentials(client.client_id, client.client_secret)
+
+
+def relay_on(port: int) -> dict[str, object]:
+    """Settings that hand all mail to a relay on this port of 127.0.0.1."""
+    return {"delivery": "relay", "relay": f"smtp://127.0.0.1:{port}"}
 
 
 def environ(**settings: object) -> dict[str, str]:
@@ -143,11 +149,13 @@ def _takes_part(pid: int) -> bool:
 
 
 class WholeServer:
-    """`postroom serve` that hands all mail to a relay, with its own embedded PostgreSQL."""
+    """`postroom serve` with its own embedded PostgreSQL."""
 
-    def __init__(self, folder: Path, relay_port: int, *, signed_domain: str = "", **settings: object) -> None:
-        """With a ``signed_domain`` all mail comes from it and is signed; ``settings`` are further ones."""
-        name = "serve-signed" if signed_domain else "serve"
+    def __init__(
+        self, folder: Path, delivery: Mapping[str, object], *, name: str = "serve", signed_domain: str = ""
+    ) -> None:
+        """``delivery`` are the settings that say where mail goes; with a ``signed_domain`` all of it comes from there
+        and is signed. ``name`` is the server's own in the folder."""
         data_dir = folder / name
         self._signed_domain = signed_domain
         sender = {"from_address": f"orders@{signed_domain}"} if signed_domain else {}
@@ -155,10 +163,10 @@ class WholeServer:
         self.token = ""
         self.dsn = f"postgresql://{SUPERUSER}@/{DATABASE}?host={quote(str(data_dir / 'run'))}"
         self._child = Child(
-            [*POSTROOM, "serve", "--delivery", "relay", "--relay", f"smtp://127.0.0.1:{relay_port}"],
+            [*POSTROOM, "serve"],
             log=folder / f"{name}.log",
             env=environ(
-                data_dir=data_dir, http=f"127.0.0.1:{self.address[1]}", log_level="warning", **sender, **settings
+                data_dir=data_dir, http=f"127.0.0.1:{self.address[1]}", log_level="warning", **delivery, **sender
             ),
             stop_seconds=35.0,
         )

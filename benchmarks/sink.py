@@ -12,14 +12,15 @@ _COUNTER = re.compile(rb"mesg=(\d+)")
 
 
 class Sink:
-    """One smtp-sink on a free port of 127.0.0.1."""
+    """One smtp-sink on loopback, on a free port unless one is given."""
 
-    def __init__(self, folder: Path) -> None:
-        self.port = free_port()
-        self._output = folder / f"sink-{self.port}.log"
+    def __init__(self, folder: Path, address: str = "127.0.0.1", port: int = 0) -> None:
+        self.address = address
+        self.port = port or free_port()
+        self._output = folder / f"sink-{address}-{self.port}.log"
         user = ["-u", "nobody"] if os.geteuid() == 0 else []
         # -c writes the counter after every message.
-        command = [SINK, *user, "-c", "-h", "sink.example.com", "-m", "1000", f"127.0.0.1:{self.port}", "1000"]
+        command = [SINK, *user, "-c", "-h", "sink.example.com", "-m", "1000", f"{address}:{self.port}", "1000"]
         self._child = Child(command, log=self._output)
 
     @property
@@ -29,7 +30,7 @@ class Sink:
 
     async def ready(self) -> None:
         """Return when it takes connections."""
-        await self._child.ready(lambda: listens(self.port))
+        await self._child.ready(lambda: listens(self.port, self.address))
 
     def messages(self) -> int:
         """How many messages it has taken since its start."""

@@ -29,7 +29,7 @@ from benchmarks.figures import number, percentile, table
 from benchmarks.http_load import send_all
 from benchmarks.processes import Child, ProgramFailed, free_port, listens, require_programs, until
 from benchmarks.sends import Recipients
-from benchmarks.servers import WholeServer
+from benchmarks.servers import WholeServer, relay_on
 from benchmarks.sink import Sink
 
 from postroom.events.callbacks import create_callback, replay_callback, verify_callback
@@ -191,7 +191,7 @@ async def measure(folder: Path, rounds: int, messages: int) -> None:
         sink = Sink(folder)
         held.push_async_callback(sink.stop)
         await sink.ready()
-        server = WholeServer(folder, sink.port, ens_allow_private=1)
+        server = WholeServer(folder, relay_on(sink.port) | {"ens_allow_private": 1})
         held.push_async_callback(server.stop)
         await server.start()
         pool = await open_pool(server.dsn, max_size=2, application_name="benchmark")

@@ -1,8 +1,11 @@
 """What is written for Postfix and read from smtp-sink and wrk."""
 
+import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
+from benchmarks.mx import DOMAINS, HOSTS, domains, zone
 from benchmarks.postfix import main_settings
 from benchmarks.sends import BATCH, Recipients, single_template
 from benchmarks.sink import last_count
@@ -62,6 +65,18 @@ def test_requests_cover_every_recipient_once_with_keys_of_the_run() -> None:
     assert [sum(one.count(b'"messageKey":"r1-%d"' % place) for one in made) for place in range(6)] == [1] * 5 + [0]
     assert b'"contactKey":"r1-4"' in made[2]
     assert b'"contactKey":"c-4"' in people.requests("r1", 5, batch=BATCH, host="h", token="t")[0]
+
+
+def test_every_host_has_ten_domains_and_a_place_tells_the_host() -> None:
+    names, records = domains(), zone([f"127.0.0.{11 + host}" for host in range(HOSTS)])
+    people = Recipients(2 * DOMAINS, names)
+    (made,) = people.requests("r1", 2 * DOMAINS, batch=2 * DOMAINS, host="h", token="t")
+    sent = [to.partition("@")[2] for to in re.findall(r'"to":"([^"]*)"', made.decode())]
+    assert sent == [*names, *names]
+    hosts = [records[domain, "MX"][0].partition(" ")[2].rstrip(".") for domain in sent]
+    assert [records[host, "A"] for host in hosts[:2]] == [["127.0.0.11"], ["127.0.0.12"]]
+    assert all(host == hosts[place % HOSTS] for place, host in enumerate(hosts))
+    assert set(Counter(hosts).values()) == {2 * DOMAINS // HOSTS}
 
 
 def test_a_single_send_has_twelve_values_and_keeps_its_length() -> None:

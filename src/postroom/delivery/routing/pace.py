@@ -4,7 +4,7 @@ HORIZON_SECONDS = 10.0
 """A site may hold what it can send in this time; what does not fit is given back to the queue."""
 FEWEST = 4
 PATIENCE_SECONDS = 5.0
-"""A new site is given this time for its first answer before it counts as slow."""
+"""A new site has worked for this long before anything is known: one moment says more of us than of the site."""
 LONGEST_WAIT_SECONDS = 300.0
 _SLOWEST = 0.05
 _SMOOTHING = 0.3
@@ -17,6 +17,7 @@ class Pace:
         self.per_second: float | None = None
         self._done = 0
         self._busy_seconds = 0.0
+        self._busy_done = 0.0
         self._was_waiting = False
         self._booked_until = 0.0
 
@@ -30,10 +31,11 @@ class Pace:
         backlogged, self._was_waiting = waiting and self._was_waiting, waiting
         if backlogged:
             self._busy_seconds += seconds
+            self._busy_done += rate * seconds
             if self.per_second is not None:
                 self.per_second += _SMOOTHING * (rate - self.per_second)
-            elif rate or self._busy_seconds >= PATIENCE_SECONDS:
-                self.per_second = rate
+            elif self._busy_seconds >= PATIENCE_SECONDS:
+                self.per_second = self._busy_done / self._busy_seconds
         elif self.per_second is not None:
             # It kept up with all there was, so nobody knows how much more it can do.
             self.per_second = min(1e6, 1.5 * max(self.per_second, rate) + 1)

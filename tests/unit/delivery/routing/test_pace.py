@@ -33,6 +33,15 @@ def test_a_silent_site_is_given_time_and_then_holds_the_fewest() -> None:
     assert pace.limit == FEWEST
 
 
+def test_a_new_site_is_not_judged_by_its_first_answers() -> None:
+    """While we have little of the processor the quickest site gets only a message or two: it is not slow for that."""
+    pace = Pace()
+    ticks(pace, 2, 1)
+    assert pace.limit is None
+    ticks(pace, 4, 100)
+    assert pace.limit == (1 + 4 * 100) / 5 * HORIZON_SECONDS
+
+
 def test_a_site_that_keeps_up_may_have_more_and_more() -> None:
     pace = Pace()
     ticks(pace, 20, 1)
