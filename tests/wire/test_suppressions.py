@@ -154,9 +154,10 @@ def test_an_export_is_imported_elsewhere_as_it_was(unit: Unit, new_unit: Callabl
         assert send_file(other, exported.content, media).json()["rejected"] == 0
     columns = ("address", "cause", "evidence", "expires")
     here, there = (
-        [tuple(item[name] for name in columns) for item in each.call("GET", OWN).json()["items"] if item["address"]]
+        {tuple(item[name] for name in columns) for item in each.call("GET", OWN).json()["items"] if item["address"]}
         for each in (unit, other)
     )
+    assert len(here) == 2
     assert here == there
     assert file(unit, cause="complaint", format="ndjson").text.count("\n") == 1
 
