@@ -61,6 +61,7 @@ from postroom.inbound.smtp_server import MailServer, ServerLimits, run_server
 from postroom.intake.accept import Accepter
 from postroom.intake.announce import queue_announcer
 from postroom.intake.ledger import Ledger
+from postroom.intake.message_jobs import keep_jobs
 from postroom.privacy.erasure import keep_erasing
 from postroom.privacy.retention import Retention, keep_retention
 from postroom.sandbox.mailbox import Limits, Mailbox
@@ -126,9 +127,11 @@ async def run_api(settings: Settings, dsn: str, *, listen_fd: int | None, stop: 
     ``listen_fd`` is a listening socket shared with other API processes; without one the address is bound here.
     """
     async with _pool(dsn, "api", _API_CONNECTIONS) as pool, contextlib.AsyncExitStack() as running:
+        ledger = Ledger(pool, key_window=timedelta(hours=settings.key_window_hours), slice_size=settings.slice_size)
+        announce = queue_announcer(pool)
         accepter = Accepter(
-            Ledger(pool, key_window=timedelta(hours=settings.key_window_hours), slice_size=settings.slice_size),
-            announce=queue_announcer(pool),
+            ledger,
+            announce=announce,
             new_request_id=uuid7,
             random_bytes=os.urandom,
         )
@@ -146,6 +149,7 @@ async def run_api(settings: Settings, dsn: str, *, listen_fd: int | None, stop: 
                 )
             )
         await running.enter_async_context(_background(keep_erasing(pool)))
+        await running.enter_async_context(_background(keep_jobs(pool, ledger, announce=announce)))
         await running.enter_async_context(_background(keep_retention(pool, retention_of(settings))))
         engagement = Engagement(
             pool,

@@ -15,7 +15,9 @@ from postroom.audience.suppression import Entry, suppress, suppressed
 from postroom.catalog.data_columns import Column
 from postroom.catalog.data_extensions import ExtensionDraft, create_extension
 from postroom.delivery.outcome import Deferred, Refused, Sent
+from postroom.events.search import Wanted
 from postroom.inbound.smtp_grammar import Arrival
+from postroom.intake.message_jobs import count_job, find_job
 from postroom.privacy.erasure import Receipt, begin_erasure, carry_out, find_receipt, keep_erasing, latest_receipts
 from postroom.sandbox.mailbox import Incoming, Limits, Mailbox
 
@@ -25,7 +27,7 @@ SECRET = "xylophone"
 ANN = f"{SECRET}@example.com"
 EVERY_TABLE = (
     "message", "send_request", "event", "contact", "list_member", "data_row", "captured_mail", "suppression", "erasure",
-    "queue",
+    "queue", "message_job",
 )  # fmt: skip
 
 
@@ -148,6 +150,19 @@ async def test_an_address_that_another_contact_has_stays_open(house: House) -> N
     assert await suppressed(house.pool, ACCOUNT, ["family@example.com"]) == {}
     rows = await house.pool.fetch("select contact_key, address from message order by message_key")
     assert [tuple(row) for row in rows] == [("", ""), ("ben", "family@example.com")]
+
+
+async def test_a_job_that_names_somebody_does_no_more(house: House) -> None:
+    jobs = [
+        await count_job(house.pool, ACCOUNT, "hold", wanted, new_id=uuid4(), requested_by="the test")
+        for wanted in (Wanted(address=ANN.upper()), Wanted(contact_key=f"KEY-{SECRET}"), Wanted(contact_key="ben"))
+    ]
+    await house.accept([ann("m1")])
+    await Hand(house, "w").work()
+    await erase(house, contact_key=f"key-{SECRET}")
+    assert await left_of(house, SECRET) == []
+    found = [await find_job(house.pool, ACCOUNT, job.job_id) for job in jobs]
+    assert [job and job.state for job in found] == ["cancelled", "cancelled", "counted"]
 
 
 async def test_without_suppression_the_address_may_come_back(house: House) -> None:

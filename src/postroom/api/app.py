@@ -27,6 +27,7 @@ from postroom.api.files import Files
 from postroom.api.identity import Identity
 from postroom.api.legacy_sends import LegacySends
 from postroom.api.legacy_token import LegacyTokenRoute
+from postroom.api.message_jobs import MessageJobs
 from postroom.api.message_search import MessageSearch
 from postroom.api.messages import Accepting, Messages
 from postroom.api.oauth import oauth_route
@@ -117,6 +118,7 @@ async def build_api(
     routes += Erasures(pool).routes()
     routes += Timelines(pool).routes()
     routes += MessageSearch(pool, clock=clock).routes()
+    routes += MessageJobs(pool).routes()
     legacy = LegacySends(pool, accepter, status_hours=settings.status_hours, clock=clock)
     routes += legacy.routes()
     ens = EventNotifications(pool, private=bool(settings.ens_allow_private), clock=clock)

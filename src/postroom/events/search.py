@@ -142,6 +142,7 @@ class FoundMessage:
     status_code: int | None
     bounced: bool
     held: bool
+    place: Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,14 +158,21 @@ async def search_messages(
 ) -> Found:
     """Up to ``limit`` messages (1 to 500) behind a place, or the newest. ``now`` is UTC."""
     async with pool.acquire() as connection:
-        definition_id = None
-        if wanted.definition_key is not None:
-            definition_id = await connection.fetchval(_DEFINITION, account_id, wanted.definition_key)
-            if definition_id is None:
-                return Found([], None)
-        days = [day for day in await message_days(connection) if _within(day.day, wanted, after, now)]
-        days.sort(reverse=True)
-        return await _Search(connection, account_id, wanted, definition_id, limit).through(days, after)
+        return await search_on(connection, account_id, wanted, after=after, limit=limit, now=now)
+
+
+async def search_on(
+    connection: Connection, account_id: int, wanted: Wanted, *, after: Place | None, limit: int, now: datetime
+) -> Found:
+    """`search_messages` on a connection, for what goes on in the same transaction."""
+    definition_id = None
+    if wanted.definition_key is not None:
+        definition_id = await connection.fetchval(_DEFINITION, account_id, wanted.definition_key)
+        if definition_id is None:
+            return Found([], None)
+    days = [day for day in await message_days(connection) if _within(day.day, wanted, after, now)]
+    days.sort(reverse=True)
+    return await _Search(connection, account_id, wanted, definition_id, limit).through(days, after)
 
 
 def _within(day: date, wanted: Wanted, after: Place | None, now: datetime) -> bool:
@@ -254,4 +262,5 @@ def _message(row: asyncpg.Record) -> FoundMessage:
         status_code=row["status_code"],
         bounced=row["bounced"],
         held=bool(row["held"]),
+        place=Place(row["accepted_on"], row["request_id"], row["position"]),
     )

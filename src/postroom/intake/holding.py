@@ -1,4 +1,4 @@
-"""Messages that wait for somebody's decision: held after an unknown outcome, until released or cancelled.
+"""Messages that wait for somebody's decision: held after an unknown outcome or by a job, until released or cancelled.
 
 A held message is in a slice of the queue that is due at infinity: no claim sees it, the depth of the queue counts it,
 and the age limit ends it. Releasing makes a slice of its own that is due now; cancelling ends it as cleared.
@@ -48,6 +48,22 @@ order by slice_id
 for update
 """
 
+_LOCK_QUEUED = """
+select slice_id from queue
+where account_id = $1 and request_id = any($2::uuid[]) and leased_until < now() and due_at < 'infinity'
+order by slice_id
+for update
+"""
+
+# Due later: after a failed attempt, or given back without one.
+_LOCK_LATER = """
+select slice_id from queue
+where account_id = $1 and request_id = any($2::uuid[]) and leased_until < now()
+  and due_at > now() and due_at < 'infinity'
+order by slice_id
+for update
+"""
+
 _LEASED = """
 select slice_id from queue
 where account_id = $1 and request_id = any($2::uuid[]) and leased_until >= now()
@@ -55,17 +71,18 @@ where account_id = $1 and request_id = any($2::uuid[]) and leased_until >= now()
 
 _DELETE = "delete from queue where account_id = $1 and slice_id = $2"
 
+# A worker whose lease ran out may still be at it: with another fencing number its outcomes don't count any more.
 _KEEP = """
 update queue set positions = $3::integer[], messages = cardinality($3::integer[]), first_position = $4,
-                 last_position = $5
+                 last_position = $5, fence = fence + (lease_owner is not null)::integer, lease_owner = null
 where account_id = $1 and slice_id = $2
 """
 
-_RELEASE = """
+_MOVE = """
 insert into queue (account_id, definition_id, lane, request_id, accepted_on, first_position, last_position,
                    positions, messages, attempt, accepted_at, due_at)
 select account_id, definition_id, lane, request_id, accepted_on, $4, $5, $3, cardinality($3::integer[]), attempt,
-       accepted_at, now()
+       accepted_at, case when $6::boolean then 'infinity' else now() end
 from queue
 where account_id = $1 and slice_id = $2
 """
@@ -101,14 +118,20 @@ async def held_messages(
 
 async def release_held(connection: Connection, account_id: int, places: Sequence[Place]) -> int:
     """Send these again, now; answers how many of them were held. Whole or not at all."""
-    async with connection.transaction():
-        slices = await _lock(connection, account_id, places)
-        for each in slices:
-            await connection.execute(
-                _RELEASE, account_id, each.slice_id, each.positions, each.positions[0], each.positions[-1]
-            )
-        await _take_out(connection, account_id, slices)
-    return sum(len(each.taken) for each in slices)
+    return await _move(connection, account_id, places, _LOCK, hold=False)
+
+
+async def hold_waiting(connection: Connection, account_id: int, places: Sequence[Place]) -> int:
+    """Hold those of these messages that wait in the queue and that no worker has; answers how many.
+
+    Whole or not at all.
+    """
+    return await _move(connection, account_id, places, _LOCK_QUEUED, hold=True)
+
+
+async def hasten_waiting(connection: Connection, account_id: int, places: Sequence[Place]) -> int:
+    """Make those due now that wait for a later time, held ones excepted; answers how many. Whole or not at all."""
+    return await _move(connection, account_id, places, _LOCK_LATER, hold=False)
 
 
 async def cancel_held(connection: Connection, account_id: int, places: Sequence[Place]) -> int:
@@ -134,14 +157,18 @@ async def end_waiting(
     ended = [row for each in slices for row in each.taken]
     await append_events(connection, not_sent(account_id, ended, code, datetime.now(UTC)))
     await _take_out(connection, account_id, slices)
+    return len(ended), await claimed(connection, account_id, places)
+
+
+async def claimed(connection: Connection, account_id: int, places: Sequence[Place]) -> set[Place]:
+    """Those of these messages that a worker has at this moment."""
     leased = await connection.fetch(_LEASED, account_id, list({place.request_id for place in places}))
     wanted = set(places)
-    busy = {
+    return {
         place
         for row in await connection.fetch(WAITING_IN_SLICES, account_id, [row["slice_id"] for row in leased])
         if (place := Place(row["request_id"], row["position"])) in wanted
     }
-    return len(ended), busy
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +201,17 @@ async def _lock(
         part.taken.sort(key=lambda row: row["position"])
         part.left.sort()
     return [part for part in parts.values() if part.taken]
+
+
+async def _move(connection: Connection, account_id: int, places: Sequence[Place], statement: str, *, hold: bool) -> int:
+    """Put messages of the slices that ``statement`` locks into slices of their own, held or due now."""
+    async with connection.transaction():
+        slices = await _lock(connection, account_id, places, statement)
+        for each in slices:
+            positions = each.positions
+            await connection.execute(_MOVE, account_id, each.slice_id, positions, positions[0], positions[-1], hold)
+        await _take_out(connection, account_id, slices)
+    return sum(len(each.taken) for each in slices)
 
 
 async def _take_out(connection: Connection, account_id: int, parts: Sequence[_Part]) -> None:

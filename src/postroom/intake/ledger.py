@@ -22,6 +22,9 @@ from postroom.store.pool import Pool, PooledConnection
 SMALL_REQUEST = 10
 """Requests of up to this many recipients go in the lane of small requests, past any backlog of batches."""
 
+BATCHES = 1
+"""The lane of all others."""
+
 _DEFINITIONS = """
 select lower(definition_key collate "C") as folded_key, definition_id, version_id
 from definition
@@ -104,6 +107,8 @@ class Entry:
     version_id: int | None = None
     """The version it is pinned to; None is the definition's current one."""
     once: Once | None = None
+    batch: bool = False
+    """It waits with the batches, however few its recipients are."""
     render: "Callable[[Entry], bytes] | None" = None
     """The reply of an entry with ``once``, from what ``commit`` has found."""
     definition_known: bool = True
@@ -146,15 +151,19 @@ class Ledger:
     async def commit(self, account_id: int, entries: list[Entry]) -> None:
         """Commit a group of one business unit. Any error leaves all of the group unwritten; it may be tried again."""
         async with self._pool.acquire() as connection, connection.transaction():
-            entries = await self._hold_keys(connection, account_id, entries)
-            today: date = await connection.fetchval("select accept_day($1)", account_id)
-            known = await self._look_up_definitions(connection, account_id, entries)
-            await self._find_keys_of_other_days(connection, account_id, today, known)
-            await self._insert_messages(connection, account_id, today, known)
-            stored = [each for each in known if each.stored]
-            if stored:
-                await self._insert_requests(connection, account_id, today, stored)
-                await self._keep_replies(connection, account_id, [each.entry for each in stored])
+            await self.write(connection, account_id, entries)
+
+    async def write(self, connection: PooledConnection, account_id: int, entries: list[Entry]) -> None:
+        """The same within the caller's transaction."""
+        entries = await self._hold_keys(connection, account_id, entries)
+        today: date = await connection.fetchval("select accept_day($1)", account_id)
+        known = await self._look_up_definitions(connection, account_id, entries)
+        await self._find_keys_of_other_days(connection, account_id, today, known)
+        await self._insert_messages(connection, account_id, today, known)
+        stored = [each for each in known if each.stored]
+        if stored:
+            await self._insert_requests(connection, account_id, today, stored)
+            await self._keep_replies(connection, account_id, [each.entry for each in stored])
 
     async def _hold_keys(self, connection: PooledConnection, account_id: int, entries: list[Entry]) -> list[Entry]:
         """The entries that are to be accepted now; the state of the others says why they are not."""
@@ -254,7 +263,7 @@ class Ledger:
             [each.entry.attributes for each in stored],
         )
         slices = [
-            (each.entry.request_id, each.definition_id, lane_of(len(each.entry.candidates.keys)), *slice_)
+            (each.entry.request_id, each.definition_id, _lane(each.entry), *slice_)
             for each in stored
             for slice_ in cut(each.entry.stored_positions, self._slice_size)
         ]
@@ -291,9 +300,13 @@ def _folded_key_of(record: tuple[object, ...]) -> str:
     return fold_key(key)
 
 
+def _lane(entry: Entry) -> int:
+    return BATCHES if entry.batch else lane_of(len(entry.candidates.keys))
+
+
 def lane_of(recipients: int) -> int:
     """The lane a request waits in: 0 for small ones, 1 for batches."""
-    return 0 if recipients <= SMALL_REQUEST else 1
+    return 0 if recipients <= SMALL_REQUEST else BATCHES
 
 
 def cut(positions: list[int], slice_size: int) -> list[tuple[int, int, int]]:

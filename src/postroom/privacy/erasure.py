@@ -237,6 +237,8 @@ def _messages_of(day: date) -> _Work:
 
 
 async def _rows(connection: Connection, account_id: int, order: _Order) -> _Found:
+    named = order.seen.union(order.subject.spellings)
+    await traces.end_jobs(connection, account_id, order.subject.contact_keys, named)
     return _Found(await traces.forget_rows(connection, account_id, order.subject))
 
 

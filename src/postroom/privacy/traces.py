@@ -75,6 +75,13 @@ _DELETE_ROWS = """
 delete from data_row where account_id = $1 and extension_id = $2 and terms && $3::text[]
 """
 
+# A filter that names somebody; of jobs that are over it is gone already.
+_END_JOBS = """
+update message_job set state = 'cancelled', ended_at = now(), address = null, contact_key = null
+where account_id = $1 and state in ('counted', 'running')
+  and (lower(contact_key collate "C") = any($2::text[]) or lower(address) = any($3::text[]))
+"""
+
 _DELETE_CAPTURED = """
 with dropped as (delete from captured_mail m where {} returning size),
 total as (
@@ -157,6 +164,13 @@ async def forget_rows(connection: Connection, account_id: int, subject: Subject)
     for extension_id, terms in sorted(wanted.items()):
         deleted += _rows(await connection.execute(_DELETE_ROWS, account_id, extension_id, sorted(terms)))
     return {"dataExtensionRows": deleted}
+
+
+async def end_jobs(
+    connection: Connection, account_id: int, contact_keys: Iterable[str], addresses: Iterable[str]
+) -> None:
+    """Jobs over messages whose filter has one of these folded keys or addresses do no more, and forget it."""
+    await connection.execute(_END_JOBS, account_id, list(contact_keys), list(addresses))
 
 
 async def forget_captured(connection: Connection, account_id: int, addresses: Iterable[str]) -> dict[str, int]:
