@@ -69,11 +69,11 @@ class MessageJobs:
 
     async def resent(self, call: Call) -> Reply:
         """GET /jobs/{id}/resent: which new message stands for which old one."""
-        job = _known(call, await find_job(self._pool, call.account_id, _id(call)))
         limit = number_field(call.query, "pagesize", default=DEFAULT_PAGE_SIZE, highest=LARGEST_PAGE_SIZE)
         after = call.query.get("after", "0")
         if not after.isascii() or not after.isdigit() or len(after) > 9:
             raise ApiError(Code.INVALID_VALUE, f"after is {after[:50]!r}; it must be the last number of a page, or 0")
+        job = _known(call, await find_job(self._pool, call.account_id, _id(call)))
         found = await resent_messages(self._pool, call.account_id, job.job_id, after=int(after), limit=limit)
         return Reply(_encode(AllOf([shown_resent(each) for each in found], len(found))))
 
