@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.cpu import read_stats
 from benchmarks.processes import ProgramFailed, free_port, listens, until
 
-from postroom.cli.demo_postfix import services
+from postroom.cli.demo_postfix import private_settings, services
 from postroom.store.process import process_exists
 
 POSTFIX = "/usr/sbin/postfix"
@@ -83,18 +83,7 @@ def main_settings(folder: Path, relay_port: int, milter: Path | None = None) -> 
     filters = () if milter is None else (f"smtpd_milters = unix:{milter}",)
     return "\n".join(
         (
-            "compatibility_level = 3.6",
-            f"queue_directory = {folder}/queue",
-            f"data_directory = {folder}/data",
-            f"maillog_file_prefixes = {folder}/log",
-            f"maillog_file = {folder}/log/mail.log",
-            "myhostname = relay.example.com",
-            "mydestination =",
-            "alias_maps =",
-            "alias_database =",
-            "inet_interfaces = 127.0.0.1",
-            "inet_protocols = ipv4",
-            "mynetworks = 127.0.0.0/8",
+            *private_settings(folder),
             f"relayhost = [127.0.0.1]:{relay_port}",
             *filters,
             "",

@@ -7,7 +7,8 @@ but definitions changes in one transaction; definitions are published after it, 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
-from typing import TypeAlias
+from functools import partial
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 from uuid_utils.compat import uuid7
@@ -34,6 +35,9 @@ from postroom.catalog.publishing import DefinitionChange, DefinitionDraft, Publi
 from postroom.content.attributes import fold_name
 from postroom.store.database import Connection, Pool
 from postroom.tenancy.accounts import PROFILE_ATTRIBUTES, Account, change_account, ensure_account, find_account
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 _ACCOUNT_FIELDS = (
     "name", "language", "time_zone", "street", "city", "state", "postal_code", "country", "web_analytics",
@@ -169,13 +173,7 @@ class _Planner:
                 if getattr(stored, name) != getattr(wanted, name)
             ]
             if names:
-                extension = stored
-
-                def act(
-                    connection: Connection, extension: object = extension, wanted: object = wanted
-                ) -> Awaitable[object]:
-                    return change_extension(connection, extension, wanted)  # type: ignore[arg-type]
-
+                act = partial(change_extension, current=stored, draft=wanted)
                 steps.append(Step(f"~ data extension {part.key!r}: {', '.join(names)}", act))
         return steps
 
@@ -274,8 +272,8 @@ def _sign(stored: object) -> str:
     return "+" if stored is None else "~"
 
 
-def _changed(stored: object, wanted: object) -> str:
-    names = [field.name for field in fields(wanted)]  # type: ignore[arg-type]
+def _changed(stored: object, wanted: "DataclassInstance") -> str:
+    names = [field.name for field in fields(wanted)]
     return ", ".join(name for name in names if getattr(stored, name) != getattr(wanted, name))
 
 

@@ -114,22 +114,29 @@ class PrivatePostfix:
         _run(str(POSTFIX), "-c", str(self._folder / "conf"), verb)
 
 
+def private_settings(folder: Path) -> tuple[str, ...]:
+    """What every private Postfix of ours has in its main.cf: files below ``folder``, loopback only, no aliases."""
+    return (
+        "compatibility_level = 3.6",
+        f"queue_directory = {folder}/queue",
+        f"data_directory = {folder}/data",
+        f"maillog_file_prefixes = {folder}/log",
+        f"maillog_file = {folder}/log/mail.log",
+        "myhostname = relay.example.com",
+        "mydestination =",
+        "alias_maps =",
+        "alias_database =",
+        "inet_interfaces = 127.0.0.1",
+        "inet_protocols = ipv4",
+        "mynetworks = 127.0.0.0/8",
+    )
+
+
 def main_settings(folder: Path, uid: int, gid: int) -> str:
     """The main.cf: all mail from loopback is taken over TLS, and delivered to one Maildir of this user."""
     return "\n".join(
         (
-            "compatibility_level = 3.6",
-            f"queue_directory = {folder}/queue",
-            f"data_directory = {folder}/data",
-            f"maillog_file_prefixes = {folder}/log",
-            f"maillog_file = {folder}/log/mail.log",
-            "myhostname = relay.example.com",
-            "mydestination =",
-            "alias_maps =",
-            "alias_database =",
-            "inet_interfaces = 127.0.0.1",
-            "inet_protocols = ipv4",
-            "mynetworks = 127.0.0.0/8",
+            *private_settings(folder),
             "smtpd_tls_security_level = encrypt",
             f"smtpd_tls_cert_file = {folder}/conf/cert.pem",
             f"smtpd_tls_key_file = {folder}/conf/key.pem",

@@ -106,12 +106,7 @@ def deliver_command(
 ) -> None:
     """Run one delivery process against the PostgreSQL that `--database-url` names."""
     assembly.check_sources(settings)
-    supervised = owner is not None
-    name = owner or f"{instance_name()}/deliver-1/1"
-    configure_logs(settings, name.split("/")[-2] if name.count("/") > 1 else "deliver")
-    dsn = _database_url(settings, "deliver")
-    if not supervised:
-        _prepare(settings, dsn)
+    name, dsn = _begin(settings, "deliver", owner)
     _run(
         lambda stop: assembly.run_delivery(settings, dsn, owner=name, replaces=replaces, stop=stop),
         lifeline_fd,
@@ -129,12 +124,7 @@ def events_command(
     started_fd: StartedOption = None,
 ) -> None:
     """Run one process that sends webhooks, against the PostgreSQL that `--database-url` names."""
-    supervised = owner is not None
-    name = owner or f"{instance_name()}/events-1/1"
-    configure_logs(settings, name.split("/")[-2] if name.count("/") > 1 else "events")
-    dsn = _database_url(settings, "events")
-    if not supervised:
-        _prepare(settings, dsn)
+    name, dsn = _begin(settings, "events", owner)
     _run(
         lambda stop: assembly.run_events(settings, dsn, owner=name, replaces=replaces, stop=stop),
         lifeline_fd,
@@ -189,6 +179,16 @@ def _run(
     work: Callable[[asyncio.Event], Coroutine[Any, Any, None]], lifeline_fd: int | None, started_fd: int | None
 ) -> None:
     raise typer.Exit(run_until_stopped(work, lifeline_fd=lifeline_fd, started_fd=started_fd))
+
+
+def _begin(settings: Settings, part: str, owner: str | None) -> tuple[str, str]:
+    """Name and database of a process that takes leases; ``owner`` is the name a supervisor gave it."""
+    name = owner or f"{instance_name()}/{part}-1/1"
+    configure_logs(settings, name.split("/")[-2] if name.count("/") > 1 else part)
+    dsn = _database_url(settings, part)
+    if owner is None:
+        _prepare(settings, dsn)
+    return name, dsn
 
 
 def _prepare(settings: Settings, dsn: str) -> None:
