@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 from tests.conformance.house import Hand, House
 
+from postroom.delivery.loading import Loaded
 from postroom.delivery.outcome import Deferred, Outcome, Refused, Sent, Unknown
 from postroom.delivery.slices import Message
 from postroom.store.pool import Pool
@@ -89,3 +90,58 @@ async def test_an_error_nobody_thought_of_does_not_end_the_settler(house: House)
 
     await claim_and_settle(house, Odd(house.pool, before=1), lambda _: Sent())
     assert await house.final() == {keys[0]: ("sent", None)}
+
+
+@pytest.mark.parametrize("first", [Sent(), Deferred(code=451)])
+@pytest.mark.parametrize("now", [1, 2])
+async def test_a_worker_that_claimed_its_own_slice_again_settles_the_newer_lease_alone(
+    house: House, first: Outcome, now: int
+) -> None:
+    """The database was away for longer than the lease, and outcomes under both leases wait to be written together."""
+    keys = await house.accept_many(2)
+    hand = Hand(house, "a")
+    before = await hand.claim()
+    begun = await hand.load(before)
+    await house.expire_leases()
+    after = await hand.claim()
+    assert [(each.slice_id, each.fence) for each in after] == [(before[0].slice_id, 2)]
+    loaded = await hand.load(after)
+
+    def outcome(message: Message) -> Outcome | None:
+        if message.slice is before[0]:
+            return first
+        return Sent(text="newer") if message.message_key in keys[:now] else None
+
+    over = await hand.settle([*before, *after], Loaded([*begun.messages, *loaded.messages], []), outcome)
+    assert over == (before + after if now == 2 else before)
+    assert (before[0].lost, after[0].lost) == (True, False)
+    assert await house.count("queue") == 2 - now
+    replies = await house.pool.fetch("select detail::json ->> 'reply' as reply from event")
+    assert [row["reply"] for row in replies] == ["newer"] * now
+    await hand.settle(after, Loaded([m for m in loaded.messages if m.message_key not in keys[:now]], []))
+    assert await house.final() == dict.fromkeys(keys, ("sent", None))
+    assert await house.count("queue") == 0
+
+
+async def test_a_lease_lost_between_two_tries_is_told(house: House) -> None:
+    """What the first try could not write is somebody else's by the second, and nothing more of it may begin."""
+    keys = await house.accept_many(2)
+    hand = Hand(house, "a")
+    (mine,) = await hand.claim()
+    loaded = await hand.load([mine])
+
+    class Overtaken(Troubled):
+        @asynccontextmanager
+        async def acquire(self) -> AsyncIterator[Any]:
+            if self.before:
+                self.before -= 1
+                await house.expire_leases()
+                await Hand(house, "b").claim()
+                raise LOST
+            async with self._pool.acquire() as connection:
+                yield connection
+
+    hand.pool = cast(Pool, Overtaken(house.pool, before=1))
+    await hand.settle([mine], loaded, lambda message: Sent() if message.message_key == keys[0] else None)
+    assert mine.lost
+    assert await house.count("event") == 0

@@ -3,7 +3,7 @@
 Outcomes are collected for some milliseconds and written in one transaction per business unit: events appended by
 COPY, finished slices deleted, deferred and postponed messages queued again as new slices, held ones without a time.
 The transaction holds only slices whose fencing number is still ours; what belongs to a lost slice is dropped and told
-to the log, since the worker that has it now will settle it.
+to the log, since whoever has it now will settle it. That may be this same worker, under a newer number.
 
 A settlement that the database did not take is tried again until it does: an outcome is never forgotten while the
 process lives. If the answer to a commit was lost, the repeat finds its events in the log and does not write them
@@ -174,12 +174,12 @@ class Settler:
                 return
 
     async def _settle(self, account_id: int, batch: _Batch, *, again: bool) -> None:
-        touched = {slice_.slice_id: slice_ for slice_, _ in batch.events}
-        touched.update((slice_.slice_id, slice_) for slice_ in batch.over)
+        touched = dict.fromkeys([*(slice_ for slice_, _ in batch.events), *batch.over])
         async with self._pool.acquire() as connection, connection.transaction():
-            rows = await connection.fetch(_STILL_OURS, account_id, list(touched))
-            ours = {row["slice_id"] for row in rows if row["fence"] == touched[row["slice_id"]].fence}
-            events = [event for slice_, event in batch.events if slice_.slice_id in ours]
+            rows = await connection.fetch(_STILL_OURS, account_id, list({slice_.slice_id for slice_ in touched}))
+            fences: dict[int, int] = {row["slice_id"]: row["fence"] for row in rows}
+            ours = {slice_ for slice_ in touched if fences.get(slice_.slice_id) == slice_.fence}
+            events = [event for slice_, event in batch.events if slice_ in ours]
             if again:
                 events = await self._without_logged(connection, account_id, events)
             if events:
@@ -189,7 +189,7 @@ class Settler:
             suppressed = [batch.suppressions[event] for event in events if event in batch.suppressions]
             if suppressed:
                 await suppress(connection, account_id, suppressed)
-            over = {slice_: due_at for slice_, due_at in batch.over.items() if slice_.slice_id in ours}
+            over = {slice_: due_at for slice_, due_at in batch.over.items() if slice_ in ours}
             for slice_, due_at in over.items():
                 for unfinished, due, tried in (
                     (slice_.deferred, due_at, 1),
@@ -203,8 +203,9 @@ class Settler:
                         )
             if over:
                 await connection.execute(_DELETE, account_id, [slice_.slice_id for slice_ in over])
-        for slice_id, slice_ in touched.items():
-            if slice_id not in ours and not again:
+        for slice_ in touched:
+            settled_before = again and slice_ in batch.over and slice_.slice_id not in fences
+            if slice_ not in ours and not settled_before:
                 slice_.lost = True
                 self._log.warning(
                     "lease_lost_before_settlement",
