@@ -1,8 +1,10 @@
 """Suppressed addresses get nothing: whom it concerns, for how long, and what of an erased address is kept."""
 
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 from tests.conformance.house import ACCOUNT, Hand, House, Person, open_house
 
@@ -23,6 +25,7 @@ from postroom.audience.suppression import (
 from postroom.delivery.outcome import Deferred
 
 OTHER = 100002
+BOSS = msgspec.Raw(b'{"Boss": "archive@EXAMPLE.com"}')
 HELD, UNSUBSCRIBED, EXCLUDED, DELETED = 2, 1, 27, 40
 
 
@@ -64,6 +67,25 @@ async def test_a_suppressed_address_is_not_sent_with_the_code_of_its_cause(
     await house.accept([Person("c1", "ann@example.com", "m1"), Person("c2", "ben@example.com", "m2")])
     assert await Hand(house, "w").work() == ["m2"]
     assert await house.final() == {"m1": ("not_sent", code), "m2": ("sent", None)}
+
+
+async def test_copies_to_suppressed_addresses_are_left_out_and_recorded_and_the_message_goes_on(house: House) -> None:
+    left_out = {"written": "archive@example.com", "attribute": "%%Boss%%", "code": "%%=Lowercase(Boss)=%%"}
+    for key, entry in left_out.items():
+        await house.define(key, cc=(entry, "fine@example.com"), bcc=("gone@example.com",))
+        await house.accept([Person(f"c-{key}", f"{key}@example.com", key, BOSS)], key)
+    await put(house, Entry("Archive@example.com", "manual"), Entry("gone@example.com", "erasure"))
+    slices = await (hand := Hand(house, "w")).claim()
+    loaded = await hand.load(slices)
+    assert {message.message_key: message.left_out for message in loaded.messages} == dict.fromkeys(
+        left_out, (("archive@example.com", "manual"), ("gone@example.com", "erasure"))
+    )
+    await hand.settle(slices, loaded)
+    assert await house.final() == dict.fromkeys(left_out, ("sent", None))
+    details = await house.pool.fetch("select detail from event where kind = 'sent'")
+    assert {json.dumps(json.loads(row["detail"])["left_out"]) for row in details} == {
+        '[["archive@example.com", "manual"], ["", "erasure"]]'
+    }
 
 
 async def test_of_several_causes_the_heaviest_gives_the_code(house: House) -> None:

@@ -91,6 +91,10 @@ def _attempt(entry: AttemptEntry) -> str:
     if entry.verdict:
         parts.append(_kind(entry.verdict).strip(" ()"))
     parts += [f"copy to {each['address']} refused: {each['reply']}" for each in entry.refused_copies]
+    parts += [
+        f"no copy to {each['address'] or 'an erased address'}: suppressed ({each['cause']})"
+        for each in entry.suppressed_copies
+    ]
     code = "" if entry.code is None else str(entry.code)
     # A reply begins with its code; only what was made of one has none.
     reply = entry.reply if entry.reply.startswith(code) else f"{code} {entry.reply}".strip()

@@ -186,6 +186,21 @@ class Plan:
         """Whether composing has to wait for data extensions, content blocks or HTTP: then use ``compose_async``."""
         return self.script is not None and self.script.asynchronous
 
+    def copies(self, context: Context) -> tuple[str, ...] | None:
+        """The cc and bcc recipients of one message, in wire form, without composing it; None where only composing
+        tells them, since code prints them. Empty for a message that can't be composed."""
+        entries = (*self.fields.cc, *self.fields.bcc)
+        if not entries:
+            return ()
+        printed = 0 if self.script is None else len(self.script.fields)
+        if any(isinstance(piece, int) and piece < printed for entry in entries for piece in entry.pieces):
+            return None
+        texts = [] if all(entry.fixed for entry in entries) else self._resolve(context, [""] * printed)
+        if isinstance(texts, NotComposed):
+            return ()
+        found = _copies("", INVALID_CC_ADDRESS, entries, texts)
+        return () if isinstance(found, NotComposed) else tuple(dict.fromkeys(copy.wire for copy in found))
+
     def compose(self, context: Context, services: Services | None = None) -> Mail | NotComposed:
         """The mail for one message, or why there is none (contract §0.3 codes 102, 103, 104, 110, 111, 127, 132,
         133). ``services`` are what code reaches outside the template."""

@@ -48,6 +48,19 @@ class Composer:
         plan, context = self._ready(message, prepared)
         return plan.compose(context, self._own_services(prepared))
 
+    def copies(self, message: Message) -> tuple[str, ...]:
+        """The cc and bcc recipients of a message, in wire form; empty for one without a mail. Where code prints them
+        the message is composed, and keeps its mail."""
+        if message.mail is None:
+            prepared = self._prepared(message.slice.account_id, message.request.version_id)
+            if prepared is None or prepared.plan is None:
+                return ()
+            copies = prepared.plan.copies(self._ready(message, prepared)[1])
+            if copies is not None:
+                return copies
+            message.mail = self.compose(message)
+        return message.mail.recipients[1:] if isinstance(message.mail, Mail) else ()
+
     def waits(self, message: Message) -> bool:
         """Whether the message's template looks something up: then it is composed with `compose_async`."""
         prepared = self._prepared(message.slice.account_id, message.request.version_id)

@@ -19,6 +19,7 @@ from postroom.catalog.versions import Version
 from postroom.content.attributes import FoldedNames, fold_name, merge_attributes
 from postroom.delivery.claim import Queue
 from postroom.delivery.composer import Composer
+from postroom.delivery.copies import Copies
 from postroom.delivery.keyring import Keyring
 from postroom.delivery.rendering import Renderer
 from postroom.delivery.send_rows import Refusal, write_send_rows
@@ -80,6 +81,7 @@ class Loader:
         self._renderer = Renderer(pool, composer)
         self._keyring = keyring
         self._suppression = SuppressionList(pool)
+        self._copies = Copies(composer, self._suppression)
         self._names = FoldedNames()
 
     async def load(self, account_id: int, slices: Sequence[Slice]) -> Loaded:
@@ -126,6 +128,8 @@ class Loader:
         if any(version.data_extension_id is not None for version in versions.values()):
             loaded = await self._with_rows(account_id, loaded, versions)
         await self._renderer.render(account_id, loaded.messages)
+        if standing.suppresses and any(version.content.cc or version.content.bcc for version in versions.values()):
+            await self._copies.look(account_id, loaded.messages)
         return loaded
 
     async def _memberships(

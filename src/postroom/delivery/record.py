@@ -20,6 +20,7 @@ from postroom.bounces.verdict import Reply, Rules, Verdict, bounce_evidence
 from postroom.catalog.sending_options import DEFAULT
 from postroom.content.address import fold_address
 from postroom.content.model import NotComposed
+from postroom.delivery.copies import told
 from postroom.delivery.data_access import Write
 from postroom.delivery.outcome import Certificate, Deferred, Outcome, Refused, Sent, Unknown
 from postroom.delivery.retry import RetrySchedule
@@ -53,6 +54,8 @@ class Detail(msgspec.Struct, omit_defaults=True, frozen=True):
     source: str = ""
     attempt: int = 1
     refused: tuple[tuple[str, str], ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()
+    """(address, cause) of each copy that was not sent because its address is suppressed; no address when erased."""
     subject: str = ""
     held: bool = False
     """It is not sent again until somebody releases it."""
@@ -94,6 +97,7 @@ class Recorder:
             source=outcome.source,
             attempt=slice_.attempt + 1,
             refused=outcome.refused_recipients,
+            left_out=message.left_out and told(message.left_out),
             subject=message.subject if isinstance(outcome, Sent) else "",
         )
         contact_id = message.contact.contact_id

@@ -98,6 +98,8 @@ class Message:
     """As composed; empty before."""
     copies: bool = False
     """Whether, as composed, it goes to cc or bcc recipients as well."""
+    left_out: tuple[tuple[str, str], ...] = ()
+    """(address, cause) of each cc or bcc recipient that is suppressed."""
     mail: Mail | NotComposed | None = None
     """Composed ahead, where the template has to wait for data."""
     admitted: Admission | None = None

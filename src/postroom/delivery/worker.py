@@ -23,6 +23,7 @@ from postroom.content.model import Mail, NotComposed
 from postroom.delivery.claim import Queue
 from postroom.delivery.claimer import Claimer
 from postroom.delivery.composer import Composer
+from postroom.delivery.copies import without
 from postroom.delivery.fetch import FetchOptions, open_fetcher
 from postroom.delivery.job import Job
 from postroom.delivery.keyring import Keyring
@@ -252,6 +253,8 @@ class Worker:
                 lanes.put_back(slice_.key, message)
                 return None
             message.subject = mail.subject
+            if message.left_out:
+                mail.recipients = without(mail.recipients, message.left_out)
             message.copies = len(mail.recipients) > 1
             return Job(message, mail, self._envelope_sender(message, mail), self._finished)
 

@@ -5,6 +5,8 @@ from tests.conformance.house import ACCOUNT, House
 from tests.scenarios.delivery.workers import all_final
 from tests.scenarios.mx.internet import internet, working
 
+from postroom.audience.suppression import Entry, suppress
+
 
 async def test_a_copy_goes_to_the_host_of_its_domain(house: House) -> None:
     async with internet() as net:
@@ -54,4 +56,20 @@ async def test_when_the_first_recipient_is_refused_no_copy_leaves(house: House) 
         async with working(house, net) as office:
             (key,) = await office.send(["to@one.test"], "copied")
             assert await all_final(house, 1) == {key: ("not_sent", 101)}
+    assert two.transactions == []
+
+
+async def test_a_copy_to_a_suppressed_address_does_not_leave_and_the_others_do(house: House) -> None:
+    async with house.pool.acquire() as connection, connection.transaction():
+        await suppress(connection, ACCOUNT, [Entry("cc@one.test", "manual"), Entry("cc@two.test", "manual")])
+    async with internet() as net:
+        one = await net.host("mx.one.test")
+        two = await net.host("mx.two.test")
+        for name in ("one", "two"):
+            net.domain(f"{name}.test", f"mx.{name}.test")
+        await house.define("copied", cc=("cc@one.test", "cc@two.test"), bcc=("bcc@one.test",))
+        async with working(house, net) as office:
+            (key,) = await office.send(["to@one.test"], "copied")
+            assert await all_final(house, 1) == {key: ("sent", None)}
+    assert one.transactions == [("to@one.test", "bcc@one.test")]
     assert two.transactions == []

@@ -11,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.content.samples import body_text, compose, make_content, make_context, parsed
 
+from postroom.content.ampscript.dialect import Dialect
+from postroom.content.ampscript.engine import Engine
 from postroom.content.compiler import compile_content
 from postroom.content.header import field_text
 from postroom.content.model import Mail
@@ -217,3 +219,22 @@ def test_an_international_address_asks_for_smtputf8() -> None:
     assert mail.recipients == ("jürgen@xn--bcher-kva.example",)
     assert "To: jürgen@xn--bcher-kva.example\r\n".encode() in mail.data
     assert not compose(make_content(), make_context(address="anna@bücher.example")).smtputf8
+
+
+def test_the_copies_of_a_message_are_known_without_composing_it() -> None:
+    plan = compile_content(make_content(cc=("%%Boss%%", "fixed@example.com"), bcc=("%%Boss%%; b@example.com",)))
+    context = make_context({"Boss": "boss@bücher.example"})
+    mail = plan.compose(context)
+    assert isinstance(mail, Mail)
+    copies = ("boss@xn--bcher-kva.example", "fixed@example.com", "b@example.com")
+    assert plan.copies(context) == mail.recipients[1:] == copies
+    assert plan.copies(make_context()) == plan.copies(make_context({"Boss": "no address"})) == ()
+    assert compile_content(make_content()).copies(context) == ()
+
+
+def test_copies_that_code_prints_are_known_by_composing_alone() -> None:
+    engine = Engine(Dialect())
+    coded = compile_content(make_content(bcc=("%%=Lowercase('B@EXAMPLE.COM')=%%",)), engine=engine)
+    assert coded.copies(make_context()) is None
+    beside = compile_content(make_content("%%=v(1)=%%", bcc=("%%Boss%%",)), engine=engine)
+    assert beside.copies(make_context({"Boss": "boss@example.com"})) == ("boss@example.com",)

@@ -49,6 +49,7 @@ class AttemptEntry(_Entry, tag="attempt"):
     reply: str = ""
     verdict: dict[str, str] = {}
     refused_copies: list[dict[str, str]] = []
+    suppressed_copies: list[dict[str, str]] = []
     held: bool = False
 
 
@@ -244,6 +245,7 @@ def _attempt(step: Step, outcome: Literal["sent", "deferred", "unknown", "refuse
         number=detail.get("attempt", 1),
         outcome=outcome,
         refused_copies=[{"address": address, "reply": reply} for address, reply in detail.get("refused", ())],
+        suppressed_copies=[{"address": address, "cause": cause} for address, cause in detail.get("left_out", ())],
         **_picked(detail, *facts),
     )
 
