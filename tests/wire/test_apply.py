@@ -1,5 +1,7 @@
 """`postroom apply`: a business unit brought to the shape of a file, seen through the API."""
 
+import json
+from base64 import b64decode
 from pathlib import Path
 
 import pytest
@@ -71,6 +73,18 @@ class Shop:
         result = self.run(*words)
         assert result[0] == 0, result[1]
         return result[1].splitlines()
+
+    def files(self) -> list[tuple[str, str, bytes, str]]:
+        """Name, type, bytes and content id of each file that the definition's newest version carries."""
+        (row,) = self.unit.api.rows(
+            "select content::jsonb -> 'files' as files from definition_version where account_id = $1 "
+            "order by version_id desc limit 1",
+            self.unit.account_id,
+        )
+        return [
+            (each["name"], each["media_type"], b64decode(each["data"]), each.get("content_id", ""))
+            for each in json.loads(row["files"] or "[]")
+        ]
 
     def run(self, *words: str) -> tuple[int, str]:
         """Exit code and everything printed."""
@@ -265,3 +279,71 @@ def test_a_suppression_that_can_not_be_is_named(shop: Shop, part: str, words: st
     code, output = shop.run()
     assert code == 2
     assert words in " ".join(output.replace("│", " ").split())
+
+
+ATTACHED = """attachments = [
+    {{ file = "files/terms.pdf", file_name = "Terms of sale.pdf" }},
+    {{ file = "logo.png", content_id = "logo" }},{more}
+]
+"""
+
+
+@pytest.fixture
+def attaching(shop: Shop) -> Shop:
+    """A blueprint whose email has two files beside it."""
+    (shop.file.parent / "files").mkdir()
+    (shop.file.parent / "files" / "terms.pdf").write_bytes(b"%PDF-1.7 terms")
+    (shop.file.parent / "logo.png").write_bytes(b"\x89PNG logo")
+    shop.page.write_text('<p>Order %%OrderId%%<img src="cid:logo"></p>')
+    shop.text = shop.text.replace('html_file = "order.html"\n', 'html_file = "order.html"\n' + ATTACHED.format(more=""))
+    return shop
+
+
+def test_attachments_are_the_files_beside_the_blueprint_and_follow_them(attaching: Shop) -> None:
+    shop = attaching
+    assert shop.apply() == [name_line(shop), *PLAN]
+    assert shop.files() == [
+        ("Terms of sale.pdf", "application/pdf", b"%PDF-1.7 terms", ""),
+        ("logo.png", "image/png", b"\x89PNG logo", "logo"),
+    ]
+    assert "nothing to do" in shop.apply()[0]
+    (shop.file.parent / "files" / "terms.pdf").write_bytes(b"%PDF-1.7 other terms")
+    assert shop.apply() == ["~ asset 'order-email'", "~ definition 'order': content"]
+    assert shop.files()[0][2] == b"%PDF-1.7 other terms"
+    stated, shop.text = shop.text, shop.text.replace(ATTACHED.format(more=""), "")
+    assert "nothing to do" in shop.apply()[0]
+    shop.text = stated.replace(ATTACHED.format(more=""), "attachments = []\n")
+    assert shop.apply() == ["~ asset 'order-email'", "~ definition 'order': content"]
+    assert shop.files() == []
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ('{ file = "../secret.pdf" }', "lies outside"),
+        ('{ file = "missing.pdf" }', "asset 'order-email': attachment 3: file 'missing.pdf' can't be read"),
+        ('{ file = "files" }', "file 'files' can't be read"),
+        ('{ file = "empty.pdf" }', "file 'empty.pdf' is empty"),
+        ('{ file = "large.pdf" }', "file 'large.pdf' the attachments have more than the 10,000,000 bytes together"),
+        ('{ file = "notes.unknown" }', "give content_type, such as application/pdf"),
+        ('{ file = "logo.png", customer_key = "logo" }', "and not both"),
+        ('{ content_id = "logo" }', "attachment 3: give file"),
+        ('{ file = "logo.png", content_id = "logo" }', "content_id 'logo' is there twice"),
+        ('{ file = "logo.png", content_id = "a b" }', "asset 'order-email': attachments[2].content_id: use letters"),
+        ('{ file = "logo.png", contentId = "a" }', "contentId"),
+        (", ".join(['{ file = "logo.png" }'] * 9), "there are 11 attachments; POSTROOM_TEMPLATE_ATTACHMENTS allows 10"),
+    ],
+)
+def test_an_attachment_that_can_not_be_is_told_and_nothing_changes(attaching: Shop, more: str, words: str) -> None:
+    shop = attaching
+    folder = shop.file.parent
+    (folder / "empty.pdf").touch()
+    (folder / "notes.unknown").write_text("?")
+    with (folder / "large.pdf").open("wb") as large:
+        large.truncate(10_000_000)
+    before = shop.unit.stored()
+    shop.text = shop.text.replace(ATTACHED.format(more=""), ATTACHED.format(more=f"\n    {more}"))
+    code, output = shop.run()
+    assert code == 2
+    assert words in " ".join(output.replace("│", " ").split())
+    assert shop.unit.stored() == before

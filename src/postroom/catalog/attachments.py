@@ -56,6 +56,12 @@ def read_attachments(document: str) -> tuple[AttachmentEntry, ...]:
         entries = msgspec.json.decode(found, type=tuple[AttachmentEntry, ...])
     except msgspec.ValidationError as wrong:
         raise AttachmentsRejected(f"postroom.attachments: {wrong}") from None
+    check_entries(entries)
+    return entries
+
+
+def check_entries(entries: Sequence[AttachmentEntry]) -> None:
+    """Raises AttachmentsRejected for what no file could make right."""
     for at, entry in enumerate(entries):
         problem = _problem(entry)
         if problem:
@@ -66,7 +72,6 @@ def read_attachments(document: str) -> tuple[AttachmentEntry, ...]:
             raise AttachmentsRejected(
                 f"postroom.attachments: contentId {content_id!r} is there twice; give each its own"
             )
-    return entries
 
 
 async def load_files(

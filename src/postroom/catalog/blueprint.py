@@ -5,23 +5,20 @@ given here.
 """
 
 import io
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
 
 from postroom.audience.suppression import Entry
 from postroom.audience.suppression_file import FileFormat, moment_text, read_file, read_line
+from postroom.catalog.attachments import AttachmentEntry
+from postroom.catalog.blueprint_folder import BlueprintFolder, BlueprintRejected
 from postroom.catalog.classifications import Classification
 from postroom.catalog.data_columns import COLUMN_TYPES, Column
 from postroom.catalog.data_extensions import ExtensionDraft, ExtensionRejected, checked
 from postroom.catalog.sending_options import SendingOptions, problem_of
 from postroom.tenancy.accounts import AccountChange, AccountRejected, checked_change
-
-
-class BlueprintRejected(ValueError):
-    """The file can't be understood; the text says where and what to write."""
 
 
 class _Part(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -70,8 +67,19 @@ class ExtensionPart(_Part, frozen=True):
     subscriber_column: str | None = None
 
 
+class AttachmentPart(_Part, frozen=True):
+    """A file of an email: ``file`` is the name of one beside the blueprint, once read its bytes in base64."""
+
+    file: str | None = None
+    customer_key: str | None = None
+    file_name: str | None = None
+    content_id: str | None = None
+    content_type: str | None = None
+
+
 class AssetPart(_Part, frozen=True):
-    """An email; ``html`` and ``text`` are given or read from files beside the blueprint."""
+    """An email; ``html``, ``text`` and attachments are given or read from files beside the blueprint. Attachments that
+    are not written are left as they are; an empty list takes them away."""
 
     key: str
     subject: str
@@ -81,6 +89,7 @@ class AssetPart(_Part, frozen=True):
     html_file: str | None = None
     text: str | None = None
     text_file: str | None = None
+    attachments: tuple[AttachmentPart, ...] | None = None
 
 
 class SendingPart(_Part, frozen=True):
@@ -132,8 +141,8 @@ class Blueprint(_Part, frozen=True):
     suppression_file: str | None = None
 
 
-def read_blueprint(text: str, read_file: Callable[[str], str]) -> Blueprint:
-    """The blueprint of a TOML text, its emails whole. ``read_file`` gives the text of a file the blueprint names.
+def read_blueprint(text: str, folder: BlueprintFolder) -> Blueprint:
+    """The blueprint of a TOML text, its emails whole. ``folder`` has the files that the blueprint names.
 
     Raises BlueprintRejected.
     """
@@ -155,25 +164,10 @@ def read_blueprint(text: str, read_file: Callable[[str], str]) -> Blueprint:
         extension_draft(extension)
     for definition in blueprint.definition:
         sending_options(definition)
-    suppressed = (*blueprint.suppression, *_suppressed(blueprint.suppression_file, read_file))
+    suppressed = (*blueprint.suppression, *_suppressed(blueprint.suppression_file, folder))
     suppression_entries(suppressed)
     blueprint = msgspec.structs.replace(blueprint, suppression=suppressed, suppression_file=None)
-    return msgspec.structs.replace(blueprint, asset=tuple(_with_files(part, read_file) for part in blueprint.asset))
-
-
-def file_reader(folder: Path) -> Callable[[str], str]:
-    """Reads files below a folder, and no others."""
-
-    def read(name: str) -> str:
-        path = (folder / name).resolve()
-        if not path.is_relative_to(folder.resolve()):
-            raise BlueprintRejected(f"file {name!r} lies outside {folder}")
-        try:
-            return path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as problem:
-            raise BlueprintRejected(f"file {name!r} can't be read: {problem}") from None
-
-    return read
+    return msgspec.structs.replace(blueprint, asset=tuple(_with_files(part, folder) for part in blueprint.asset))
 
 
 def account_change(part: AccountPart) -> AccountChange:
@@ -234,12 +228,12 @@ def suppression_entries(parts: Iterable[SuppressionPart]) -> list[Entry]:
     return entries
 
 
-def _suppressed(name: str | None, read_text: Callable[[str], str]) -> list[SuppressionPart]:
+def _suppressed(name: str | None, folder: BlueprintFolder) -> list[SuppressionPart]:
     if name is None:
         return []
     kind: FileFormat = "ndjson" if name.lower().endswith((".ndjson", ".jsonl")) else "csv"
     parts = []
-    for line in read_file(kind, io.StringIO(read_text(name).removeprefix("\ufeff"), newline="")):
+    for line in read_file(kind, io.StringIO(folder.text(name).removeprefix("\ufeff"), newline="")):
         if line.entry is None:
             raise BlueprintRejected(f"file {name!r}, line {line.number}: {line.problem}")
         entry = line.entry
@@ -261,12 +255,17 @@ def classification(part: ClassificationPart) -> Classification:
     )
 
 
-def _with_files(part: AssetPart, read_file: Callable[[str], str]) -> AssetPart:
+def _with_files(part: AssetPart, folder: BlueprintFolder) -> AssetPart:
     for inline, file, name in ((part.html, part.html_file, "html"), (part.text, part.text_file, "text")):
         if inline is not None and file is not None:
             raise BlueprintRejected(f"asset {part.key!r}: give {name} or {name}_file, not both")
-    html = read_file(part.html_file) if part.html_file is not None else part.html
-    text = read_file(part.text_file) if part.text_file is not None else part.text
+    html = folder.text(part.html_file) if part.html_file is not None else part.html
+    text = folder.text(part.text_file) if part.text_file is not None else part.text
     if html is None and text is None:
         raise BlueprintRejected(f"asset {part.key!r}: give html, html_file, text or text_file")
-    return msgspec.structs.replace(part, html=html, html_file=None, text=text, text_file=None)
+    attachments = part.attachments
+    if attachments:
+        entries = tuple(AttachmentEntry(**msgspec.structs.asdict(each)) for each in attachments)
+        whole = folder.attachments(part.key, entries)
+        attachments = tuple(AttachmentPart(**msgspec.structs.asdict(each)) for each in whole)
+    return msgspec.structs.replace(part, html=html, html_file=None, text=text, text_file=None, attachments=attachments)

@@ -4,7 +4,7 @@ A plan compares what is with what is stated and has a step for each difference, 
 but definitions changes in one transaction; definitions are published after it, each in its own.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -17,8 +17,10 @@ from postroom.audience.directory import declare_attribute, declared_attributes
 from postroom.audience.memberships import create_list, is_everyone
 from postroom.audience.suppression import missing_entries, suppress
 from postroom.catalog.assets import AssetDraft, create_asset, find_asset, replace_asset
+from postroom.catalog.attachments import AttachmentEntry
 from postroom.catalog.blueprint import (
     AssetPart,
+    AttachmentPart,
     Blueprint,
     DefinitionPart,
     account_change,
@@ -187,10 +189,14 @@ class _Planner:
                 steps.append(Step(f"+ asset {part.key!r}", self._act(create_asset, uuid7(), wanted)))
                 continue
             wanted = replace(
-                stored.draft, asset_type=wanted.asset_type, name=wanted.name, views=wanted.views, file=None
+                stored.draft,
+                asset_type=wanted.asset_type,
+                name=wanted.name,
+                views=wanted.views,
+                document=_document(part, stored.draft.document),
+                file=None,
             )
-            before, after = (msgspec.json.decode(draft.views) for draft in (stored.draft, wanted))
-            if (before, stored.draft.asset_type, stored.draft.name) != (after, wanted.asset_type, wanted.name):
+            if _told(stored.draft) != _told(wanted):
                 self._touched.add(("asset", part.key.casefold()))
                 steps.append(Step(f"~ asset {part.key!r}", self._act(replace_asset, stored.asset_id, wanted)))
         return steps
@@ -289,8 +295,32 @@ def _asset_draft(part: AssetPart) -> AssetDraft:
         description="",
         content=None,
         views=msgspec.json.encode(views).decode(),
-        document="{}",
+        document=_document(part, "{}"),
     )
+
+
+def _document(part: AssetPart, before: str) -> str:
+    """The further members of an asset, with the attachments that the file states."""
+    if part.attachments is None:
+        return before
+    members = msgspec.json.decode(before, type=dict[str, object])
+    own = members.get("postroom")
+    members["postroom"] = {**(own if isinstance(own, dict) else {}), "attachments": _attachments(part.attachments)}
+    return msgspec.json.encode(members).decode()
+
+
+def _attachments(parts: Sequence[AttachmentPart]) -> list[dict[str, object]]:
+    entries = (AttachmentEntry(**msgspec.structs.asdict(part)) for part in parts)
+    return [
+        {name: value for name, value in msgspec.to_builtins(entry).items() if value is not None} for entry in entries
+    ]
+
+
+def _told(draft: AssetDraft) -> tuple[object, ...]:
+    """What of an asset a file can state, in a form to be compared."""
+    own = msgspec.json.decode(draft.document, type=dict[str, object]).get("postroom")
+    attachments = own.get("attachments") if isinstance(own, dict) else None
+    return msgspec.json.decode(draft.views), draft.asset_type, draft.name, attachments or []
 
 
 def _definition_draft(part: DefinitionPart) -> DefinitionDraft:

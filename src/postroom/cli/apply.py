@@ -8,7 +8,8 @@ import typer
 from uuid_utils.compat import uuid7
 
 from postroom.assembly import dialect_of, route_names
-from postroom.catalog.blueprint import Blueprint, BlueprintRejected, file_reader, read_blueprint
+from postroom.catalog.blueprint import Blueprint, read_blueprint
+from postroom.catalog.blueprint_folder import BlueprintFolder, BlueprintRejected
 from postroom.catalog.data_extensions import ExtensionRejected
 from postroom.catalog.publishing import Publisher, PublishingRejected
 from postroom.catalog.shaping import carry_out, plan
@@ -33,7 +34,10 @@ def apply(
     template that is published is printed as a warning.
     """
     try:
-        blueprint = read_blueprint(file.read_text(encoding="utf-8"), file_reader(file.parent))
+        folder = BlueprintFolder(
+            file.parent, most_files=settings.template_attachments, most_bytes=settings.template_attached_bytes
+        )
+        blueprint = read_blueprint(file.read_text(encoding="utf-8"), folder)
     except OSError as problem:
         raise typer.BadParameter(f"{file} can't be read: {problem.strerror}", param_hint="--file") from None
     except (BlueprintRejected, UnicodeDecodeError) as rejected:
