@@ -127,7 +127,7 @@ async def run_api(settings: Settings, dsn: str, *, listen_fd: int | None, stop: 
     ``listen_fd`` is a listening socket shared with other API processes; without one the address is bound here.
     """
     async with _pool(dsn, "api", _API_CONNECTIONS) as pool, contextlib.AsyncExitStack() as running:
-        ledger = Ledger(pool, key_window=timedelta(hours=settings.key_window_hours), slice_size=settings.slice_size)
+        ledger = ledger_of(settings, pool)
         announce = queue_announcer(pool)
         accepter = Accepter(
             ledger,
@@ -229,6 +229,11 @@ async def run_bounces(settings: Settings, dsn: str, *, stop: asyncio.Event) -> N
             tls=tls,
         )
         await run_server(address.host, address.port, server, stop)
+
+
+def ledger_of(settings: Settings, pool: Pool) -> Ledger:
+    """The part of the settings that messages are written down by."""
+    return Ledger(pool, key_window=timedelta(hours=settings.key_window_hours), slice_size=settings.slice_size)
 
 
 def worker_options(settings: Settings, *, owner: str, replaces: str | None) -> WorkerOptions:

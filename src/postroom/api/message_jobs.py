@@ -12,7 +12,15 @@ from postroom.api.reply import Reply
 from postroom.api.shape import AllOf, Route
 from postroom.api.shapes import message_jobs as shapes
 from postroom.api.wire.message_jobs import read_job, shown_job, shown_resent
-from postroom.intake.message_jobs import MessageJob, cancel_job, confirm_job, count_job, find_job, resent_messages
+from postroom.intake.message_jobs import (
+    MessageJob,
+    cancel_job,
+    confirm_job,
+    count_job,
+    find_job,
+    latest_jobs,
+    resent_messages,
+)
 from postroom.store.database import Pool
 
 DEFAULT_PAGE_SIZE = 50
@@ -35,6 +43,7 @@ class MessageJobs:
         own = "/postroom/v1/jobs"
         return [
             Route("POST", own, SEND, self.count, shapes.COUNT),
+            Route("GET", own, READ, self.latest, shapes.LIST),
             Route("GET", own + "/{id}", READ, self.get, shapes.ONE),
             Route("POST", own + "/{id}/confirm", SEND, self.confirm, shapes.CONFIRM),
             Route("DELETE", own + "/{id}", SEND, self.cancel, shapes.CANCEL),
@@ -48,6 +57,12 @@ class MessageJobs:
             self._pool, call.account_id, action, wanted, new_id=uuid7(), requested_by=call.access.client_id
         )
         return _reply(job, 201)
+
+    async def latest(self, call: Call) -> Reply:
+        """GET /jobs: the newest jobs, newest first."""
+        limit = number_field(call.query, "pagesize", default=DEFAULT_PAGE_SIZE, highest=LARGEST_PAGE_SIZE)
+        items = [shown_job(each) for each in await latest_jobs(self._pool, call.account_id, limit)]
+        return Reply(_encode(AllOf(items, len(items))))
 
     async def get(self, call: Call) -> Reply:
         """GET /jobs/{id}: how far it is, and what became of the messages."""

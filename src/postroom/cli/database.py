@@ -16,11 +16,14 @@ from postroom.settings import Settings
 from postroom.store.directory import DataDirectory
 from postroom.store.embedded import DATABASE, SUPERUSER, EmbeddedPostgres
 from postroom.store.errors import DirectoryInUse, ServerFailed
-from postroom.store.pool import Connection, connect
+from postroom.store.pool import Connection, Pool, connect, open_pool
 
 # The lines of postmaster.pid: PostgreSQL's documentation, "Database File Layout"; miscadmin/pidfile.h.
 _SOCKET_FOLDER_LINE = 4
 _STATUS_LINE = 7
+
+# As in a server: what the planner last saw of a day may be an empty table.
+_INDEXED = {"enable_seqscan": "off"}
 
 _T = TypeVar("_T")
 
@@ -61,6 +64,20 @@ def run_on_database(settings: Settings, application_name: str, work: Callable[[C
                 return await work(connection)
             finally:
                 await connection.close()
+
+    return asyncio.run(run())
+
+
+def run_with_pool(settings: Settings, application_name: str, work: Callable[[Pool], Awaitable[_T]]) -> _T:
+    """What ``work`` gives with a few connections to that database, which look messages up as a server does."""
+
+    async def run() -> _T:
+        async with database_of(settings) as dsn:
+            pool = await open_pool(dsn, max_size=2, application_name=application_name, settings=_INDEXED)
+            try:
+                return await work(pool)
+            finally:
+                await pool.close()
 
     return asyncio.run(run())
 

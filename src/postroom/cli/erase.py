@@ -1,6 +1,5 @@
 """`postroom erase`: a person's data, everywhere, with a receipt."""
 
-import asyncio
 import getpass
 from typing import Annotated
 from uuid import UUID
@@ -11,16 +10,12 @@ from uuid_utils.compat import uuid7
 
 from postroom.audience.suppression import AddressInvalid
 from postroom.audience.suppression_file import moment_text
-from postroom.cli.database import database_of
+from postroom.cli.database import run_with_pool
 from postroom.cli.options import with_settings
 from postroom.privacy.erasure import Receipt, begin_erasure, carry_out, find_receipt
 from postroom.settings import Settings
 from postroom.store.database import Pool
-from postroom.store.pool import open_pool
 from postroom.tenancy.accounts import DEFAULT_ACCOUNT_ID, find_account
-
-# As in a server: what the planner last saw of a day may be an empty table.
-_INDEXED = {"enable_seqscan": "off"}
 
 
 @with_settings
@@ -66,16 +61,8 @@ def erase(
             )
         return await carry_out(pool, mid, erasure_id)
 
-    async def run() -> Receipt:
-        async with database_of(settings) as dsn:
-            pool = await open_pool(dsn, max_size=2, application_name="postroom erase", settings=_INDEXED)
-            try:
-                return await work(pool)
-            finally:
-                await pool.close()
-
     try:
-        found = asyncio.run(run())
+        found = run_with_pool(settings, "postroom erase", work)
     except AddressInvalid as invalid:
         raise typer.BadParameter(str(invalid), param_hint="--address") from None
     shown = {

@@ -1,40 +1,47 @@
 """`postroom message`: what happened to a message, and messages that wait for somebody's decision."""
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import msgspec
 import typer
 
-from postroom.api.errors import ApiError
-from postroom.api.wire.search import read_wanted, shown_messages
+from postroom.api.wire.search import shown_messages
 from postroom.api.wire.timeline import shown_timeline
-from postroom.cli.database import database_of, run_on_database
+from postroom.cli.database import run_on_database, run_with_pool
+from postroom.cli.message_filter import (
+    Before,
+    ContactKey,
+    DefinitionKey,
+    Recipient,
+    Since,
+    Status,
+    wanted_messages,
+)
+from postroom.cli.message_job import job_app
 from postroom.cli.message_story import story_lines
 from postroom.cli.options import with_settings
-from postroom.events.search import STATUSES, search_messages
+from postroom.events.search import search_messages
 from postroom.events.timeline import message_timeline
 from postroom.intake.holding import HeldMessage, Place, cancel_held, held_messages, release_held
 from postroom.settings import Settings
-from postroom.store.pool import Connection, Pool, open_pool
+from postroom.store.pool import Connection, Pool
 from postroom.tenancy.accounts import DEFAULT_ACCOUNT_ID
 
-# As in a server: what the planner last saw of a day may be an empty table.
-_INDEXED = {"enable_seqscan": "off"}
+_ROLE = "postroom message"
 
-message_app = typer.Typer(help="Messages: what happened to one, those that are held.", no_args_is_help=True)
+message_app = typer.Typer(help="Messages: what happened to one, those that are held, jobs.", no_args_is_help=True)
+message_app.add_typer(job_app, name="job")
 
 Keys = Annotated[list[str], typer.Argument(metavar="MESSAGE_KEY...", help="The message keys.")]
-_T = TypeVar("_T")
 Mid = Annotated[int, typer.Option("--mid", help="The business unit.")]
 
 
 @message_app.callback()
 def messages() -> None:
-    """Messages: what happened to one, those that are held."""
+    """Messages: what happened to one, those that are held, jobs over many."""
 
 
 @message_app.command("show")
@@ -47,7 +54,7 @@ def show_command(
 ) -> None:
     """Print what happened to a message, or what it waits for; times are UTC."""
 
-    found = _read(settings, lambda pool: message_timeline(pool, mid, message_key))
+    found = run_with_pool(settings, _ROLE, lambda pool: message_timeline(pool, mid, message_key))
     if found is None:
         typer.echo(f"{message_key}: business unit {mid} keeps no message with this key", err=True)
         raise typer.Exit(1)
@@ -62,28 +69,17 @@ def show_command(
 @with_settings
 def search_command(
     settings: Settings,
-    recipient: Annotated[str | None, typer.Option("--recipient", help="The address it went to.")] = None,
-    contact_key: Annotated[str | None, typer.Option("--contact-key", help="The contact it went to.")] = None,
-    definition_key: Annotated[str | None, typer.Option("--definition-key", help="The definition.")] = None,
-    status: Annotated[str | None, typer.Option("--status", help=f"One of {', '.join(STATUSES)}.")] = None,
-    since: Annotated[str | None, typer.Option("--from", help="Accepted at this time (UTC) or later.")] = None,
-    before: Annotated[str | None, typer.Option("--to", help="Accepted before this time.")] = None,
+    recipient: Recipient = None,
+    contact_key: ContactKey = None,
+    definition_key: DefinitionKey = None,
+    status: Status = None,
+    since: Since = None,
+    before: Before = None,
     limit: Annotated[int, typer.Option("--limit", help="At most so many.", min=1, max=100_000)] = 50,
     mid: Mid = DEFAULT_ACCOUNT_ID,
 ) -> None:
     """Print messages, newest first, one JSON object a line. All that is given has to be true of them."""
-    given = {
-        "recipient": recipient,
-        "contactkey": contact_key,
-        "definitionkey": definition_key,
-        "status": status,
-        "from": since,
-        "to": before,
-    }
-    try:
-        wanted = read_wanted({name: value for name, value in given.items() if value is not None})
-    except ApiError as wrong:
-        raise typer.BadParameter(wrong.text) from None
+    wanted = wanted_messages(recipient, contact_key, definition_key, status, since, before)
 
     async def search(pool: Pool) -> None:
         now, left, after = datetime.now(UTC), limit, None
@@ -95,7 +91,7 @@ def search_command(
             if after is None:
                 break
 
-    _read(settings, search)
+    run_with_pool(settings, _ROLE, search)
 
 
 @message_app.command("held")
@@ -106,7 +102,7 @@ def held_command(settings: Settings, mid: Mid = DEFAULT_ACCOUNT_ID) -> None:
     async def read(connection: Connection) -> list[HeldMessage]:
         return await held_messages(connection, mid)
 
-    found = run_on_database(settings, "postroom message", read)
+    found = run_on_database(settings, _ROLE, read)
     shown = [
         {"messageKey": each.message_key, "to": each.address, "acceptedAt": each.accepted_at.isoformat()}
         for each in found
@@ -128,18 +124,6 @@ def cancel_command(settings: Settings, message_keys: Keys, mid: Mid = DEFAULT_AC
     _decide(settings, message_keys, mid, "cancelled", cancel_held)
 
 
-def _read(settings: Settings, work: Callable[[Pool], Awaitable[_T]]) -> _T:
-    async def run() -> _T:
-        async with database_of(settings) as dsn:
-            pool = await open_pool(dsn, max_size=2, application_name="postroom message", settings=_INDEXED)
-            try:
-                return await work(pool)
-            finally:
-                await pool.close()
-
-    return asyncio.run(run())
-
-
 def _decide(
     settings: Settings,
     message_keys: Sequence[str],
@@ -151,7 +135,7 @@ def _decide(
         found = await held_messages(connection, mid, message_keys)
         return found, await act(connection, mid, [each.place for each in found])
 
-    found, number = run_on_database(settings, "postroom message", work)
+    found, number = run_on_database(settings, _ROLE, work)
     known = {each.message_key.lower() for each in found}
     for key in message_keys:
         if key.lower() not in known:

@@ -39,6 +39,15 @@ ACTIONS: Sequence[Action] = get_args(Action)
 MATCHING = ("queued", "held", "sent", "notSent")
 """What is counted: each message is one of these."""
 
+MEANT: Mapping[Action, Sequence[str]] = {
+    "hold": ("queued",),
+    "release": ("held",),
+    "retry": ("queued",),
+    "cancel": ("queued", "held"),
+    "resend": ("sent", "notSent"),
+}
+"""Which of them an action is for."""
+
 RESULTS = ("done", "claimed", "erased", "definitionGone", "otherState")
 """What becomes of messages. ``otherState``: its state was none that the action is for."""
 
@@ -61,6 +70,8 @@ returning *
 """
 
 _FIND = "select * from message_job where account_id = $1 and job_id = $2"
+
+_LATEST = "select * from message_job where account_id = $1 order by job_id desc limit $2"
 
 _CONFIRM = """
 update message_job set state = 'running', confirmed_at = now()
@@ -125,6 +136,11 @@ class MessageJob:
     complete: bool
     results: dict[str, int]
 
+    @property
+    def meant(self) -> int:
+        """How many of those that were counted its action is for."""
+        return sum(self.matching[name] for name in MEANT[self.action])
+
 
 class ResentMessage(NamedTuple):
     """A message that a job sent again, and its new key. Numbers rise from 1."""
@@ -175,6 +191,11 @@ async def find_job(database: Database, account_id: int, job_id: UUID) -> Message
     """The job of this id."""
     row = await database.fetchrow(_FIND, account_id, job_id)
     return None if row is None else _job(row)
+
+
+async def latest_jobs(database: Database, account_id: int, limit: int) -> list[MessageJob]:
+    """The newest jobs that are kept, newest first."""
+    return [_job(row) for row in await database.fetch(_LATEST, account_id, limit)]
 
 
 async def confirm_job(database: Database, account_id: int, job_id: UUID) -> MessageJob | None:

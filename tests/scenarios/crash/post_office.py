@@ -120,10 +120,17 @@ class PostOffice:
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self._token}", "Content-Type": "application/json"}
 
-    async def send_all(self) -> None:
+    async def call(self, method: str, path: str, body: object = None) -> Any:
+        """One request with the token, which must succeed; its reply."""
+        async with httpx.AsyncClient(base_url=self.url, timeout=30) as client:
+            answer = await client.request(method, path, json=body, headers=self._headers)
+            assert answer.is_success, answer.text
+            return answer.json()
+
+    async def send_all(self, requests: int = REQUESTS) -> None:
         """Send all requests over `CLIENTS` connections, each until it is accepted as a whole."""
         waiting = [
-            [f"m-{request}-{position}" for position in range(RECIPIENTS)] for request in reversed(range(REQUESTS))
+            [f"m-{request}-{position}" for position in range(RECIPIENTS)] for request in reversed(range(requests))
         ]
 
         async def send_some() -> None:

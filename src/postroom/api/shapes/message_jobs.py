@@ -27,6 +27,7 @@ COUNT = Shape(
     example={"action": "resend", "filter": {"definitionKey": "order", "status": "notSent"}},
     answer=_COUNTED,
 )
+LIST = Shape(replies={200: AllOf[ShownJob]}, query=("$pageSize",), answer={"items": [_COUNTED], "count": 1})
 ONE = Shape(replies={200: ShownJob}, errors=(Code.NOT_FOUND,), answer=_COUNTED)
 CONFIRM = Shape(replies={202: ShownJob}, errors=(Code.NOT_FOUND, Code.STATE_TRANSITION), answer=_RUNNING)
 CANCEL = Shape(replies={200: ShownJob}, errors=(Code.NOT_FOUND, Code.STATE_TRANSITION), answer=_CANCELLED)
