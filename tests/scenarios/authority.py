@@ -52,14 +52,16 @@ class Identity:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "server.pem"
-            path.write_bytes(
-                self.key.private_bytes(
-                    serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-                )
-                + b"".join(each.public_bytes(serialization.Encoding.PEM) for each in self.sent)
-            )
+            path.write_bytes(self.pem())
             context.load_cert_chain(path)
         return context
+
+    def pem(self) -> bytes:
+        """The key and what is sent, in one file."""
+        key = self.key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        return key + b"".join(each.public_bytes(serialization.Encoding.PEM) for each in self.sent)
 
 
 class Authority:

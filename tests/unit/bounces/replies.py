@@ -308,6 +308,18 @@ REPLIES: list[tuple[str, str, str]] = [
     ("exim", "550 relay not permitted", "infrastructure technical relay-denied"),
     ("exim", '550 "JunkMail rejected - [192.0.2.1]:4123 is in an RBL: see https://check.spamhaus.org/"', REPUTATION),
     ("exim", "550 mailbox quota exceeded for this user", FULL),
+    ("exim", "550 maximum allowed line length is 998 octets, got 2412", "sender technical malformed"),
+    ("exim", "550 header syntax", "sender technical malformed"),
+    ("exim", "550 There is no valid sender in any header line", "sender technical malformed"),
+    ("exim", "550 No verifiable sender address in message headers", "sender block sender-address"),
+    ("exim", "550 This message scored 12.3 spam points.", SPAM),
+    ("exim", "550 restricted characters in address", "recipient hard bad-address"),
+    ("exim", "554 SMTP synchronization error", "infrastructure technical protocol"),
+    (
+        "exim",
+        "550-Callout verification failed: 550-550 5.1.1 no such user 550 Sender verify failed",
+        "sender block sender-address",
+    ),
     # -- qmail, Domino, sendmail
     ("qmail", "550 Sorry, no mailbox here by that name. (#5.1.1)", USER),
     ("qmail", "This address no longer accepts mail.", DISABLED),
