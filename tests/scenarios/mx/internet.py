@@ -1,9 +1,10 @@
 """A small internet on loopback: a DNS server, mail hosts on addresses of their own, all on one port, and a worker."""
 
 import asyncio
+import socket
 import ssl
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 
@@ -43,7 +44,11 @@ class MailHost:
         self.answer = answer
         self.seconds = seconds
         self.greeting = greeting
+        self.unwanted: dict[str, str] = {}
+        """Addresses that are greeted otherwise, and no more."""
         self.tls = tls
+        self.before_body: Callable[[asyncio.StreamReader], Awaitable[None]] | None = None
+        """What is done once the answer to DATA is written."""
         self.secured = 0
         """Connections with TLS."""
         self.taken: Counter[str] = Counter()
@@ -52,6 +57,8 @@ class MailHost:
         self.transactions: list[tuple[str, ...]] = []
         self.bodies: list[bytes] = []
         self.connections = 0
+        self.callers: Counter[str] = Counter()
+        """Connections by the address they came from."""
         self.peers: Counter[str] = Counter()
         """Transactions by the address they came from."""
         self.names: set[tuple[str, str]] = set()
@@ -59,16 +66,21 @@ class MailHost:
         self.now = 0
         self.most_at_once = 0
         self._tasks: set[asyncio.Task[None]] = set()
-        self._server: asyncio.Server | None = None
+        self._servers: list[asyncio.Server] = []
 
     async def listen(self, port: int) -> int:
-        self._server = await asyncio.start_server(self._converse, self.address, port, limit=1 << 20)
-        number: int = self._server.sockets[0].getsockname()[1]
+        listener = socket.create_server((self.address, port))
+        await self.serve(listener)
+        number: int = listener.getsockname()[1]
         return number
 
+    async def serve(self, listener: socket.socket) -> None:
+        """Take connections there as well."""
+        self._servers.append(await asyncio.start_server(self._converse, sock=listener, limit=1 << 20))
+
     async def close(self) -> None:
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -90,7 +102,13 @@ class MailHost:
             writer.transport.abort()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(self.greeting.encode() + b"\r\n")
+        caller = writer.get_extra_info("peername")[0]
+        self.callers[caller] += 1
+        unwanted = self.unwanted.get(caller)
+        writer.write((unwanted or self.greeting).encode() + b"\r\n")
+        if unwanted is not None:
+            await writer.drain()
+            return
         recipients: list[str] = []
         while line := await reader.readline():
             verb = line[:4].upper()
@@ -99,7 +117,7 @@ class MailHost:
                 await writer.drain()
                 return
             if verb == b"EHLO":
-                self.names.add((writer.get_extra_info("peername")[0], line.split()[1].decode()))
+                self.names.add((caller, line.split()[1].decode()))
                 offered = self.tls is not None and writer.get_extra_info("ssl_object") is None
                 writer.write(b"250-host\r\n250-STARTTLS\r\n" if offered else b"250-host\r\n")
                 writer.write(b"250 PIPELINING\r\n")
@@ -110,7 +128,10 @@ class MailHost:
                 self.secured += 1
             elif verb == b"DATA":
                 writer.write(b"354 go\r\n")
-                self.peers[writer.get_extra_info("peername")[0]] += 1
+                self.peers[caller] += 1
+                if self.before_body is not None:
+                    await writer.drain()
+                    await self.before_body(reader)
                 self.bodies.append(await reader.readuntil(b"\r\n.\r\n"))
                 writer.write((await self._judge(recipients)).encode() + b"\r\n")
             else:

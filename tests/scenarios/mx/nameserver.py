@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import socket
 import struct
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -98,19 +99,26 @@ class Nameserver(asyncio.DatagramProtocol):
 
 @asynccontextmanager
 async def nameserver(
-    zone: dict[tuple[str, str], list[str]], faults: dict[str, str] | None = None
+    zone: dict[tuple[str, str], list[str]],
+    faults: dict[str, str] | None = None,
+    *,
+    sockets: tuple[socket.socket, socket.socket] | None = None,
 ) -> AsyncIterator[Nameserver]:
-    """A server that listens on a port of 127.0.0.1, the same for both protocols."""
+    """A server that listens on a port of 127.0.0.1, the same for both protocols, or on these sockets (TCP, UDP)."""
+    tcp, udp = sockets or _sockets()
     made = Nameserver(zone, faults)
-    server = await asyncio.start_server(made.converse, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-        lambda: made, local_addr=("127.0.0.1", port)
-    )
-    made.address = ("127.0.0.1", port)
+    made.address = tcp.getsockname()[:2]
+    server = await asyncio.start_server(made.converse, sock=tcp)
+    transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: made, sock=udp)
     try:
         yield made
     finally:
         transport.close()
         server.close()
         await server.wait_closed()
+
+
+def _sockets() -> tuple[socket.socket, socket.socket]:
+    tcp, udp = socket.create_server(("127.0.0.1", 0)), socket.socket(type=socket.SOCK_DGRAM)
+    udp.bind(tcp.getsockname())
+    return tcp, udp

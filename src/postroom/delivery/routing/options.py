@@ -11,7 +11,7 @@ from postroom.delivery.lanes import Lanes
 from postroom.delivery.outcome import Outcome
 from postroom.delivery.routing.mx import NoRoute, RouteAnswer, find_route
 from postroom.delivery.routing.ramps import StoredCounts
-from postroom.delivery.routing.resolver import Resolver
+from postroom.delivery.routing.resolver import QUESTION_SECONDS, Resolver
 from postroom.delivery.routing.routes import Routes
 from postroom.delivery.routing.secured_route import Securing
 from postroom.delivery.routing.shaping import Shaping, read_shaping
@@ -24,6 +24,7 @@ from postroom.delivery.routing.table import RouteTable, single_route
 from postroom.delivery.routing.tls_counts import TlsCounts
 from postroom.delivery.routing.tls_rule import RuleKind, TlsRule, Trusts
 from postroom.delivery.slices import Message
+from postroom.delivery.smtp.reach import Reach
 from postroom.delivery.smtp.timeouts import Timeouts
 from postroom.store.pool import Pool
 
@@ -33,6 +34,8 @@ class MxOptions:
     """The routes, and how MX hosts are found and reached. Without ``dns_servers`` those of this machine are asked."""
 
     dns_servers: tuple[tuple[str, int], ...] = ()
+    dns_seconds: float = QUESTION_SECONDS
+    """For one question, all servers and repeats included."""
     port: int = 25
     allow_private: bool = False
     """Whether MX hosts may have loopback and private addresses."""
@@ -71,10 +74,16 @@ def open_sites(
 
     Raises ValueError when there is no DNS server to ask, or this machine has no address of a source pool.
     """
-    resolver = Resolver(options.dns_servers, validates=options.dane) if options.table.uses_mx else None
+    resolver = (
+        Resolver(options.dns_servers, seconds=options.dns_seconds, validates=options.dane)
+        if options.table.uses_mx
+        else None
+    )
     verifying = options.verifying or ssl.create_default_context()
     trusts = Trusts(verifying)
     counts = TlsCounts(pool, today=lambda: datetime.now(UTC).date())
+    clock = asyncio.get_running_loop().time
+    reach = Reach(clock)
 
     def line(source: str | None) -> Line:
         made = Line(
@@ -84,17 +93,18 @@ def open_sites(
             session=counts.session,
             timeouts=options.timeouts,
             rand=rand,
+            reach=reach,
         )
         if source is None:
             return made
         addresses = of_this_machine(options.table.sources[source], has_address).addresses
-        return replace(made, source=SourceTurns(addresses, helo=helo).next)
+        return replace(made, sources=SourceTurns(addresses, helo=helo))
 
     return Sites(
         options.table,
         Routes(
             _no_route if resolver is None else _securing(options, pool, resolver, verifying, rand, counts).route,
-            clock=asyncio.get_running_loop().time,
+            clock=clock,
         ),
         options.shaping,
         line,

@@ -21,10 +21,11 @@ from postroom.delivery.routing.pace import Pace
 from postroom.delivery.routing.parcel import Parcel
 from postroom.delivery.routing.shaping import Allowance, is_complaint
 from postroom.delivery.routing.site_lanes import SiteLanes
+from postroom.delivery.routing.sources import SiteSources, SourceTurns
 from postroom.delivery.routing.tls_rule import TlsRule
 from postroom.delivery.slices import LaneKey, Message
-from postroom.delivery.smtp.local_address import LocalAddress
 from postroom.delivery.smtp.pool import Job, SmtpPool
+from postroom.delivery.smtp.reach import Reach
 from postroom.delivery.smtp.target import SmtpTarget
 from postroom.delivery.smtp.timeouts import Timeouts
 from postroom.delivery.smtp.trust import TlsSession, Trust
@@ -49,8 +50,9 @@ class Line:
     """Told of each session: the domain of the first recipient, the rule for the host, what became of TLS."""
     timeouts: Timeouts
     rand: Callable[[], float]
+    reach: Reach
     relay: SmtpTarget | None = None
-    source: Callable[[str], LocalAddress | None] | None = None
+    sources: SourceTurns | None = None
 
 
 class Provider:
@@ -88,6 +90,11 @@ class Site:
         self._addresses = {host.name: host.addresses for host in hosts}
         self._provider = provider
         self._line = line
+        self._sources = (
+            None
+            if line.sources is None
+            else SiteSources(line.sources, hosts[0].name, clock=self._loop.time, rand=line.rand)
+        )
         self._take = take
         self._deferred = deferred
         self._changed = changed
@@ -225,7 +232,8 @@ class Site:
             on_session=None if line.relay else lambda job, session: self._count_session(job, host, session),
             rand=line.rand,
             addresses=None if line.relay else lambda: self._addresses.get(host.name, host.addresses),
-            source=line.source,
+            reach=line.reach,
+            sources=self._sources,
         )
         return pool
 

@@ -6,9 +6,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from ipaddress import ip_address
 
+import structlog
+
+from postroom.delivery.routing.health import Health
 from postroom.delivery.routing.table import SourceAddress, SourcePool
 from postroom.delivery.routing.turns import Turns
 from postroom.delivery.smtp.local_address import LocalAddress
+
+FIRST_REFUSED_SECONDS = 60.0
+LONGEST_REFUSED_SECONDS = 3600.0
+_MOST_TURNS = 100
 
 
 class SourceUnusable(ValueError):
@@ -16,17 +23,85 @@ class SourceUnusable(ValueError):
 
 
 class SourceTurns:
-    """The addresses of one pool in turn, by weight; those of a family only for hosts of that family."""
+    """The addresses of one pool in turn, by weight; those of a family only for hosts of that family.
+
+    Shared by all sites, so that the weights hold over all of them.
+    """
 
     def __init__(self, addresses: Iterable[SourceAddress], *, helo: str) -> None:
-        members = tuple(addresses)
-        self._turns = Turns([(LocalAddress(each.ip, each.helo or helo), each.weight) for each in members])
-        versions = [ip_address(each.ip).version for each in members]
-        self._usable = {version: [own == version for own in versions] for version in (4, 6)}
+        self._members = {each.ip: (LocalAddress(each.ip, each.helo or helo), each.weight) for each in addresses}
+        self._turns: dict[tuple[int, frozenset[str]], Turns[LocalAddress]] = {}
+
+    def next(self, host_address: str, without: frozenset[str] = frozenset()) -> LocalAddress | None:
+        """The address from which to connect to this one; None when there is none of its family but ``without``."""
+        key = _version(host_address), without
+        turns = self._turns.get(key)
+        if turns is None:
+            if len(self._turns) >= _MOST_TURNS:
+                self._turns.clear()
+            # Each selection takes turns by itself: among others it would count as away, and lose what it is owed.
+            chosen = [self._members[ip] for ip in self.of_family(host_address) if ip not in without]
+            turns = self._turns[key] = Turns(chosen)
+        return turns.next()
+
+    def of_family(self, host_address: str) -> dict[str, LocalAddress]:
+        """The addresses from which this one might be connected to."""
+        version = _version(host_address)
+        return {ip: local for ip, (local, _) in self._members.items() if _version(ip) == version}
+
+
+class SiteSources:
+    """The addresses of a pool at one site, which may not take all of them: see ``Sources``.
+
+    An address that the site refuses connections from is left alone for a minute, then for longer and longer, and tried
+    by one connection at a time when that is over. When none is left it is the host that takes nothing: then all that
+    was learned is forgotten, for how long to wait is the host's affair.
+    """
+
+    def __init__(self, turns: SourceTurns, site: str, *, clock: Callable[[], float], rand: Callable[[], float]) -> None:
+        self._turns = turns
+        self._site = site
+        self._clock = clock
+        self._rand = rand
+        self._refused: dict[str, Health] = {}
 
     def next(self, host_address: str) -> LocalAddress | None:
-        """The address from which to connect to this one; None when there is none of its family."""
-        return self._turns.next(self._usable[ip_address(host_address.partition("%")[0]).version])
+        """See ``Sources``."""
+        if not self._refused:
+            return self._turns.next(host_address)
+        now = self._clock()
+        own = self._turns.of_family(host_address)
+        for ip, health in self._refused.items():
+            if ip in own and health.probe(now):
+                return own[ip]
+        suspect = frozenset(self._refused)
+        return self._turns.next(host_address, suspect) or self._turns.next(host_address, self._away(now))
+
+    def refused(self, ip: str, why: str, host_addresses: Iterable[str]) -> bool:
+        """See ``Sources``."""
+        now = self._clock()
+        health = self._refused.get(ip)
+        if health is None:
+            health = Health(first=FIRST_REFUSED_SECONDS, longest=LONGEST_REFUSED_SECONDS, rand=self._rand)
+            self._refused[ip] = health
+        if health.state(now) != "away":
+            # Connections begun together are refused together: that is one refusal, not several.
+            health.failed(now)
+        away = self._away(now)
+        if not any(self._turns.of_family(address).keys() - away for address in host_addresses):
+            self._refused.clear()
+            return False
+        structlog.get_logger("delivery").warning(
+            "source_address_refused", site=self._site, source=ip, reply=why, retry_in=round(health.wait(now), 1)
+        )
+        return True
+
+    def taken(self, ip: str) -> None:
+        """See ``Sources``."""
+        self._refused.pop(ip, None)
+
+    def _away(self, now: float) -> frozenset[str]:
+        return frozenset(ip for ip, health in self._refused.items() if health.state(now) == "away")
 
 
 def of_this_machine(pool: SourcePool, has: Callable[[str], bool]) -> SourcePool:
@@ -52,3 +127,7 @@ def has_address(ip: str) -> bool:
             return False
         raise
     return True
+
+
+def _version(address: str) -> int:
+    return ip_address(address.partition("%")[0]).version

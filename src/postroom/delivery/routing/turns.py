@@ -13,11 +13,11 @@ class Turns(Generic[_T]):
         self._members = tuple(members)
         self._credit = [0] * len(self._members)
 
-    def next(self, usable: Sequence[bool]) -> _T | None:
-        """The next of those that are usable, by position; None when none is."""
+    def next(self, usable: Sequence[bool] | None = None) -> _T | None:
+        """The next of those that are usable, by position (None: of all); None when none is."""
         best, total = -1, 0
         for position, (_, weight) in enumerate(self._members):
-            if usable[position]:
+            if usable is None or usable[position]:
                 total += weight
                 self._credit[position] += weight
                 if best < 0 or self._credit[position] > self._credit[best]:

@@ -11,6 +11,8 @@ Failure rules
   connection at a time tries again with exponential back-off.
 - While other connections work, a failed one is taken as a limit of the peer (too many connections): the
   pool stays available with those it has and tries to grow again after the same back-off.
+- A peer that refuses our address (the greeting or the answer to EHLO is 4yz or 5yz) is asked from another one of
+  ours, where there are ``sources``; only when it takes none is it unavailable.
 - A job whose first command on a reused connection got no answer (or 421) goes out once more on a fresh
   one: the peer had closed the connection for idleness, which is no attempt.
 """
@@ -18,6 +20,7 @@ Failure rules
 from __future__ import annotations
 
 import asyncio
+import errno
 import random
 import re
 import socket
@@ -31,7 +34,8 @@ import msgspec
 
 from postroom.delivery.outcome import Deferred, Outcome
 from postroom.delivery.smtp.connection import Connection, Job
-from postroom.delivery.smtp.local_address import LocalAddress
+from postroom.delivery.smtp.local_address import Sources
+from postroom.delivery.smtp.reach import Reach
 from postroom.delivery.smtp.session import Session
 from postroom.delivery.smtp.target import SmtpTarget
 from postroom.delivery.smtp.timeouts import Timeouts
@@ -47,6 +51,10 @@ MOST_ADDRESSES: Final = 6
 _HELO = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
 
 
+class NoSource(Exception):
+    """None of our addresses is of the family of the peer's."""
+
+
 class SmtpPool:
     """Up to ``size`` connections to ``target``; use it on one event loop only.
 
@@ -55,7 +63,7 @@ class SmtpPool:
     when it is back. ``helo`` is our own name for EHLO. ``trust`` says what TLS has to prove, in place of what
     ``target`` says; ``context`` replaces only the TLS context made from ``target.tls``. ``rand`` gives numbers in
     [0, 1). ``addresses`` gives the IP addresses to connect to, in place of those that the system finds for
-    ``target.host``; ``source`` gives the address of ours to connect to one of them from, None when none can.
+    ``target.host``; ``reach`` says in which order, ``sources`` the address of ours to connect to one of them from.
     ``on_session(job, session)`` is called once for each connection, with the first job for it, and with a job that
     waited when TLS failed and nothing gave way.
     """
@@ -77,7 +85,8 @@ class SmtpPool:
         on_session: Callable[[Job, TlsSession], None] | None = None,
         rand: Callable[[], float] = random.random,
         addresses: Callable[[], Sequence[str]] | None = None,
-        source: Callable[[str], LocalAddress | None] | None = None,
+        reach: Reach | None = None,
+        sources: Sources | None = None,
         loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         if size < 1 or max_messages_per_connection < 1 or idle_seconds <= 0:
@@ -101,8 +110,11 @@ class SmtpPool:
         self._on_session = on_session
         self._rand = rand
         self._addresses = addresses
-        self._source = source
+        self._sources = sources
         self._loop = loop or asyncio.get_running_loop()
+        self._reach = reach or Reach(self._loop.time)
+        self._found: Sequence[str] = ()
+        """The addresses of the target, as last found."""
         self._connections: dict[Connection, asyncio.Task[None] | None] = {}
         self._working: set[Connection] = set()
         self._waiting: deque[Job] = deque()
@@ -197,6 +209,8 @@ class SmtpPool:
         """See ``Owner``."""
         self._working.add(connection)
         self._failures = 0
+        if self._sources is not None:
+            self._sources.taken(connection.session.source)
         if self._retry_timer is not None:
             self._retry_timer.cancel()
             self._retry_timer = None
@@ -215,6 +229,11 @@ class SmtpPool:
             if self._give_way(connection, outcome):
                 return
             self._tls_failed(connection, outcome)
+        elif self._refused(outcome):
+            # While available, the end of the connection wakes the pool. A probe has to be followed by another.
+            if not self.available:
+                self._open()
+            return
         self._back_off(outcome, connection)
 
     def closed(self, connection: Connection) -> None:
@@ -285,35 +304,25 @@ class SmtpPool:
         self._connections[connection] = self._loop.create_task(self._connect(connection))
 
     async def _connect(self, connection: Connection) -> None:
-        """Try the target's addresses in the resolver's order until one takes the connection."""
+        """Try the target's addresses in turn until one takes the connection."""
         target, seconds = self.target, self._timeouts.connect
         reason = f"no connection to {target.host} port {target.port}"
         try:
             # Each address has its own time: a dead IPv6 route must not use up that of IPv4.
             for address in await self._find_addresses():
-                local = None
-                if self._source is not None:
-                    local = self._source(address)
-                    if local is None:
-                        reason = f"no connection to {target.host} ({address}): no source address of its family"
-                        continue
-                    connection.session.come_from(local)
                 try:
-                    async with asyncio.timeout(seconds):
-                        await self._loop.create_connection(
-                            lambda: connection,
-                            address,
-                            target.port,
-                            ssl=connection.trust.context if target.implicit_tls else None,
-                            server_hostname=target.host if target.implicit_tls else None,
-                            local_addr=None if local is None else (local.ip, 0),
-                        )
+                    await self._connect_to(address, connection)
+                except NoSource:
+                    reason = f"no connection to {target.host} ({address}): no source address of its family to use"
+                    continue
                 except TimeoutError:
                     reason = f"no connection to {target.host} port {target.port} ({address}) within {seconds:g} s"
                 except OSError as problem:
                     reason = f"no connection to {target.host} port {target.port} ({address}): {problem}"
                 else:
+                    self._reach.reached(address)
                     return
+                self._reach.failed(address)
         except TimeoutError:
             reason = f"no address of {target.host} within {seconds:g} s"
         except (OSError, UnicodeError) as problem:
@@ -325,13 +334,56 @@ class SmtpPool:
             self.failed(connection, self._local_failure(reason))
             self._drop(connection, reason)
 
-    async def _find_addresses(self) -> Sequence[str]:
-        if self._addresses is not None:
-            return self._addresses()
+    async def _connect_to(self, address: str, connection: Connection) -> None:
+        """Connect to one address, from one of ours after the other. Raises NoSource, TimeoutError and OSError."""
+        sources = self._sources
+        if sources is None:
+            await self._dial(address, connection, None)
+            return
+        while True:
+            local = sources.next(address)
+            if local is None:
+                raise NoSource
+            connection.session.come_from(local)
+            try:
+                await self._dial(address, connection, (local.ip, 0))
+            except OSError as problem:
+                # Not ours any more, or without a free port: that says nothing of the host.
+                if problem.errno != errno.EADDRNOTAVAIL or not sources.refused(local.ip, str(problem), (address,)):
+                    raise
+            else:
+                return
+
+    async def _dial(self, address: str, connection: Connection, local: tuple[str, int] | None) -> None:
         target = self.target
         async with asyncio.timeout(self._timeouts.connect):
-            found = await self._loop.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
-        return list(dict.fromkeys(str(entry[4][0]) for entry in found[:MOST_ADDRESSES]))
+            await self._loop.create_connection(
+                lambda: connection,
+                address,
+                target.port,
+                ssl=connection.trust.context if target.implicit_tls else None,
+                server_hostname=target.host if target.implicit_tls else None,
+                local_addr=local,
+            )
+
+    async def _find_addresses(self) -> Sequence[str]:
+        if self._addresses is not None:
+            self._found = self._addresses()
+        else:
+            target = self.target
+            async with asyncio.timeout(self._timeouts.connect):
+                found = await self._loop.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+            self._found = list(dict.fromkeys(str(entry[4][0]) for entry in found[:MOST_ADDRESSES]))
+        return self._reach.order(self._found)
+
+    def _refused(self, outcome: Deferred) -> bool:
+        """Whether the peer takes nothing from the address that was used, while another may do."""
+        if self._sources is None or outcome.code is None or outcome.stage not in ("greeting", "ehlo"):
+            return False
+        if any(connection.session.source == outcome.source for connection in self._working):
+            # It takes some connections from there, and no more.
+            return False
+        return self._sources.refused(outcome.source, outcome.text, self._found)
 
     def _back_off(self, outcome: Deferred, connection: Connection) -> None:
         if self._retry_at is not None and (self._working or not self.available):

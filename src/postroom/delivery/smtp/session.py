@@ -157,6 +157,11 @@ class Session:
         """Whether a transaction is still without its outcome."""
         return self._open
 
+    @property
+    def source(self) -> str:
+        """Our own address, where it was chosen."""
+        return self._source
+
     def come_from(self, local: LocalAddress) -> None:
         """Our own address, which is part of every outcome, and the name for it; only before the greeting."""
         self._source = local.ip

@@ -4,7 +4,14 @@ from collections import Counter
 
 import pytest
 
-from postroom.delivery.routing.sources import SourceTurns, SourceUnusable, has_address, of_this_machine
+from postroom.delivery.routing.sources import (
+    FIRST_REFUSED_SECONDS,
+    SiteSources,
+    SourceTurns,
+    SourceUnusable,
+    has_address,
+    of_this_machine,
+)
 from postroom.delivery.routing.table import SourceAddress, SourcePool
 from postroom.delivery.smtp.local_address import LocalAddress
 
@@ -27,6 +34,80 @@ def test_addresses_take_turns_by_weight_within_the_family_of_the_host() -> None:
 
 def test_a_host_of_another_family_can_not_be_reached() -> None:
     assert SourceTurns(MIXED[:1], helo="x").next("2001:db8::99") is None
+
+
+def test_each_address_gets_its_share_also_when_hosts_of_both_families_alternate() -> None:
+    turns = SourceTurns(MIXED, helo="x")
+    chosen = Counter(turns.next(host) for _ in range(40) for host in ("198.51.100.1", "2001:db8::99"))
+    assert {local.ip: times for local, times in chosen.items() if local} == {
+        "192.0.2.1": 30,
+        "192.0.2.2": 10,
+        "2001:db8::1": 40,
+    }
+
+
+HOST, HOST6 = "198.51.100.1", "2001:db8::99"
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def at_site(turns: SourceTurns, clock: Clock) -> SiteSources:
+    return SiteSources(turns, "mx.one.test", clock=clock, rand=lambda: 0.5)
+
+
+def chosen(sources: SiteSources, times: int) -> dict[str, int]:
+    return Counter(local.ip for local in (sources.next(HOST) for _ in range(times)) if local is not None)
+
+
+def test_an_address_that_a_site_refuses_is_left_out_there_and_nowhere_else() -> None:
+    clock, turns = Clock(), SourceTurns(MIXED, helo="x")
+    here, there = at_site(turns, clock), at_site(turns, clock)
+    assert here.refused("192.0.2.1", "554 no", [HOST])
+    picked = [(here.next(HOST), there.next(HOST)) for _ in range(40)]
+    assert Counter(local.ip for local, _ in picked if local) == {"192.0.2.2": 40}
+    assert Counter(local.ip for _, local in picked if local) == {"192.0.2.1": 30, "192.0.2.2": 10}
+
+
+def test_it_is_probed_by_one_connection_and_left_alone_for_longer_each_time() -> None:
+    clock = Clock()
+    sources = at_site(SourceTurns(MIXED, helo="x"), clock)
+    assert sources.refused("192.0.2.1", "554 no", [HOST])
+    assert sources.refused("192.0.2.1", "554 no", [HOST]), "begun together, refused together: counted once"
+    for wait in (FIRST_REFUSED_SECONDS, 2 * FIRST_REFUSED_SECONDS, 4 * FIRST_REFUSED_SECONDS):
+        clock.now += wait - 1
+        assert chosen(sources, 5) == {"192.0.2.2": 5}
+        clock.now += 1
+        assert chosen(sources, 5) == {"192.0.2.1": 1, "192.0.2.2": 4}
+        assert sources.refused("192.0.2.1", "554 no", [HOST])
+    clock.now += 8 * FIRST_REFUSED_SECONDS
+    assert chosen(sources, 1) == {"192.0.2.1": 1}
+    sources.taken("192.0.2.1")
+    assert chosen(sources, 8) == {"192.0.2.1": 6, "192.0.2.2": 2}
+
+
+def test_when_none_is_left_all_are_used_again() -> None:
+    sources = at_site(SourceTurns(MIXED, helo="x"), Clock())
+    assert sources.refused("192.0.2.1", "554 no", [HOST])
+    assert not sources.refused("192.0.2.2", "554 no", [HOST]), "the other family is of no use to this host"
+    assert chosen(sources, 8) == {"192.0.2.1": 6, "192.0.2.2": 2}
+    assert sources.refused("2001:db8::1", "421 no", [HOST6, HOST])
+    assert sources.next(HOST6) is None
+    assert sources.next(HOST) is not None
+
+
+def test_a_probe_under_way_does_not_keep_the_last_address_from_use() -> None:
+    clock = Clock()
+    sources = at_site(SourceTurns(MIXED, helo="x"), clock)
+    assert sources.refused("192.0.2.1", "554 no", [HOST])
+    clock.now += FIRST_REFUSED_SECONDS
+    assert chosen(sources, 1) == {"192.0.2.1": 1}
+    assert sources.refused("192.0.2.2", "554 no", [HOST])
+    assert chosen(sources, 3) == {"192.0.2.1": 3}
 
 
 def test_addresses_of_other_machines_are_left_out() -> None:

@@ -9,6 +9,7 @@ from postroom.delivery.routing.site import Line, Provider, Site
 from postroom.delivery.routing.table import NamedRoute
 from postroom.delivery.routing.tls_rule import RuleKind, TlsRule, Trusts
 from postroom.delivery.routing.way import Way
+from postroom.delivery.smtp.reach import Reach
 from postroom.delivery.smtp.target import TlsMode
 from postroom.delivery.smtp.timeouts import Timeouts
 
@@ -22,6 +23,7 @@ def way(tls: TlsMode | None) -> Way:
         session=lambda _domain, _rule, _session: None,
         timeouts=Timeouts(),
         rand=lambda: 0.5,
+        reach=Reach(lambda: 0.0),
     )
     return Way(NamedRoute("internet", tls=tls), line, no_relay)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import Any
 
@@ -15,6 +15,7 @@ from tests.unit.delivery.smtp.test_envelope import Letter
 from tests.unit.delivery.smtp.virtual import Hang, VirtualLoop, good_peer
 
 from postroom.delivery.outcome import Deferred, Outcome, Sent, Unknown
+from postroom.delivery.smtp.local_address import LocalAddress
 from postroom.delivery.smtp.pool import LONGEST_BACKOFF, SmtpPool
 from postroom.delivery.smtp.target import SmtpTarget, TlsMode
 from postroom.delivery.smtp.timeouts import Timeouts
@@ -201,6 +202,110 @@ def test_each_address_of_the_target_is_tried() -> None:
     dialled, outcome = run(lambda number: down() if number == 0 else good_peer(), story)
     assert dialled == 2
     assert isinstance(outcome, Sent)
+
+
+def test_an_address_that_could_not_be_reached_is_not_waited_for_again() -> None:
+    async def story(loop: VirtualLoop) -> list[float]:
+        loop.addresses = ["2001:db8::1", "192.0.2.1"]
+        office = Office(3)
+        pool = make_pool(office, max_messages_per_connection=1, timeouts=Timeouts(connect=30.0))
+        pool.wake()
+        await office.done()
+        await pool.close(1)
+        return loop.dialled
+
+    def dial(number: int) -> Peer:
+        if number == 0:
+            raise TimeoutError
+        return good_peer()
+
+    assert len(run(dial, story)) == 4, "the dead address once, then one call for each mail"
+
+
+class Addresses:
+    """Two of ours; what is refused is left out."""
+
+    def __init__(self) -> None:
+        self.ours = ["192.0.2.11", "192.0.2.12"]
+        self.used: list[str] = []
+        self.taken_from: list[str] = []
+
+    def next(self, host_address: str) -> LocalAddress | None:
+        self.used.append(self.ours[0])
+        return LocalAddress(self.ours[0], "x")
+
+    def refused(self, ip: str, why: str, host_addresses: Iterable[str]) -> bool:
+        assert list(host_addresses) == ["192.0.2.1"]
+        self.ours.remove(ip)
+        return bool(self.ours)
+
+    def taken(self, ip: str) -> None:
+        self.taken_from.append(ip)
+
+
+BLOCKED = b"554 5.7.1 not from there\r\n"
+
+
+def test_a_greeting_that_refuses_our_address_is_followed_by_a_call_from_another() -> None:
+    sources = Addresses()
+
+    async def story(loop: VirtualLoop) -> tuple[Office, list[Outcome]]:
+        office = Office(2)
+        pool = make_pool(office, sources=sources)
+        pool.wake()
+        outcomes = await office.done()
+        await pool.close(1)
+        return office, outcomes
+
+    office, outcomes = run(lambda number: after(BLOCKED) if number == 0 else good_peer(), story)
+    assert [type(outcome) for outcome in outcomes] == [Sent, Sent]
+    assert [outcome.source for outcome in outcomes] == ["192.0.2.12"] * 2
+    assert office.failures == [], "the target is there"
+    assert sources.used == ["192.0.2.11", "192.0.2.12"]
+    assert sources.taken_from == ["192.0.2.12"]
+
+
+def test_a_target_that_refuses_all_our_addresses_is_unavailable() -> None:
+    sources = Addresses()
+
+    async def story(loop: VirtualLoop) -> list[Outcome]:
+        office = Office(1)
+        pool = make_pool(office, sources=sources)
+        pool.wake()
+        outcomes = await office.done()
+        await pool.close(1)
+        assert not office.waiting
+        assert [outcome.text for outcome, _ in office.failures] == ["554 5.7.1 not from there"]
+        return outcomes
+
+    (outcome,) = run(lambda _: after(BLOCKED), story)
+    assert isinstance(outcome, Deferred)
+    assert (outcome.code, outcome.stage) == (554, "connect")
+
+
+def test_a_limit_on_connections_is_no_refusal_of_the_address() -> None:
+    sources = Addresses()
+
+    async def story(loop: VirtualLoop) -> Outcome:
+        office = Office(1)
+        pool = make_pool(office, size=2, sources=sources)
+        pool.wake()
+        await asyncio.sleep(1)
+        office.waiting.append(Job(office))
+        pool.wake()
+        await office.finished.wait()
+        outcome = office.taken[1].outcomes[0]
+        await pool.close(1)
+        return outcome
+
+    def dial(number: int) -> Peer:
+        busy = after(b"220 hi\r\n", b"250-peer\r\n250 PIPELINING\r\n", b"250 a\r\n250 b\r\n354 c\r\n")
+        return (busy, after(b"421 4.7.0 too many\r\n"), good_peer())[number]
+
+    outcome = run(dial, story)
+    assert isinstance(outcome, Sent)
+    assert sources.ours == ["192.0.2.11", "192.0.2.12"]
+    assert sources.used == ["192.0.2.11"] * 3
 
 
 def test_an_idle_connection_says_quit_after_its_seconds() -> None:
