@@ -256,7 +256,7 @@ def worker_options(settings: Settings, *, owner: str, replaces: str | None) -> W
         ),
         inactive_age=timedelta(hours=settings.queue_hours),
         # Together the delivery processes may sign on every core.
-        signing_threads=-(-this_machine().cores // settings.delivery_processes),
+        signing_processes=-(-this_machine().cores // settings.delivery_processes),
         rules=bounce_rules(settings),
         headers=MailHeaders(
             feedback_sender="" if settings.feedback_id == "none" else settings.feedback_id,

@@ -3,8 +3,8 @@
     claim -> load -> lanes -> compose -> (sign) -> SMTP -> settle
 
 Connections pull: a message is composed at the moment a connection is free for it. Only what has to be signed is
-composed a little ahead, and signed by threads meanwhile. While the relay is away nothing more is claimed. No attempt
-begins on a slice whose lease may have run out.
+composed a little ahead, and signed by other processes meanwhile. While the relay is away nothing more is claimed. No
+attempt begins on a slice whose lease may have run out.
 """
 
 import asyncio
@@ -37,7 +37,8 @@ from postroom.delivery.retry import RetrySchedule
 from postroom.delivery.routing.options import MxOptions, open_sites
 from postroom.delivery.routing.sites import Sites
 from postroom.delivery.settle import Settler
-from postroom.delivery.signing import Ahead, Signing
+from postroom.delivery.signing.ahead import Ahead
+from postroom.delivery.signing.processes import Signing
 from postroom.delivery.slices import Message, Slice
 from postroom.delivery.smtp.pool import SmtpPool
 from postroom.delivery.smtp.target import SmtpTarget
@@ -76,8 +77,8 @@ class WorkerOptions:
     schedule: RetrySchedule
     inactive_age: timedelta
     """How long messages wait for a definition that is not active."""
-    signing_threads: int
-    """How many mails are signed at the same time."""
+    signing_processes: int
+    """How many mails are signed at the same time; no process runs before something is to be signed."""
     rules: Rules
     """What refusals mean."""
     headers: MailHeaders = NO_HEADERS
@@ -149,11 +150,7 @@ class Worker:
                 on_available=self._relay_back,
                 rand=rand,
             )
-        self._signing = Signing(
-            threads=options.signing_threads,
-            call_soon_threadsafe=loop.call_soon_threadsafe,
-            ready=self._smtp.wake,
-        )
+        self._signing = Signing(processes=options.signing_processes, ready=self._smtp.wake)
         self._claimer = Claimer(
             pool,
             self._queue,
@@ -197,7 +194,7 @@ class Worker:
 
     async def _finish(self) -> None:
         await self._smtp.close(_STOP_GRACE_SECONDS)
-        self._signing.close()
+        await self._signing.close()
         self._lanes.drain()
         # Settled before released: whoever claims the rest must see what is done.
         await self._settler.close()
@@ -259,7 +256,7 @@ class Worker:
             return Job(message, mail, self._envelope_sender(message, mail), self._finished)
 
     def _next(self, lanes: Lanes, ahead: Ahead) -> tuple[Message, Mail | NotComposed] | None:
-        """The next mail that goes out unsigned, or why there is none; on the way to it, mails are given to be signed.
+        """The next mail that needs no waiting, or why there is none; on the way to it, mails are given to be signed.
 
         None when no message may begin now, or enough are composed ahead.
         """
@@ -281,7 +278,9 @@ class Worker:
             signer = self._keyring.signer(slice_.account_id, domain, slice_.accepted_at)
             if signer is None:
                 return message, mail
-            ahead.give(message, mail, signer)
+            signed = ahead.give(message, mail, signer)
+            if signed is not None:
+                return message, signed
         return None
 
     def _envelope_sender(self, message: Message, mail: Mail) -> str:

@@ -1,4 +1,4 @@
-"""A worker is stopped while threads sign: what was composed ahead and not sent is given back and sent by the next."""
+"""A worker stops while mails are being signed: what was composed and not sent goes back, and the next one sends it."""
 
 from tests.conformance.house import House
 from tests.scenarios.delivery.relay import relay

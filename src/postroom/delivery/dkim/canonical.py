@@ -1,7 +1,6 @@
 """The relaxed canonical forms of RFC 6376 §3.4.2 and §3.4.4, for mails whose lines all end with CRLF.
 
-What the mails of a definition version have in common is brought into its form once and looked up afterwards. Both
-classes may be used by several threads at a time.
+What the mails of a definition version have in common is brought into its form once and looked up afterwards.
 """
 
 import re

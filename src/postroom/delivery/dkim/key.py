@@ -1,6 +1,5 @@
 """A private key in the form that signs: RSA with SHA-256 (RFC 8301) or Ed25519 (RFC 8463)."""
 
-import hashlib
 from typing import Literal, TypeAlias
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -8,6 +7,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 
 Algorithm: TypeAlias = Literal["rsa-sha256", "ed25519-sha256"]
@@ -20,15 +20,17 @@ class KeyUnusable(ValueError):
 
 
 class SigningKey:
-    """A key under its selector. ``sign`` may be called by several threads at a time; it releases the GIL."""
+    """A key under its selector."""
 
-    def __init__(self, selector: str, der: bytes) -> None:
-        """``der`` is PKCS #8, unencrypted. Raises KeyUnusable."""
+    def __init__(self, selector: str, private: bytes, *, checked: bool = False) -> None:
+        """``private`` is PKCS #8, unencrypted; ``checked`` says that its numbers were found right before. Raises
+        KeyUnusable."""
         try:
-            key = load_der_private_key(der, None)
+            key = load_der_private_key(private, None, unsafe_skip_rsa_key_validation=checked)
         except (ValueError, TypeError, UnsupportedAlgorithm) as wrong:
             raise KeyUnusable(f"the key of selector {selector} is no PKCS #8 private key") from wrong
         self.selector = selector
+        self.private = private
         self._rsa: RSAPrivateKey | None = None
         self._ed25519: Ed25519PrivateKey | None = None
         if isinstance(key, RSAPrivateKey):
@@ -44,12 +46,16 @@ class SigningKey:
         else:
             raise KeyUnusable(f"the key of selector {selector} is neither RSA nor Ed25519")
         self._padding = PKCS1v15()
-        self._sha256 = hashes.SHA256()
+        self._sha256 = Prehashed(hashes.SHA256())
 
-    def sign(self, data: bytes) -> bytes:
-        """The signature over ``data``; the same for the same data."""
+    @property
+    def quick(self) -> bool:
+        """Whether a signature takes no longer than composing the mail: some 40 us with Ed25519, 300 with RSA-2048."""
+        return self._rsa is None
+
+    def sign(self, digest: bytes) -> bytes:
+        """The signature over what has this SHA-256 (RFC 6376 §3.3.1, RFC 8463 §3); the same for the same."""
         if self._rsa is not None:
-            return self._rsa.sign(data, self._padding, self._sha256)
+            return self._rsa.sign(digest, self._padding, self._sha256)
         assert self._ed25519 is not None
-        # RFC 8463 §3: PureEdDSA over the hash
-        return self._ed25519.sign(hashlib.sha256(data).digest())
+        return self._ed25519.sign(digest)

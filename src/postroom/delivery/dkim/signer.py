@@ -7,6 +7,7 @@ are deterministic: a mail that is sent again is signed with the same bytes.
 import hashlib
 from binascii import b2a_base64
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from postroom.delivery.dkim.canonical import BodyForm, HeaderForm, without_empty_lines_at_end
 from postroom.delivery.dkim.key import SigningKey
@@ -38,11 +39,17 @@ class Unsignable(ValueError):
     """The mail can't be signed, and why."""
 
 
-class Signer:
-    """Signs the mails of one domain, with one key or with several for receivers to choose from.
+class Part(NamedTuple):
+    """One signature field that is ready but for the signature."""
 
-    May be used by several threads at a time.
-    """
+    key: SigningKey
+    value: bytes
+    digest: bytes
+    """What the key has to sign."""
+
+
+class Signer:
+    """Signs the mails of one domain, with one key or with several for receivers to choose from."""
 
     def __init__(self, domain: str, keys: Sequence[SigningKey]) -> None:
         """``domain`` in A-labels. Raises ValueError without a key."""
@@ -59,33 +66,33 @@ class Signer:
 
     def sign(self, data: bytes, at: int, body_form: bytes | None = None) -> bytes:
         """``data``, a mail as SMTP carries it, with its signature fields before it; ``at`` is the time to put in
-        as ``t=``, in seconds since 1970; ``body_form`` as for `signature_fields`. Raises Unsignable."""
+        as ``t=``, in seconds since 1970; ``body_form`` as for `parts`. Raises Unsignable."""
         return self.signature_fields(data, at, body_form) + data
 
     def signature_fields(self, data: bytes, at: int, body_form: bytes | None = None) -> bytes:
-        """The DKIM-Signature fields, each with its CRLF, to stand before everything else of the mail.
+        """The DKIM-Signature fields, each with its CRLF, to stand before everything else of the mail; arguments and
+        errors as for `parts`."""
+        return b"".join([field(part, part.key.sign(part.digest)) for part in self.parts(data, at, body_form)])
 
-        ``body_form`` is the relaxed canonical form of the body where it is known already, but for empty lines at its
-        end.
+    def parts(self, data: bytes, at: int, body_form: bytes | None = None) -> list[Part]:
+        """All of the DKIM-Signature fields but the signatures, in the order of the keys.
+
+        ``at`` is the time to put in; ``body_form`` is the relaxed canonical form of the body where it is known
+        already, but for empty lines at its end. Raises Unsignable.
         """
-        if body_form is None:
-            header, gap, body = data.partition(b"\r\n\r\n")
-            body_form = self._body_form.of(body)
-        else:
-            header, gap, _ = data.partition(b"\r\n\r\n")
-            body_form = without_empty_lines_at_end(body_form)
-        if not gap:
+        gap = data.find(b"\r\n\r\n")
+        if gap < 0:
             raise Unsignable("the mail has no empty line after its header")
-        names, signed = self._signed_fields(header)
+        body_form = self._body_form.of(data[gap + 4 :]) if body_form is None else without_empty_lines_at_end(body_form)
+        names, signed = self._signed_fields(data[:gap])
         body_hash = b2a_base64(hashlib.sha256(body_form).digest(), newline=False)
         tail = b"%d;\r\n h=%b;\r\n bh=%b;\r\n b=" % (at, names, body_hash)
-        fields = []
+        parts = []
         for key, head in self._keys:
             value = head + tail
             own = b"dkim-signature:" + value.replace(b"\r\n ", b" ")
-            signature = b2a_base64(key.sign(signed + own), newline=False)
-            fields.append(b"DKIM-Signature: %b%b\r\n" % (value, _folded(signature)))
-        return b"".join(fields)
+            parts.append(Part(key, value, hashlib.sha256(signed + own).digest()))
+        return parts
 
     def _signed_fields(self, header: bytes) -> tuple[bytes, bytes]:
         """The names for ``h=`` and what is hashed for them. A field that occurs more than once is taken from the
@@ -102,6 +109,11 @@ class Signer:
             if len(self._listed) < _KEPT_LISTS:
                 self._listed[names] = listed
         return listed, b"".join([b"%b\r\n" % field for _, field in found])
+
+
+def field(part: Part, signature: bytes) -> bytes:
+    """The DKIM-Signature field with its CRLF."""
+    return b"DKIM-Signature: %b%b\r\n" % (part.value, _folded(b2a_base64(signature, newline=False)))
 
 
 def _place(field: tuple[bytes, bytes]) -> int:
