@@ -2,7 +2,12 @@
 
 Each ``run_…`` is the whole life of one process, from connecting to a clean stop. Nothing is kept in this module,
 so any number of servers can live side by side in one process.
+
+Every function imports what it builds: a process loads its own rooms and no others, which is most of what starting one
+costs.
 """
+
+from __future__ import annotations
 
 import asyncio
 import contextlib
@@ -10,80 +15,41 @@ import dataclasses
 import os
 import random
 import socket
-import ssl
 import time
-from collections.abc import AsyncIterator, Generator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import uvicorn
-from litestar import Router
-from uuid_utils.compat import uuid7
-
-from postroom.api.app import build_api
-from postroom.api.recipient_pages import RecipientPages
-from postroom.api.recipients import Recipients
-from postroom.api.server import server_config
-from postroom.api.tracking import Tracking
-from postroom.bounces.return_path import load_return_path
-from postroom.bounces.verdict import Rules, read_rules
-from postroom.content.ampscript.dialect import Dialect
-from postroom.content.ampscript.dialect import Limits as TemplateLimits
-from postroom.content.ampscript.engine import Engine
-from postroom.content.link_tokens import LinkTokens
-from postroom.delivery.composer import Composer
-from postroom.delivery.fetch import FetchLimits, FetchOptions
-from postroom.delivery.mail_headers import MailHeaders
-from postroom.delivery.mail_links import MailLinks
-from postroom.delivery.retry import RetrySchedule
-from postroom.delivery.routing.options import MxOptions
-from postroom.delivery.routing.shaping import read_shaping
-from postroom.delivery.routing.sources import SourceUnusable, has_address, of_this_machine
-from postroom.delivery.routing.table import RouteTable, single_route
-from postroom.delivery.routing.table_file import read_table
-from postroom.delivery.routing.tls_rule import RuleKind
-from postroom.delivery.smtp.target import SmtpTarget, TlsMode, parse_relay_url
-from postroom.delivery.tracking_domain import TrackingDomain
-from postroom.delivery.versions import Sender, Versions
-from postroom.delivery.wakeups import listen
-from postroom.delivery.web_view import WebView
-from postroom.delivery.worker import Worker, WorkerOptions
-from postroom.events.engagement import Engagement
-from postroom.events.ens import EventsOptions, EventsWorker
-from postroom.events.machines import own_rules
-from postroom.events.patience import Patience
-from postroom.events.sender import SendingRules
-from postroom.inbound.bounce_desk import MOST_RECIPIENTS, BounceDesk, bounce_manner
-from postroom.inbound.smtp_grammar import Session
-from postroom.inbound.smtp_server import MailServer, ServerLimits, run_server
-from postroom.intake.accept import Accepter
-from postroom.intake.announce import queue_announcer
-from postroom.intake.ledger import Ledger
-from postroom.intake.message_jobs import keep_jobs
-from postroom.privacy.erasure import keep_erasing
-from postroom.privacy.retention import Retention, keep_retention
-from postroom.sandbox.mailbox import Limits, Mailbox
-from postroom.sandbox.routes import sandbox_router
-from postroom.sandbox.smtp_server import run_mailbox as serve_mailbox
-from postroom.sandbox.watch import MailWatch
 from postroom.settings import Settings, SettingsRejected, this_machine
 from postroom.settings.option import parse_hosts
 from postroom.settings.templates import TemplateSettings
 from postroom.settings.waits import parse_waits
-from postroom.store.migrate import migrate
-from postroom.store.partitions import ensure_days
 from postroom.store.pool import Pool, open_pool
-from postroom.tenancy.accounts import (
-    DEFAULT_ACCOUNT_ID,
-    DEFAULT_ACCOUNT_NAME,
-    SandboxClient,
-    ensure_account,
-    ensure_sandbox_account,
-)
-from postroom.tenancy.clients import SecretHasher
-from postroom.tenancy.link_keys import load_link_tokens
+
+if TYPE_CHECKING:
+    import ssl
+
+    from litestar import Router
+
+    from postroom.bounces.verdict import Rules
+    from postroom.content.ampscript.dialect import Dialect
+    from postroom.content.link_tokens import LinkTokens
+    from postroom.delivery.mail_links import MailLinks
+    from postroom.delivery.routing.options import MxOptions
+    from postroom.delivery.routing.table import RouteTable
+    from postroom.delivery.smtp.target import SmtpTarget
+    from postroom.delivery.web_view import WebView
+    from postroom.delivery.worker import WorkerOptions
+    from postroom.events.engagement import Engagement
+    from postroom.events.ens import EventsOptions
+    from postroom.intake.ledger import Ledger
+    from postroom.privacy.retention import Retention
+    from postroom.sandbox.mailbox import Mailbox
+    from postroom.sandbox.watch import MailWatch
+    from postroom.tenancy.accounts import SandboxClient
 
 _API_CONNECTIONS = 8
 _DELIVERY_CONNECTIONS = 6
@@ -91,7 +57,6 @@ _MAILBOX_CONNECTIONS = 4
 _EVENTS_CONNECTIONS = 4
 _LAST_WRITE_SECONDS = 2.0
 _BOUNCES_CONNECTIONS = 4
-_BOUNCE_LIMITS = ServerLimits(connections=200, per_host=20, idle_seconds=120.0, life_seconds=1800.0, stop_seconds=1.0)
 
 # Every hot statement looks rows up by key, and says so in its form (lateral look-ups, no free joins). What is left
 # to the planner is not to read a table as a whole only because it was empty when the plan was made.
@@ -111,6 +76,16 @@ class Prepared:
 
 async def prepare_database(settings: Settings, dsn: str) -> Prepared:
     """Bring the tables up to date and make what a server can't do without; safe to repeat, and from several hosts."""
+    from postroom.store.migrate import migrate
+    from postroom.store.partitions import ensure_days
+    from postroom.tenancy.accounts import (
+        DEFAULT_ACCOUNT_ID,
+        DEFAULT_ACCOUNT_NAME,
+        ensure_account,
+        ensure_sandbox_account,
+    )
+    from postroom.tenancy.clients import SecretHasher
+
     await migrate(dsn)
     async with _pool(dsn, "prepare", 1) as pool:
         await ensure_days(pool, datetime.now(UTC).date())
@@ -126,6 +101,26 @@ async def run_api(settings: Settings, dsn: str, *, listen_fd: int | None, stop: 
 
     ``listen_fd`` is a listening socket shared with other API processes; without one the address is bound here.
     """
+    from uuid_utils.compat import uuid7
+
+    from postroom.api.app import build_api
+    from postroom.api.recipient_pages import RecipientPages
+    from postroom.api.recipients import Recipients
+    from postroom.api.server import serve_http
+    from postroom.api.tracking import Tracking
+    from postroom.content.ampscript.engine import Engine
+    from postroom.delivery.tracking_domain import TrackingDomain
+    from postroom.events.engagement import Engagement
+    from postroom.events.machines import own_rules
+    from postroom.intake.accept import Accepter
+    from postroom.intake.announce import queue_announcer
+    from postroom.intake.message_jobs import keep_jobs
+    from postroom.privacy.erasure import keep_erasing
+    from postroom.privacy.retention import keep_retention
+    from postroom.sandbox.routes import sandbox_router
+    from postroom.sandbox.watch import MailWatch
+    from postroom.tenancy.link_keys import load_link_tokens
+
     async with _pool(dsn, "api", _API_CONNECTIONS) as pool, contextlib.AsyncExitStack() as running:
         ledger = ledger_of(settings, pool)
         announce = queue_announcer(pool)
@@ -175,11 +170,19 @@ async def run_api(settings: Settings, dsn: str, *, listen_fd: int | None, stop: 
             extra_routes=extra,
             delivery_routes=route_names(settings),
         )
-        await _serve_http(settings, app, listen_fd, stop)
+        address = settings.http_address
+        await serve_http(app, address.host, address.port, listen_fd, stop)
 
 
 async def run_delivery(settings: Settings, dsn: str, *, owner: str, replaces: str | None, stop: asyncio.Event) -> None:
     """Deliver what is queued until ``stop`` is set; then finish what is on the wire and give back the rest."""
+    from postroom.bounces.return_path import load_return_path
+    from postroom.delivery.tracking_domain import TrackingDomain
+    from postroom.delivery.wakeups import listen
+    from postroom.delivery.worker import Worker
+    from postroom.privacy.retention import keep_retention
+    from postroom.tenancy.link_keys import load_link_tokens
+
     async with _pool(dsn, "deliver", _DELIVERY_CONNECTIONS) as pool:
         options = worker_options(settings, owner=owner, replaces=replaces)
         domain = settings.bounce_domain
@@ -199,6 +202,8 @@ async def run_delivery(settings: Settings, dsn: str, *, owner: str, replaces: st
 
 async def run_events(settings: Settings, dsn: str, *, owner: str, replaces: str | None, stop: asyncio.Event) -> None:
     """Tell callbacks of events until ``stop`` is set; then finish the requests on their way."""
+    from postroom.events.ens import EventsWorker
+
     async with _pool(dsn, "events", _EVENTS_CONNECTIONS, _INDEXED | _PLACES) as pool:
         options = events_options(settings, owner=owner, replaces=replaces)
         await EventsWorker(pool, options, wall_clock=time.time, rand=random.random).run(stop)
@@ -206,6 +211,8 @@ async def run_events(settings: Settings, dsn: str, *, owner: str, replaces: str 
 
 async def run_mailbox(settings: Settings, dsn: str, *, stop: asyncio.Event) -> None:
     """Capture mail by SMTP until ``stop`` is set."""
+    from postroom.sandbox.smtp_server import run_mailbox as serve_mailbox
+
     async with _pool(dsn, "mailbox", _MAILBOX_CONNECTIONS) as pool:
         address = settings.sandbox_smtp_address
         await serve_mailbox(address.host, address.port, _mailbox(settings, pool), stop)
@@ -213,6 +220,11 @@ async def run_mailbox(settings: Settings, dsn: str, *, stop: asyncio.Event) -> N
 
 async def run_bounces(settings: Settings, dsn: str, *, stop: asyncio.Event) -> None:
     """Take bounces and complaints by SMTP until ``stop`` is set; both settings of their name must be given."""
+    from postroom.bounces.return_path import load_return_path
+    from postroom.inbound.bounce_desk import MOST_RECIPIENTS, BounceDesk, bounce_manner
+    from postroom.inbound.smtp_grammar import Session
+    from postroom.inbound.smtp_server import MailServer, ServerLimits, run_server
+
     address = settings.bounce_smtp_address
     assert address is not None
     assert settings.bounce_domain is not None
@@ -225,7 +237,7 @@ async def run_bounces(settings: Settings, dsn: str, *, stop: asyncio.Event) -> N
             lambda: Session(
                 own_host(settings), manner, max_message_bytes=settings.bounce_max_bytes, max_recipients=MOST_RECIPIENTS
             ),
-            _BOUNCE_LIMITS,
+            ServerLimits(connections=200, per_host=20, idle_seconds=120.0, life_seconds=1800.0, stop_seconds=1.0),
             tls=tls,
         )
         await run_server(address.host, address.port, server, stop)
@@ -233,11 +245,19 @@ async def run_bounces(settings: Settings, dsn: str, *, stop: asyncio.Event) -> N
 
 def ledger_of(settings: Settings, pool: Pool) -> Ledger:
     """The part of the settings that messages are written down by."""
+    from postroom.intake.ledger import Ledger
+
     return Ledger(pool, key_window=timedelta(hours=settings.key_window_hours), slice_size=settings.slice_size)
 
 
 def worker_options(settings: Settings, *, owner: str, replaces: str | None) -> WorkerOptions:
     """The part of the settings that delivery works by."""
+    from postroom.delivery.fetch import FetchLimits, FetchOptions
+    from postroom.delivery.mail_headers import MailHeaders
+    from postroom.delivery.retry import RetrySchedule
+    from postroom.delivery.versions import Sender
+    from postroom.delivery.worker import WorkerOptions
+
     return WorkerOptions(
         owner=owner,
         replaces=replaces,
@@ -273,12 +293,16 @@ def worker_options(settings: Settings, *, owner: str, replaces: str | None) -> W
 
 def bounce_rules(settings: Settings) -> Rules:
     """What refusals mean. Raises RulesRejected, and OSError for its file."""
+    from postroom.bounces.verdict import read_rules
+
     text = None if settings.bounce_rules is None else settings.bounce_rules.read_text(encoding="utf-8")
     return read_rules(text, source=str(settings.bounce_rules))
 
 
 def bounce_tls(settings: Settings) -> ssl.SSLContext | None:
     """What STARTTLS is answered with where bounces come in. Raises OSError for files that can't be used."""
+    import ssl
+
     if settings.bounce_tls_certificate is None:
         return None
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -288,6 +312,8 @@ def bounce_tls(settings: Settings) -> ssl.SSLContext | None:
 
 def mail_links(settings: Settings, tokens: LinkTokens) -> MailLinks:
     """The part of the settings that the addresses in mails are made by."""
+    from postroom.delivery.mail_links import MailLinks
+
     return MailLinks(
         tokens,
         tracking_url=settings.tracking_url,
@@ -298,17 +324,21 @@ def mail_links(settings: Settings, tokens: LinkTokens) -> MailLinks:
 
 def dialect_of(settings: TemplateSettings) -> Dialect:
     """How templates are read: the settings whose names begin with ``template_``, and ``missing_name``."""
-    limits = {field.name: getattr(settings, f"template_{field.name}") for field in dataclasses.fields(TemplateLimits)}
+    from postroom.content.ampscript.dialect import Dialect, Limits
+
+    limits = {field.name: getattr(settings, f"template_{field.name}") for field in dataclasses.fields(Limits)}
     points = {
         field.name: getattr(settings, f"template_{field.name}") == "yes"
         for field in dataclasses.fields(Dialect)
         if field.name not in {"missing_name", "limits"}
     }
-    return Dialect(missing_name=settings.missing_name, limits=TemplateLimits(**limits), **points)
+    return Dialect(missing_name=settings.missing_name, limits=Limits(**limits), **points)
 
 
 def retention_of(settings: Settings) -> Retention:
     """The part of the settings that forgetting works by."""
+    from postroom.privacy.retention import Retention
+
     return Retention(
         messages=timedelta(days=settings.retention_days),
         events=timedelta(days=settings.retention_event_days),
@@ -320,6 +350,10 @@ def retention_of(settings: Settings) -> Retention:
 
 def events_options(settings: Settings, *, owner: str, replaces: str | None) -> EventsOptions:
     """The part of the settings that webhooks work by."""
+    from postroom.events.ens import EventsOptions
+    from postroom.events.patience import Patience
+    from postroom.events.sender import SendingRules
+
     return EventsOptions(
         owner=owner,
         replaces=replaces,
@@ -336,6 +370,8 @@ def events_options(settings: Settings, *, owner: str, replaces: str | None) -> E
 
 
 def _target(settings: Settings) -> SmtpTarget | MxOptions:
+    from postroom.delivery.smtp.target import SmtpTarget, TlsMode, parse_relay_url
+
     if settings.delivery in ("mx", "routes"):
         return mx_options(settings)
     if settings.delivery == "sandbox":
@@ -350,6 +386,11 @@ def mx_options(settings: Settings) -> MxOptions:
 
     Raises ShapingRejected and TableRejected, and OSError for their files.
     """
+    from postroom.delivery.routing.options import MxOptions
+    from postroom.delivery.routing.shaping import read_shaping
+    from postroom.delivery.routing.table import single_route
+    from postroom.delivery.routing.tls_rule import RuleKind
+
     shaping = None if settings.shaping is None else settings.shaping.read_text(encoding="utf-8")
     return MxOptions(
         dns_servers=tuple((address.host, address.port) for address in settings.dns_server_addresses),
@@ -371,6 +412,8 @@ def route_names(settings: Settings) -> frozenset[str] | None:
 
 def check_sources(settings: Settings) -> None:
     """Raises SettingsRejected when this machine has no address of a source pool."""
+    from postroom.delivery.routing.sources import SourceUnusable, has_address, of_this_machine
+
     table = _route_table(settings)
     if table is None:
         return
@@ -382,6 +425,8 @@ def check_sources(settings: Settings) -> None:
 
 
 def _route_table(settings: Settings) -> RouteTable | None:
+    from postroom.delivery.routing.table_file import read_table
+
     if settings.delivery != "routes":
         return None
     assert settings.routes is not None
@@ -389,6 +434,8 @@ def _route_table(settings: Settings) -> RouteTable | None:
 
 
 def _mailbox(settings: Settings, pool: Pool) -> Mailbox:
+    from postroom.sandbox.mailbox import Limits, Mailbox
+
     limits = Limits(
         messages=settings.sandbox_max_messages,
         bytes=settings.sandbox_max_bytes,
@@ -409,20 +456,11 @@ def own_host(settings: Settings) -> str:
     return host if host.rpartition(".")[2].isalpha() else socket.gethostname()
 
 
-async def _serve_http(settings: Settings, app: object, listen_fd: int | None, stop: asyncio.Event) -> None:
-    address = settings.http_address
-    config = server_config(app, host=address.host, port=address.port)
-    server = _Server(config)
-    sockets = None if listen_fd is None else [socket.socket(fileno=os.dup(listen_fd))]
-    serving = asyncio.create_task(server.serve(sockets))
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
-    stopping.cancel()
-    server.should_exit = True
-    await serving
-
-
 def _web_view(settings: Settings, pool: Pool, links: MailLinks) -> WebView:
+    from postroom.delivery.composer import Composer
+    from postroom.delivery.versions import Versions
+    from postroom.delivery.web_view import WebView
+
     options = worker_options(settings, owner="", replaces=None)
     versions = Versions(
         pool,
@@ -453,14 +491,6 @@ async def _close_at(stop: asyncio.Event, watch: MailWatch) -> None:
         await stop.wait()
     finally:
         await watch.close()
-
-
-class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers: signals are the process's business, which sets ``stop``."""
-
-    @contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        yield
 
 
 @asynccontextmanager

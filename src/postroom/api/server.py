@@ -1,5 +1,10 @@
 """How the API is served: uvicorn with uvloop and httptools, and the vendor's connection habits (contract §0)."""
 
+import asyncio
+import os
+import socket
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
@@ -40,3 +45,26 @@ def server_config(app: Any, *, host: str = "127.0.0.1", port: int = 0) -> uvicor
         timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=_GRACEFUL_SECONDS,
     )
+
+
+async def serve_http(app: Any, host: str, port: int, listen_fd: int | None, stop: asyncio.Event) -> None:
+    """Answer requests until ``stop`` is set, and finish those that have begun.
+
+    ``listen_fd`` is a listening socket shared with other processes; without one the address is bound here.
+    """
+    server = _Server(server_config(app, host=host, port=port))
+    sockets = None if listen_fd is None else [socket.socket(fileno=os.dup(listen_fd))]
+    serving = asyncio.create_task(server.serve(sockets))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    server.should_exit = True
+    await serving
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: signals are the process's business, which sets ``stop``."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield

@@ -10,6 +10,7 @@ from postroom.assembly import bounce_rules
 from postroom.bounces.rerun import Change, Rerun, rerun
 from postroom.cli.database import run_on_database
 from postroom.cli.options import with_settings
+from postroom.cli.roles import bounces_command
 from postroom.settings import Settings
 from postroom.store.pool import Connection
 from postroom.tenancy.accounts import DEFAULT_ACCOUNT_ID
@@ -20,6 +21,9 @@ bounces_app = typer.Typer(help="Bounces and complaints: take them, and judge ref
 @bounces_app.callback()
 def bounces() -> None:
     """Bounces and complaints: take them, and judge refusals anew."""
+
+
+bounces_app.command("serve")(bounces_command)
 
 
 @bounces_app.command("rerun")

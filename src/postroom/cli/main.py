@@ -1,52 +1,46 @@
-"""The program `postroom`: its verbs and what each runs."""
+"""The program `postroom`: its verbs, by name, and where each is."""
 
-import asyncio
 import io
 import sys
-from collections.abc import Callable, Coroutine
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from postroom import __version__, assembly
-from postroom.cli.account import account_app
-from postroom.cli.ampscript import app as ampscript
-from postroom.cli.apply import apply
-from postroom.cli.bounces import bounces_app
-from postroom.cli.child import run_until_stopped
-from postroom.cli.client import client_app
-from postroom.cli.demo import demo
-from postroom.cli.doctor import doctor
-from postroom.cli.domain import domain_app
-from postroom.cli.erase import erase
+from postroom import __version__
 from postroom.cli.failures import report_failures
-from postroom.cli.key import key_app
-from postroom.cli.links import links_app
-from postroom.cli.lint import lint
-from postroom.cli.logs import configure_logs
-from postroom.cli.message import message_app
-from postroom.cli.options import with_settings
-from postroom.cli.render import render
-from postroom.cli.retention import retention
-from postroom.cli.serve import Program, instance_name, reach_database, serve
-from postroom.cli.sockets import listen
-from postroom.cli.suppression import suppression_app
-from postroom.cli.tls_report import tls_report_command
-from postroom.settings import Settings, SettingsRejected
-
-# `-P`: the folder someone starts Postroom in must not be a place to import from.
-CHILD_COMMAND = (sys.executable, "-P", "-m", "postroom.cli.main")
+from postroom.cli.verbs import verbs
 
 app = typer.Typer(
     name="postroom",
+    cls=verbs(
+        serve="postroom.cli.roles:serve_command",
+        api="postroom.cli.roles:api_command",
+        deliver="postroom.cli.roles:deliver_command",
+        events="postroom.cli.roles:events_command",
+        mailbox="postroom.cli.roles:mailbox_command",
+        demo="postroom.cli.demo:demo",
+        doctor="postroom.cli.doctor:doctor",
+        apply="postroom.cli.apply:apply",
+        render="postroom.cli.render:render",
+        lint="postroom.cli.lint:lint",
+        erase="postroom.cli.erase:erase",
+        retention="postroom.cli.retention:retention",
+        tls_report="postroom.cli.tls_report:tls_report_command",
+        ampscript="postroom.cli.ampscript:app",
+        account="postroom.cli.account:account_app",
+        bounces="postroom.cli.bounces:bounces_app",
+        client="postroom.cli.client:client_app",
+        domain="postroom.cli.domain:domain_app",
+        key="postroom.cli.key:key_app",
+        message="postroom.cli.message:message_app",
+        links="postroom.cli.links:links_app",
+        suppression="postroom.cli.suppression:suppression_app",
+    ),
     help="The Marketing Cloud Transactional Messaging API as a program you can run.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-LifelineOption = Annotated[int | None, typer.Option("--lifeline-fd", hidden=True)]
-StartedOption = Annotated[int | None, typer.Option("--started-fd", hidden=True)]
 
 
 def _version(wanted: bool) -> None:
@@ -62,154 +56,6 @@ def main(
     ] = False,
 ) -> None:
     """The Marketing Cloud Transactional Messaging API as a program you can run."""
-
-
-@app.command("serve")
-@with_settings
-def serve_command(settings: Settings) -> None:
-    """Run everything on this machine: PostgreSQL, API, delivery, webhooks, and what the settings ask for."""
-    assembly.check_sources(settings)
-    configure_logs(settings, "serve")
-    program = Program(CHILD_COMMAND, assembly.prepare_database)
-    raise typer.Exit(asyncio.run(serve(settings, program, sys.stdout)))
-
-
-@app.command("api")
-@with_settings
-def api_command(
-    settings: Settings,
-    listen_fd: Annotated[int | None, typer.Option("--listen-fd", hidden=True)] = None,
-    lifeline_fd: LifelineOption = None,
-    started_fd: StartedOption = None,
-    process_name: Annotated[str, typer.Option("--process-name", hidden=True)] = "api",
-) -> None:
-    """Run one API process against the PostgreSQL that `--database-url` names."""
-    configure_logs(settings, process_name)
-    dsn = _database_url(settings, "api")
-    if listen_fd is None:
-        _prepare(settings, dsn)
-        with listen("POSTROOM_HTTP", settings.http) as listener:
-            number = listener.fileno()
-            _run(lambda stop: assembly.run_api(settings, dsn, listen_fd=number, stop=stop), lifeline_fd, started_fd)
-    else:
-        _run(lambda stop: assembly.run_api(settings, dsn, listen_fd=listen_fd, stop=stop), lifeline_fd, started_fd)
-
-
-@app.command("deliver")
-@with_settings
-def deliver_command(
-    settings: Settings,
-    owner: Annotated[str | None, typer.Option("--owner", hidden=True)] = None,
-    replaces: Annotated[str | None, typer.Option("--replaces", hidden=True)] = None,
-    lifeline_fd: LifelineOption = None,
-    started_fd: StartedOption = None,
-) -> None:
-    """Run one delivery process against the PostgreSQL that `--database-url` names."""
-    assembly.check_sources(settings)
-    name, dsn = _begin(settings, "deliver", owner)
-    _run(
-        lambda stop: assembly.run_delivery(settings, dsn, owner=name, replaces=replaces, stop=stop),
-        lifeline_fd,
-        started_fd,
-    )
-
-
-@app.command("events")
-@with_settings
-def events_command(
-    settings: Settings,
-    owner: Annotated[str | None, typer.Option("--owner", hidden=True)] = None,
-    replaces: Annotated[str | None, typer.Option("--replaces", hidden=True)] = None,
-    lifeline_fd: LifelineOption = None,
-    started_fd: StartedOption = None,
-) -> None:
-    """Run one process that sends webhooks, against the PostgreSQL that `--database-url` names."""
-    name, dsn = _begin(settings, "events", owner)
-    _run(
-        lambda stop: assembly.run_events(settings, dsn, owner=name, replaces=replaces, stop=stop),
-        lifeline_fd,
-        started_fd,
-    )
-
-
-@app.command("mailbox")
-@with_settings
-def mailbox_command(settings: Settings, lifeline_fd: LifelineOption = None, started_fd: StartedOption = None) -> None:
-    """Run the sandbox's capture mailbox alone against the PostgreSQL that `--database-url` names."""
-    configure_logs(settings, "mailbox")
-    dsn = _database_url(settings, "mailbox")
-    if lifeline_fd is None:
-        _prepare(settings, dsn)
-    _run(lambda stop: assembly.run_mailbox(settings, dsn, stop=stop), lifeline_fd, started_fd)
-
-
-@bounces_app.command("serve")
-@with_settings
-def bounces_command(settings: Settings, lifeline_fd: LifelineOption = None, started_fd: StartedOption = None) -> None:
-    """Take bounces and complaints by SMTP, against the PostgreSQL that `--database-url` names."""
-    configure_logs(settings, "bounces")
-    dsn = _database_url(settings, "bounces serve")
-    if settings.bounce_smtp is None:
-        raise SettingsRejected(["option POSTROOM_BOUNCE_SMTP=: it says where to listen; write host:port"])
-    if lifeline_fd is None:
-        _prepare(settings, dsn)
-    _run(lambda stop: assembly.run_bounces(settings, dsn, stop=stop), lifeline_fd, started_fd)
-
-
-app.command("demo")(demo)
-app.command("doctor")(doctor)
-app.command("apply")(apply)
-app.command("render")(render)
-app.command("lint")(lint)
-app.command("erase")(erase)
-app.command("retention")(retention)
-app.add_typer(ampscript, name="ampscript")
-app.add_typer(account_app, name="account")
-app.add_typer(bounces_app, name="bounces")
-app.command("tls-report")(tls_report_command)
-app.add_typer(client_app, name="client")
-app.add_typer(domain_app, name="domain")
-app.add_typer(key_app, name="key")
-app.add_typer(message_app, name="message")
-app.add_typer(links_app, name="links")
-app.add_typer(suppression_app, name="suppression")
-
-
-def _run(
-    work: Callable[[asyncio.Event], Coroutine[Any, Any, None]], lifeline_fd: int | None, started_fd: int | None
-) -> None:
-    raise typer.Exit(run_until_stopped(work, lifeline_fd=lifeline_fd, started_fd=started_fd))
-
-
-def _begin(settings: Settings, part: str, owner: str | None) -> tuple[str, str]:
-    """Name and database of a process that takes leases; ``owner`` is the name a supervisor gave it."""
-    name = owner or f"{instance_name()}/{part}-1/1"
-    configure_logs(settings, name.split("/")[-2] if name.count("/") > 1 else part)
-    dsn = _database_url(settings, part)
-    if owner is None:
-        _prepare(settings, dsn)
-    return name, dsn
-
-
-def _prepare(settings: Settings, dsn: str) -> None:
-    """Without a supervisor nobody has looked at the database yet; several processes may do so at once."""
-
-    async def prepare() -> None:
-        await reach_database(dsn)
-        await assembly.prepare_database(settings, dsn)
-
-    asyncio.run(prepare())
-
-
-def _database_url(settings: Settings, verb: str) -> str:
-    if settings.database_url is None:
-        raise SettingsRejected(
-            [
-                f"option POSTROOM_DATABASE_URL=: postroom {verb} alone needs a PostgreSQL that all processes reach; "
-                "write postgresql://user:password@host:5432/database, or use postroom serve, which brings its own"
-            ]
-        )
-    return settings.database_url
 
 
 def run() -> None:

@@ -1,0 +1,49 @@
+"""Verbs that are imported when they are asked for.
+
+Every process of a server is a verb, and all of them together load three times what one of them needs.
+"""
+
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+
+def verbs(**places: str) -> type[TyperGroup]:
+    """A group of verbs in this order; each place is `module:name` of a function or a Typer with verbs of its own.
+
+    An underscore in a verb's name stands for a hyphen.
+    """
+    known = {name.replace("_", "-"): place for name, place in places.items()}
+
+    class Verbs(TyperGroup):
+        def list_commands(self, ctx: Any) -> list[str]:
+            return list(known)
+
+        def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | TyperGroup | None:
+            place = known.get(cmd_name)
+            return None if place is None else _load(cmd_name, place)
+
+    return Verbs
+
+
+def _load(name: str, place: str) -> TyperCommand | TyperGroup:
+    module, _, attribute = place.partition(":")
+    found = getattr(import_module(module), attribute)
+    # In a group of its own, since Typer gives a verb that stands alone options for completion.
+    group = typer.Typer(add_completion=False)
+    group.callback()(_nothing)
+    if isinstance(found, typer.Typer):
+        group.add_typer(found, name=name)
+    else:
+        group.command(name)(found)
+    made = typer.main.get_command(group)
+    assert isinstance(made, TyperGroup)
+    verb = made.commands[name]
+    assert isinstance(verb, TyperCommand | TyperGroup)
+    return verb
+
+
+def _nothing() -> None:
+    """The group itself does nothing."""
