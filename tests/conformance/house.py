@@ -29,6 +29,7 @@ from postroom.delivery.keyring import Keyring
 from postroom.delivery.loading import Loaded, Loader
 from postroom.delivery.outcome import Outcome, Sent
 from postroom.delivery.record import Recorder
+from postroom.delivery.rendering import Renderer
 from postroom.delivery.retry import RetrySchedule
 from postroom.delivery.settle import Settler
 from postroom.delivery.slices import Message, Slice
@@ -256,7 +257,10 @@ class Hand:
         self.pool = pool or house.pool
         self.queue = Queue(self.pool, owner=owner, lease=lease, clock=clock)
         versions = Versions(self.pool, sender=Sender("Shop", "shop@example.com"), dialect=Dialect(), clock=clock)
-        self.loader = Loader(self.pool, self.queue, versions, Composer(versions.prepared), Keyring(self.pool))
+        composer = Composer(versions.prepared)
+        self.loader = Loader(self.pool, self.queue, versions, composer, Keyring(self.pool))
+        self._rendered: asyncio.Queue[list[Message]] = asyncio.Queue()
+        self._renderer = Renderer(self.pool, versions, composer, rendered=self._rendered.put_nowait)
 
     async def claim(self, room: int = 1_000) -> list[Slice]:
         """Up to so many slices of each lane that may be claimed."""
@@ -264,8 +268,12 @@ class Hand:
         return await self.queue.claim(ACCOUNT, [(key, room) for key in lanes]) if lanes else []
 
     async def load(self, slices: Sequence[Slice]) -> Loaded:
-        """The unfinished messages of what was claimed."""
-        return await self.loader.load(ACCOUNT, slices)
+        """The unfinished messages of what was claimed, rendered where that has to wait."""
+        loaded = await self.loader.load(ACCOUNT, slices)
+        ready = list(self._renderer.take(loaded.messages))
+        while len(ready) < len(loaded.messages):
+            ready += await self._rendered.get()
+        return Loaded(ready, loaded.unsendable)
 
     async def work(self, outcome: Callable[[Message], Outcome] = lambda _: Sent(), room: int = 1_000) -> list[str]:
         """Claim, load and settle once; the keys of what was tried."""

@@ -181,7 +181,7 @@ async def definition_deleted(house: House) -> None:
         house.pool,
         hand.queue,
         hand.loader,
-        Lanes(),
+        waiting=Lanes().waiting,
         lane_messages=100,
         slice_size=10,
         ready=lambda: True,

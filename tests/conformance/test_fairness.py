@@ -34,7 +34,7 @@ async def test_a_single_send_is_in_the_next_claim_after_a_backlog_of_20000(house
         house.pool,
         hand.queue,
         hand.loader,
-        lanes,
+        waiting=lanes.waiting,
         lane_messages=LANE_MESSAGES,
         slice_size=SLICE_SIZE,
         ready=lambda: True,

@@ -70,9 +70,11 @@ async def test_a_suppressed_address_is_not_sent_with_the_code_of_its_cause(
 
 
 async def test_copies_to_suppressed_addresses_are_left_out_and_recorded_and_the_message_goes_on(house: House) -> None:
-    left_out = {"written": "archive@example.com", "attribute": "%%Boss%%", "code": "%%=Lowercase(Boss)=%%"}
+    code = "%%=Lowercase(Boss)=%%"
+    left_out = {"written": "archive@example.com", "attribute": "%%Boss%%", "code": code, "waits": code}
     for key, entry in left_out.items():
-        await house.define(key, cc=(entry, "fine@example.com"), bcc=("gone@example.com",))
+        text = "%%=ContentBlockByKey('none', '', 0)=%%Hello" if key == "waits" else "Hello"
+        await house.define(key, text=text, cc=(entry, "fine@example.com"), bcc=("gone@example.com",))
         await house.accept([Person(f"c-{key}", f"{key}@example.com", key, BOSS)], key)
     await put(house, Entry("Archive@example.com", "manual"), Entry("gone@example.com", "erasure"))
     slices = await (hand := Hand(house, "w")).claim()

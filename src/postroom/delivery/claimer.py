@@ -6,7 +6,6 @@ sent. A lane's bound is its own: a backlog of batches never takes the room of sm
 
 import asyncio
 from collections.abc import Callable
-from typing import Protocol
 
 import structlog
 
@@ -24,23 +23,17 @@ _LOAD_TRIES = 10
 _SMALL_SHARE = 4  # the lane of small requests may hold a quarter of what a lane of batches may
 
 
-class Waiting(Protocol):
-    """Who holds what was claimed."""
-
-    def waiting(self, key: LaneKey) -> int:
-        """How many messages of a lane wait."""
-
-
 class Claimer:
-    """Claims while ``ready()`` is true, and hands what it loaded to ``loaded``."""
+    """Claims while ``ready()`` is true, and hands what it loaded to ``loaded``; ``waiting`` says how many messages of
+    a lane are on their way already."""
 
     def __init__(
         self,
         pool: Pool,
         queue: Queue,
         loader: Loader,
-        lanes: Waiting,
         *,
+        waiting: Callable[[LaneKey], int],
         lane_messages: int,
         slice_size: int,
         ready: Callable[[], bool],
@@ -49,13 +42,13 @@ class Claimer:
         self._pool = pool
         self._queue = queue
         self._loader = loader
-        self._lanes = lanes
+        self._waiting = waiting
         self._lane_messages = lane_messages
         self._slice_size = slice_size
         self._ready = ready
         self._loaded = loaded
         self.loading: dict[Slice, None] = {}
-        """Claimed and not loaded yet: their leases have to be renewed, since a template may wait for a slow site."""
+        """Claimed and not loaded yet: their leases have to be renewed, since the database may be slow or away."""
         self._accounts: dict[int, None] = {}
         self._wake = asyncio.Event()
         self._log = structlog.get_logger("delivery")
@@ -71,7 +64,7 @@ class Claimer:
 
     def taken(self, key: LaneKey) -> None:
         """A message left its lane; claims again at half of what the lane may hold."""
-        if self._lanes.waiting(key) == self._capacity(key) // 2:
+        if self._waiting(key) == self._capacity(key) // 2:
             self._wake.set()
 
     async def run(self) -> None:
@@ -162,7 +155,7 @@ class Claimer:
     def _room(self, key: LaneKey) -> int:
         """How many slices of a lane may be claimed now."""
         capacity = self._capacity(key)
-        waiting = self._lanes.waiting(key)
+        waiting = self._waiting(key)
         if waiting > capacity // 2:
             return 0
         room = capacity - waiting

@@ -66,10 +66,11 @@ class Composer:
         prepared = self._prepared(message.slice.account_id, message.request.version_id)
         return prepared is not None and prepared.plan is not None and prepared.plan.asynchronous
 
-    async def compose_async(self, message: Message, data: DataAccess, blocks: BlockStore) -> Mail | NotComposed:
-        """The mail of a message for which `waits` is true."""
+    async def compose_async(self, message: Message, data: DataAccess, blocks: BlockStore) -> Mail | NotComposed | None:
+        """The mail of a message for which `waits` is true; None as for `compose`."""
         prepared = self._prepared(message.slice.account_id, message.request.version_id)
-        assert prepared is not None
+        if prepared is None:
+            return None
         plan, context = self._ready(message, prepared)
         services = Services(self._clock, data, blocks, self._fetcher, prepared.account)
         return await plan.compose_async(context, services)

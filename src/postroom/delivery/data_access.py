@@ -64,10 +64,12 @@ class _Wanted(NamedTuple):
 
 @dataclass(slots=True)
 class ClaimData:
-    """The data extensions of one business unit for the messages of one claim."""
+    """The data extensions of one business unit for the messages of one claim; no more than ``turns`` allow use the
+    database at one time."""
 
     pool: Pool
     account_id: int
+    turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
     _extensions: "dict[str, asyncio.Task[DataExtension | None]]" = field(default_factory=dict)
     _read: "dict[object, asyncio.Future[list[Row]]]" = field(default_factory=dict)
     _waiting: list[_Wanted] = field(default_factory=list)
@@ -113,7 +115,8 @@ class ClaimData:
     async def _find(self, extension: DataExtension, query: Query, *, limit: int, exact: bool) -> list[Row]:
         together = not exact and not query.order and query.any_of
         if not together or any(each.text is None for each in query.any_of[0]):
-            return await find_rows(self.pool, extension, query, limit=limit, exact=exact)
+            async with self.turns:
+                return await find_rows(self.pool, extension, query, limit=limit, exact=exact)
         wanted = _Wanted(extension, query.any_of[0], asyncio.get_running_loop().create_future())
         self._waiting.append(wanted)
         if self._flushing is None:
@@ -129,9 +132,10 @@ class ClaimData:
             by_extension.setdefault(wanted.extension.extension_id, []).append(wanted)
         for group in by_extension.values():
             try:
-                found = await find_many(
-                    self.pool, group[0].extension, [wanted.conditions for wanted in group], limit=MOST_ROWS
-                )
+                async with self.turns:
+                    found = await find_many(
+                        self.pool, group[0].extension, [wanted.conditions for wanted in group], limit=MOST_ROWS
+                    )
             except BaseException as error:
                 for wanted in group:
                     if not wanted.rows.done():
@@ -159,7 +163,8 @@ class MessageData:
 
     async def size(self, table: str) -> int:
         extension = await self.claim_data.extension(table)
-        return await count_rows(self.claim_data.pool, extension)
+        async with self.claim_data.turns:
+            return await count_rows(self.claim_data.pool, extension)
 
     async def insert(self, table: str, values: Pairs) -> int:
         extension = await self.claim_data.extension(table)
@@ -188,7 +193,8 @@ class MessageData:
         except QueryRejected as rejected:
             raise MissingFault(str(rejected), code="UnknownColumn") from None
         lock = f"claim {extension.extension_id} {fold_name(claimant)} {to_text(who).casefold()}"
-        async with self.claim_data.pool.acquire() as connection, connection.transaction():
+        claim_data = self.claim_data
+        async with claim_data.turns, claim_data.pool.acquire() as connection, connection.transaction():
             await connection.execute(_ONE_CLAIMANT, lock)
             found = await find_rows(connection, extension, mine, limit=1)
             if not found:

@@ -4,7 +4,8 @@
 * A name is resolved once, every address it has must be public, and the connection goes to one of just these
   addresses: a second answer of a hostile name server (DNS rebinding) is never asked for.
 * A redirect is a new request: host, port and addresses are checked again; never from https to http.
-* Time, size of the answer, redirects and requests at one time are limited. No cookies, no proxies, no compression.
+* Time, size of the answer, redirects and requests to one host at one time are limited. No cookies, no proxies, no
+  compression.
 
 A request that fails is an answer with status 0 and a reason, never an exception.
 """
@@ -44,7 +45,8 @@ _CHARSET = re.compile(r"charset\s*=\s*\"?([A-Za-z0-9_.:-]{1,40})", re.IGNORECASE
 class FetchLimits:
     """``seconds`` for everything a request needs, redirects included; ``body`` and ``header`` in bytes of the answer.
     A good answer to a GET is kept for ``kept_seconds`` when it is not larger than ``kept_body``, and messages that ask
-    for the same at one time share one request. ``together`` requests run at one time; waiting counts as time."""
+    for the same at one time share one request. ``together`` requests to one host run at one time; others wait for
+    their turn, which is not counted as time of theirs."""
 
     seconds: float = 5.0
     body: int = 1_000_000
@@ -97,7 +99,8 @@ class GuardedFetcher:
         self._clock = clock
         self._kept: OrderedDict[str, tuple[float, Response]] = OrderedDict()
         self._asked: dict[str, asyncio.Task[Response]] = {}
-        self._turns = asyncio.Semaphore(self._limits.together)
+        # one for each of the allowed hosts at most, so that a host that is slow takes no turns from another
+        self._turns: dict[str, asyncio.Semaphore] = {}
 
     async def fetch(self, request: Request) -> Response:
         """One request and the redirects it leads to."""
@@ -119,8 +122,10 @@ class GuardedFetcher:
 
     async def _answer(self, request: Request) -> Response:
         try:
-            async with asyncio.timeout(self._limits.seconds), self._turns:
-                return await self._follow(request)
+            target = self._target(request.url)
+            turns = self._turns.setdefault(target.authority, asyncio.Semaphore(self._limits.together))
+            async with turns, asyncio.timeout(self._limits.seconds):
+                return await self._follow(request, target)
         except TimeoutError:
             return Response(0, problem=f"no answer within {self._limits.seconds:g} s")
         except _Refused as refused:
@@ -143,8 +148,7 @@ class GuardedFetcher:
         if len(self._kept) > self._limits.kept:
             self._kept.popitem(last=False)
 
-    async def _follow(self, request: Request) -> Response:
-        target = self._target(request.url)
+    async def _follow(self, request: Request, target: _Target) -> Response:
         for _ in range(self._limits.redirects + 1):
             response = await self._exchange(target, request)
             if response.status not in _REDIRECTS:

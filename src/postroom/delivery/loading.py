@@ -21,7 +21,6 @@ from postroom.delivery.claim import Queue
 from postroom.delivery.composer import Composer
 from postroom.delivery.copies import Copies
 from postroom.delivery.keyring import Keyring
-from postroom.delivery.rendering import Renderer
 from postroom.delivery.send_rows import Refusal, write_send_rows
 from postroom.delivery.slices import Message, Request, Slice
 from postroom.delivery.versions import Versions
@@ -78,7 +77,7 @@ class Loader:
         self._pool = pool
         self._queue = queue
         self._versions = versions
-        self._renderer = Renderer(pool, composer)
+        self._composer = composer
         self._keyring = keyring
         self._suppression = SuppressionList(pool)
         self._copies = Copies(composer, self._suppression)
@@ -127,9 +126,10 @@ class Loader:
         await self._join(account_id, lists)
         if any(version.data_extension_id is not None for version in versions.values()):
             loaded = await self._with_rows(account_id, loaded, versions)
-        await self._renderer.render(account_id, loaded.messages)
         if standing.suppresses and any(version.content.cc or version.content.bcc for version in versions.values()):
-            await self._copies.look(account_id, loaded.messages)
+            # What waits has its copies looked up when it is rendered.
+            ordinary = [message for message in loaded.messages if not self._composer.waits(message)]
+            await self._copies.look(account_id, ordinary)
         return loaded
 
     async def _memberships(

@@ -1,6 +1,6 @@
 """The delivery worker: claims slices, hands messages to the relay's connections one by one, settles outcomes.
 
-    claim -> load -> lanes -> compose -> (sign) -> SMTP -> settle
+    claim -> load -> (render) -> lanes -> compose -> (sign) -> SMTP -> settle
 
 Connections pull: a message is composed at the moment a connection is free for it. Only what has to be signed is
 composed a little ahead, and signed by other processes meanwhile. While the relay is away nothing more is claimed. No
@@ -8,7 +8,7 @@ attempt begins on a slice whose lease may have run out.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
@@ -33,6 +33,7 @@ from postroom.delivery.mail_headers import NO_HEADERS, MailHeaders
 from postroom.delivery.mail_links import MailLinks
 from postroom.delivery.outcome import Deferred, Outcome
 from postroom.delivery.record import Recorder
+from postroom.delivery.rendering import Renderer
 from postroom.delivery.retry import RetrySchedule
 from postroom.delivery.routing.options import MxOptions, open_sites
 from postroom.delivery.routing.sites import Sites
@@ -151,11 +152,12 @@ class Worker:
                 rand=rand,
             )
         self._signing = Signing(processes=options.signing_processes, ready=self._smtp.wake)
+        self._renderer = Renderer(pool, self._versions, self._composer, rendered=self._offer)
         self._claimer = Claimer(
             pool,
             self._queue,
             Loader(pool, self._queue, self._versions, self._composer, self._keyring),
-            self._lanes,
+            waiting=lambda key: self._lanes.waiting(key) + self._renderer.waiting(key),
             lane_messages=options.lane_messages,
             slice_size=options.slice_size,
             ready=lambda: self._smtp.available,
@@ -190,6 +192,7 @@ class Worker:
             for each in (*loops, *self._background):
                 each.cancel()
             await asyncio.gather(*loops, *self._background, return_exceptions=True)
+            await self._renderer.close()
             await self._finish()
 
     async def _finish(self) -> None:
@@ -214,7 +217,10 @@ class Worker:
             self._recorder.unsendable(
                 unsendable.slice, unsendable.position, unsendable.code, unsendable.reason, unsendable.contact_id
             )
-        for key, messages in groupby(loaded.messages, key=lambda message: message.slice.key):
+        self._offer(self._renderer.take(loaded.messages))
+
+    def _offer(self, ready: Sequence[Message]) -> None:
+        for key, messages in groupby(ready, key=lambda message: message.slice.key):
             self._lanes.offer(key, messages)
         self._smtp.wake()
 

@@ -122,7 +122,8 @@ class TemplateSettings:
     template_http_seconds: Annotated[
         float,
         doc(
-            "How long one HTTP request of a template may take, redirects and waiting for its turn included.",
+            "How long one HTTP request of a template may take, redirects included. Waiting for its turn is not: "
+            "a delivery process makes 40 requests to one host at a time.",
             unit="seconds",
             gt=0,
             le=60,
@@ -148,7 +149,8 @@ class TemplateSettings:
     template_seconds: Annotated[
         float,
         doc(
-            "How long the template of one message may run; a longer one fails it with TimeLimit.",
+            "How long the template of one message may run, what it waits for left out; a longer one fails it with "
+            "TimeLimit.",
             unit="seconds",
             gt=0,
             le=60,

@@ -13,6 +13,8 @@ from postroom.delivery.claim import Queue
 from postroom.delivery.composer import Composer
 from postroom.delivery.keyring import Keyring
 from postroom.delivery.loading import Loader
+from postroom.delivery.rendering import Renderer
+from postroom.delivery.slices import Message
 from postroom.delivery.versions import Sender, Versions
 
 
@@ -25,9 +27,12 @@ async def rendered(house: House, fetcher: Fetcher, template: str) -> str:
     versions = Versions(house.pool, sender=Sender("Shop", "shop@example.com"), dialect=Dialect(), clock=clock)
     composer = Composer(versions.prepared, fetcher=fetcher)
     loader = Loader(house.pool, queue, versions, composer, Keyring(house.pool))
+    ready: asyncio.Future[list[Message]] = asyncio.get_running_loop().create_future()
+    renderer = Renderer(house.pool, versions, composer, rendered=ready.set_result)
     lanes = [(lane.key, 10) for lane in await queue.due_lanes(ACCOUNT)]
     loaded = await loader.load(ACCOUNT, await queue.claim(ACCOUNT, lanes))
-    mail = composer.compose(loaded.messages[0])
+    (message,) = renderer.take(loaded.messages) or await ready
+    mail = composer.compose(message)
     assert isinstance(mail, Mail | NotComposed)
     if isinstance(mail, NotComposed):
         return mail.reason

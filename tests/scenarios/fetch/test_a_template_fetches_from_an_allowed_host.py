@@ -8,6 +8,7 @@ import pytest
 from tests.scenarios.fetch.web import moved, ok, web
 
 from postroom.content.ampscript.run import Request
+from postroom.delivery.fetch import FetchLimits, GuardedFetcher
 
 
 async def test_the_body_comes_back_with_its_charset() -> None:
@@ -86,3 +87,19 @@ async def test_nobody_listening_is_a_failed_connection() -> None:
         pass
     response = await site.fetcher().fetch(Request("GET", site.url()))
     assert (response.status, response.problem[:21]) == (0, "the connection failed")
+
+
+async def test_waiting_for_a_turn_is_no_time_of_the_request() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await asyncio.sleep(0.3)
+        writer.write(ok(b"one"))
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        limits = FetchLimits(seconds=1, together=1)
+        fetcher = GuardedFetcher(frozenset({f"127.0.0.1:{port}"}), limits=limits, reachable=lambda _address: True)
+        urls = [f"http://127.0.0.1:{port}/{number}" for number in range(4)]
+        found = await asyncio.gather(*(fetcher.fetch(Request("GET", url)) for url in urls))
+    assert [response.body for response in found] == [b"one"] * 4

@@ -87,7 +87,7 @@ class Stage:
             cast(Pool, None),
             cast(Queue, self.queue),
             cast(Loader, self.loader),
-            self.lanes,
+            waiting=self.lanes.waiting,
             lane_messages=100,
             slice_size=SLICE_SIZE,
             ready=lambda: self.ready,

@@ -35,7 +35,10 @@ class Limits:
     text: int = field(default=5_000_000, metadata=_doc("characters of one value"))
     seconds: float = field(
         default=5.0,
-        metadata=_doc("seconds by the clock; looked at in every loop step and before every block, lookup and request"),
+        metadata=_doc(
+            "seconds by the clock, what it waits for left out; looked at in every loop step and before every block, "
+            "lookup and request"
+        ),
     )
     pattern_seconds: float = field(default=0.2, metadata=_doc("seconds for one regular expression, XPath or JSONPath"))
 

@@ -22,6 +22,7 @@ from .faults import Fault
 from .functions.registry import Function, build_functions
 from .link_tree import cut_links
 from .lint import check_nodes, walk
+from .own_time import OwnTime
 from .parser import parse
 from .problems import Diagnostic, Findings, Places, errors, warnings
 from .run import Dialect, Run
@@ -138,7 +139,13 @@ class Program:
         return {part.name: self._kept(run, part, part.pieces(self._turned(run, part))) for part in self.parts}
 
     async def pieces_async(self, run: Run) -> dict[str, list[str]]:
-        """As ``pieces``, waiting for data extensions, content blocks and HTTP."""
+        """As ``pieces``, waiting for data extensions, content blocks and HTTP, which the limit on time leaves out."""
+        if run.clock is None or not self.asynchronous:
+            return await self._pieces_async(run)
+        own = run.clock = OwnTime(run.clock)
+        return await own.measure(self._pieces_async(run))
+
+    async def _pieces_async(self, run: Run) -> dict[str, list[str]]:
         return {
             part.name: self._kept(run, part, await part.pieces_async(self._turned(run, part))) for part in self.parts
         }

@@ -363,7 +363,7 @@ class Run:
         return _over("output", self.dialect.limits.output)
 
     def check_time(self) -> None:
-        """Raises LimitFault TimeLimit once the rendering has run longer than it may."""
+        """Raises LimitFault TimeLimit once the rendering has run longer than it may, what it waits for left out."""
         if self.clock is None:
             return
         now = self.clock()
