@@ -12,7 +12,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from postroom.cli.demo_check import CapturedMail
@@ -34,10 +34,14 @@ class PostfixFailed(Exception):
 
 
 class PrivatePostfix:
-    """One instance in a folder of the caller's, made by `start` and ended by `stop`."""
+    """One instance in a folder of the caller's, made by `start` and ended by `stop`.
 
-    def __init__(self, folder: Path) -> None:
+    ``settings`` are further lines of its main.cf. Other files may be in its folder `postfix/conf` before.
+    """
+
+    def __init__(self, folder: Path, settings: Sequence[str] = ()) -> None:
         self._folder = folder / "postfix"
+        self._settings = settings
         self.port = _free_port()
 
     @property
@@ -96,7 +100,7 @@ class PrivatePostfix:
     def _configure(self) -> None:
         owner = pwd.getpwnam(_OWNER)
         for name in ("conf", "queue", "data", "log", "mailbox"):
-            (self._folder / name).mkdir(parents=True)
+            (self._folder / name).mkdir(parents=True, exist_ok=True)
             (self._folder / name).chmod(0o755)
         self._folder.chmod(0o755)
         shutil.chown(self._folder / "data", "postfix")
@@ -107,7 +111,7 @@ class PrivatePostfix:
             *("-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"),
             *("-keyout", str(conf / "key.pem"), "-out", str(conf / "cert.pem")),
         )
-        (conf / "main.cf").write_text(main_settings(self._folder, owner.pw_uid, owner.pw_gid))
+        (conf / "main.cf").write_text(main_settings(self._folder, owner.pw_uid, owner.pw_gid, self._settings))
         (conf / "master.cf").write_text(services(_SERVICES.read_text(), self.port))
 
     def _command(self, verb: str) -> None:
@@ -132,7 +136,7 @@ def private_settings(folder: Path) -> tuple[str, ...]:
     )
 
 
-def main_settings(folder: Path, uid: int, gid: int) -> str:
+def main_settings(folder: Path, uid: int, gid: int, further: Sequence[str] = ()) -> str:
     """The main.cf: all mail from loopback is taken over TLS, and delivered to one Maildir of this user."""
     return "\n".join(
         (
@@ -146,6 +150,7 @@ def main_settings(folder: Path, uid: int, gid: int) -> str:
             "virtual_mailbox_maps = static:mailbox/",
             f"virtual_uid_maps = static:{uid}",
             f"virtual_gid_maps = static:{gid}",
+            *further,
             "",
         )
     )

@@ -341,7 +341,11 @@ class Worker:
 
     def _relay_away(self, outcome: Deferred, retry_in: float) -> None:
         self._log.warning(
-            "relay_unavailable", relay=str(self._options.target), reply=outcome.text, retry_in=round(retry_in, 1)
+            "relay_unavailable",
+            relay=str(self._options.target),
+            stage=outcome.stage,
+            reply=outcome.text,
+            retry_in=round(retry_in, 1),
         )
 
     def _relay_back(self) -> None:

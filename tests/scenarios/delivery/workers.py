@@ -24,7 +24,7 @@ PATIENCE = 60.0
 SOON = RetrySchedule(waits=(timedelta(milliseconds=20),), max_age=timedelta(hours=1))
 
 
-def environ(house: House, relay: Relay, **settings: object) -> dict[str, str]:
+def environ(house: House, relay: Relay, /, **settings: object) -> dict[str, str]:
     """The environment of a worker: small connections, short waits."""
     given = {
         "database_url": house.dsn,
@@ -53,7 +53,7 @@ class Office:
 
 @asynccontextmanager
 async def working(
-    house: House, relay: Relay, *, schedule: RetrySchedule = SOON, **settings: object
+    house: House, relay: Relay, /, *, schedule: RetrySchedule = SOON, **settings: object
 ) -> AsyncIterator[Office]:
     """A worker that runs, and stops cleanly in the end."""
     options = worker_options(load_settings(environ(house, relay, **settings)), owner="here", replaces=None)
@@ -101,7 +101,7 @@ class DeliverProcess:
 
 @asynccontextmanager
 async def deliver_process(
-    house: House, relay: Relay, folder: Path, **settings: object
+    house: House, relay: Relay, folder: Path, /, **settings: object
 ) -> AsyncIterator[DeliverProcess]:
     """A worker process; ended by force when the test has not ended it."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("POSTROOM_")}

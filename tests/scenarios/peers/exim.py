@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.postgres import reachable_folder
-from tests.scenarios.authority import Authority
+from tests.scenarios.authority import Identity
 from tests.scenarios.peers.programs import fetched, free_port, serving
 
 USER = "Debian-exim"
@@ -143,14 +143,14 @@ def envelope(raw: bytes) -> list[str]:
 
 
 @contextlib.contextmanager
-def exim(authority: Authority, address: str = "127.0.0.61") -> Iterator[PrivateExim]:
-    """An Exim that listens, with a certificate for its name."""
+def exim(identity: Identity, address: str = "127.0.0.61") -> Iterator[PrivateExim]:
+    """An Exim that listens, with this certificate."""
     with reachable_folder() as folder:
         port = free_port(address)
         for name in ("spool", "log", "mail"):
             (folder / name).mkdir()
             shutil.chown(folder / name, USER, USER)
-        (folder / "server.pem").write_bytes(authority.issue(HOST).pem())
+        (folder / "server.pem").write_bytes(identity.pem())
         shutil.chown(folder / "server.pem", USER, USER)
         program = fetched("exim4", folder)
         settings = folder / "exim.conf"

@@ -43,7 +43,7 @@ def authority() -> Authority:
 
 @pytest.fixture(scope="module")
 def host(authority: Authority) -> Iterator[PrivateExim]:
-    with exim(authority) as started:
+    with exim(authority.issue(HOST)) as started:
         yield started
 
 

@@ -473,7 +473,7 @@ class Sites:
         task.add_done_callback(self._tasks.discard)
 
     def _host_failed(self, _site: Site, host: str, outcome: Outcome) -> None:
-        self._log.warning("mx_host_unavailable", host=host, reply=outcome.text)
+        self._log.warning("mx_host_unavailable", host=host, stage=outcome.stage, reply=outcome.text)
         self._changed()
 
     def _relay_failed(self, site: Site, _host: str, outcome: Outcome) -> None:
@@ -484,7 +484,7 @@ class Sites:
         if site.unreachable is None or self._closing:
             return
         wait = round(site.health.wait(self._loop.time()), 1)
-        self._log.warning("relay_unavailable", relay=site.name, reply=outcome.text, retry_in=wait)
+        self._log.warning("relay_unavailable", relay=site.name, stage=outcome.stage, reply=outcome.text, retry_in=wait)
         for message in self._withdraw(site.lanes):
             self._route(message)
         self._changed()
