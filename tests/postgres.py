@@ -8,7 +8,8 @@ Fixtures (registered by tests/conftest.py):
 - `reachable_tmp_path`: like `tmp_path`, but the user PostgreSQL runs as may enter it.
 
 Every xdist worker starts its own servers, at first use, so workers share nothing. A database is copied from a
-migrated template and dropped after the test.
+migrated template and dropped after the test. These servers do not wait for the disk: tests end processes, never the
+machine, and what a process has written survives it. Servers that tests start otherwise are as Postroom makes them.
 """
 
 import asyncio
@@ -37,6 +38,9 @@ _T = TypeVar("_T")
 TEMPLATE = "postroom_template"
 # Enough for tests, and little enough to run beside others.
 MEMORY = 512 * 1024 * 1024
+
+# What making and dropping a database costs is mostly flushing its hundreds of files.
+NO_FLUSHING = ("alter system set fsync = off", "alter system set full_page_writes = off", "select pg_reload_conf()")
 
 # Tests look a few days back (keys of earlier days) and may run over midnight.
 MAKE_DAYS = """
@@ -73,6 +77,8 @@ class Databases:
         loop.run(self._make_template())
 
     async def _make_template(self) -> None:
+        for statement in NO_FLUSHING:
+            await self._execute(statement)
         await self._execute(f"create database \"{TEMPLATE}\" encoding 'UTF8' template template0")
         await migrate(self._dsn(TEMPLATE))
         connection = await connect(self._dsn(TEMPLATE), application_name="template")
@@ -83,7 +89,7 @@ class Databases:
         """The dsn of a new database: migrated and with partitions, or with nothing in it."""
         name = f"test_{next(self._numbers)}"
         template = "template0" if empty else TEMPLATE
-        self._loop.run(self._execute(f'create database "{name}" template "{template}"'))
+        self._loop.run(self._execute(f'create database "{name}" template "{template}" strategy file_copy'))
         return self._dsn(name)
 
     def drop(self, dsn: str) -> None:
