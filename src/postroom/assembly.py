@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from litestar import Router
 
+    from postroom.audience.soft_bounces import SoftBounceRule
     from postroom.bounces.verdict import Rules
     from postroom.content.ampscript.dialect import Dialect
     from postroom.content.link_tokens import LinkTokens
@@ -233,7 +234,13 @@ async def run_bounces(settings: Settings, dsn: str, *, stop: asyncio.Event) -> N
         paths = await load_return_path(pool, settings.bounce_domain)
         manner = bounce_manner(paths, starttls=tls is not None)
         server = MailServer(
-            BounceDesk(pool, paths, bounce_rules(settings), now=lambda: datetime.now(UTC)),
+            BounceDesk(
+                pool,
+                paths,
+                bounce_rules(settings),
+                now=lambda: datetime.now(UTC),
+                soft=soft_bounce_rule(settings),
+            ),
             lambda: Session(
                 own_host(settings), manner, max_message_bytes=settings.bounce_max_bytes, max_recipients=MOST_RECIPIENTS
             ),
@@ -278,6 +285,7 @@ def worker_options(settings: Settings, *, owner: str, replaces: str | None) -> W
         # Together the delivery processes may sign on every core.
         signing_processes=-(-this_machine().cores // settings.delivery_processes),
         rules=bounce_rules(settings),
+        soft=soft_bounce_rule(settings),
         headers=MailHeaders(
             feedback_sender="" if settings.feedback_id == "none" else settings.feedback_id,
             auto_submitted=settings.auto_submitted != "none",
@@ -297,6 +305,15 @@ def bounce_rules(settings: Settings) -> Rules:
 
     text = None if settings.bounce_rules is None else settings.bounce_rules.read_text(encoding="utf-8")
     return read_rules(text, source=str(settings.bounce_rules))
+
+
+def soft_bounce_rule(settings: Settings) -> SoftBounceRule | None:
+    """When soft bounces suppress an address; None when they never do."""
+    from postroom.audience.soft_bounces import SoftBounceRule
+
+    if not settings.soft_bounces:
+        return None
+    return SoftBounceRule(settings.soft_bounces, timedelta(days=settings.soft_bounce_days))
 
 
 def bounce_tls(settings: Settings) -> ssl.SSLContext | None:

@@ -18,6 +18,7 @@ from uuid import UUID, uuid4
 import msgspec
 from uuid_utils.compat import uuid7
 
+from postroom.audience.soft_bounces import SoftBounceRule
 from postroom.bounces.verdict import read_rules
 from postroom.catalog.sending_options import DEFAULT, SendingOptions
 from postroom.catalog.versions import VersionDraft, store_version
@@ -289,12 +290,18 @@ class Hand:
         outcome: Callable[[Message], Outcome | None] = lambda _: Sent(),
         *,
         now: datetime | None = None,
+        soft: SoftBounceRule | None = None,
     ) -> list[Slice]:
         """Settle each message as told, those told None not at all; the slices that are over."""
         over: list[Slice] = []
         settler = Settler(self.pool, interval=0.0, settled=over.append)
         recorder = Recorder(
-            settler, SCHEDULE, rules=read_rules(), now=lambda: now or datetime.now(UTC), rand=lambda: 0.5
+            settler,
+            SCHEDULE,
+            rules=read_rules(),
+            now=lambda: now or datetime.now(UTC),
+            rand=lambda: 0.5,
+            soft=soft,
         )
         for each in slices:
             if each.outstanding == 0:

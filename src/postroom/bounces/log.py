@@ -12,7 +12,8 @@ from uuid import UUID
 
 import msgspec
 
-from postroom.audience.suppression import Cause, Entry, suppress
+from postroom.audience.soft_bounces import Consequence, SoftBounce, SoftBounceRule, carry_out
+from postroom.audience.suppression import Entry
 from postroom.bounces.report import Complaint, Failed, Failure
 from postroom.bounces.return_path import Mark
 from postroom.bounces.verdict import Reply, Rules, Verdict, bounce_evidence
@@ -88,8 +89,17 @@ class _Message:
         return own is not None and any(fold_address(each) == own for each in addresses if each)
 
 
-async def record_failure(connection: Connection, mark: Mark, failure: Failure, rules: Rules, now: datetime) -> Result:
-    """Record that a message was not delivered; call it in a transaction. ``now`` is UTC.
+async def record_failure(
+    connection: Connection,
+    mark: Mark,
+    failure: Failure,
+    rules: Rules,
+    now: datetime,
+    *,
+    soft: SoftBounceRule | None = None,
+) -> Result:
+    """Record that a message was not delivered; call it in a transaction. ``now`` is UTC; ``soft`` says when soft
+    bounces suppress, None being never.
 
     A mail with copies has one return path for all its recipients: of those a report names, each gets its event, and
     only the message's own recipient is suppressed.
@@ -100,7 +110,7 @@ async def record_failure(connection: Connection, mark: Mark, failure: Failure, r
     own, copies = _sorted(message, mark, failure.failed)
     known = await _known(connection, mark, "bounced")
     events: list[Event] = []
-    entries: list[Entry] = []
+    follows: list[Consequence] = []
     about = [(own, "")] if own is not None else []
     about += [(each, each.recipient or each.original or "unknown") for each in copies]
     for failed, recipient in about:
@@ -119,10 +129,14 @@ async def record_failure(connection: Connection, mark: Mark, failure: Failure, r
             recipient=recipient,
         )
         events.append(_event(mark, message, "bounced", detail, now))
-        if verdict.suppresses and not recipient:
-            host = failed.remote_mta or failure.reporting_mta
-            entries += _entry(message, "bounce", bounce_evidence(host, failed.text, verdict))
-    return await _append(connection, mark, events, entries)
+        if recipient or fold_address(message.address) is None:  # a copy's, or an erased message's
+            continue
+        evidence = bounce_evidence(failed.remote_mta or failure.reporting_mta, failed.text, verdict)
+        if verdict.suppresses:
+            follows.append(Entry(message.address, "bounce", evidence))
+        elif verdict.counts and soft is not None:
+            follows.append(SoftBounce(message.address, mark.request_id, mark.position, now, evidence, soft))
+    return await _append(connection, mark, events, follows)
 
 
 async def record_complaint(connection: Connection, mark: Mark, complaint: Complaint, now: datetime) -> Result:
@@ -136,7 +150,9 @@ async def record_complaint(connection: Connection, mark: Mark, complaint: Compla
         return "known"
     detail = ComplaintDetail(complaint.kind, complaint.reporter, recipient)
     evidence = f"{complaint.reporter or 'a mailbox provider'} reported: {complaint.kind}"
-    entries = _entry(message, "complaint", evidence) if own else []
+    # An erased message has no address any more.
+    erased = fold_address(message.address) is None
+    entries = [Entry(message.address, "complaint", evidence)] if own and not erased else []
     return await _append(connection, mark, [_event(mark, message, "complained", detail, now)], entries)
 
 
@@ -183,15 +199,10 @@ def _event(
     )
 
 
-def _entry(message: _Message, cause: Cause, evidence: str) -> list[Entry]:
-    # An erased message has no address any more.
-    return [] if fold_address(message.address) is None else [Entry(message.address, cause, evidence)]
-
-
-async def _append(connection: Connection, mark: Mark, events: list[Event], entries: list[Entry]) -> Result:
+async def _append(connection: Connection, mark: Mark, events: list[Event], follows: Sequence[Consequence]) -> Result:
     if not events:
         return "known"
     await append_events(connection, events)
-    if entries:
-        await suppress(connection, mark.account_id, entries)
+    if follows:
+        await carry_out(connection, mark.account_id, follows)
     return "recorded"

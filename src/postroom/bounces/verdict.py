@@ -52,6 +52,11 @@ class Verdict(msgspec.Struct, frozen=True):
         """Whether mail to this address will never arrive, for a reason that lies in the address."""
         return self.fault == "recipient" and self.permanence == "hard"
 
+    @property
+    def counts(self) -> bool:
+        """Whether the recipient's own mailbox takes nothing for now. One that only takes so much at a time works."""
+        return self.fault == "recipient" and self.permanence == "soft" and self.category != "rate"
+
 
 def bounce_evidence(host: str, reply: str, verdict: Verdict) -> str:
     """What is kept beside an address that is suppressed for a refusal."""

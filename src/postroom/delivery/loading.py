@@ -13,6 +13,7 @@ import msgspec
 
 from postroom.audience.contacts import Contact, ContactStatus, Wanted, profile_attributes, resolve_contacts
 from postroom.audience.memberships import add_members, is_everyone, member_statuses
+from postroom.audience.soft_bounces import SoftBounceCounts
 from postroom.audience.suppression import Cause, SuppressionList
 from postroom.catalog.sending_options import DEFAULT
 from postroom.catalog.versions import Version
@@ -80,6 +81,7 @@ class Loader:
         self._composer = composer
         self._keyring = keyring
         self._suppression = SuppressionList(pool)
+        self._soft_bounces = SoftBounceCounts(pool)
         self._copies = Copies(composer, self._suppression)
         self._names = FoldedNames()
 
@@ -126,6 +128,10 @@ class Loader:
         await self._join(account_id, lists)
         if any(version.data_extension_id is not None for version in versions.values()):
             loaded = await self._with_rows(account_id, loaded, versions)
+        if standing.counts_bounces:
+            counted = await self._soft_bounces.counted(account_id, [message.address for message in loaded.messages])
+            for message in loaded.messages:
+                message.counted = message.address in counted
         if standing.suppresses and any(version.content.cc or version.content.bcc for version in versions.values()):
             # What waits has its copies looked up when it is rendered.
             ordinary = [message for message in loaded.messages if not self._composer.waits(message)]

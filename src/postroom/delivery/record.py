@@ -1,7 +1,8 @@
 """What an outcome means for its message: the event it becomes, and whether the message is tried again.
 
     Sent      sent
-    Refused   not_sent 101, with a verdict on whose fault it is; the recipient's own suppresses the address
+    Refused   not_sent 101, with a verdict on whose fault it is; the recipient's own suppresses the address,
+              or counts as a soft bounce of it
     Deferred  deferred, again later; not_sent 139 when the message is too old for another attempt
     Unknown   unknown, then as Deferred: the same bytes go out again
     Skipped   not_sent 101
@@ -15,6 +16,7 @@ from typing import Protocol
 
 import msgspec
 
+from postroom.audience.soft_bounces import Consequence, HandedOver, SoftBounce, SoftBounceRule
 from postroom.audience.suppression import Entry
 from postroom.bounces.verdict import Reply, Rules, Verdict, bounce_evidence
 from postroom.catalog.sending_options import DEFAULT
@@ -33,7 +35,7 @@ class Settlement(Protocol):
     """Where events go; the Settler, or a list in a test."""
 
     def record(
-        self, slice_: Slice, event: Event, writes: tuple[Write, ...] = (), suppression: Entry | None = None
+        self, slice_: Slice, event: Event, writes: tuple[Write, ...] = (), consequence: Consequence | None = None
     ) -> None: ...
 
     def finish(self, slice_: Slice, due_at: datetime | None) -> None: ...
@@ -64,7 +66,8 @@ class Detail(msgspec.Struct, omit_defaults=True, frozen=True):
 
 
 class Recorder:
-    """Turns outcomes into events and keeps count of each slice. ``now`` is UTC; ``rand`` gives [0, 1)."""
+    """Turns outcomes into events and keeps count of each slice. ``now`` is UTC; ``rand`` gives [0, 1);
+    ``soft`` says when soft bounces suppress, None being never."""
 
     def __init__(
         self,
@@ -74,10 +77,12 @@ class Recorder:
         rules: Rules,
         now: Callable[[], datetime],
         rand: Callable[[], float],
+        soft: SoftBounceRule | None = None,
     ) -> None:
         self._settlement = settlement
         self._schedule = schedule
         self._rules = rules
+        self._soft = soft
         self._now = now
         self._rand = rand
         self._encode = msgspec.json.Encoder().encode
@@ -102,18 +107,17 @@ class Recorder:
         )
         contact_id = message.contact.contact_id
         if isinstance(outcome, Sent):
-            self._final(slice_, message.position, "sent", contact_id, None, detail, message.writes)
+            handed = self._handed_over(message) if message.counted else None
+            self._final(slice_, message.position, "sent", contact_id, None, detail, message.writes, handed)
         elif isinstance(outcome, Unknown) and slice_.sending.holds_unknown:
             self._hold(slice_, message.position, contact_id, msgspec.structs.replace(detail, held=True))
         elif isinstance(outcome, Deferred | Unknown):
-            self._again(
-                slice_, message.position, contact_id, detail, "unknown" if isinstance(outcome, Unknown) else "deferred"
-            )
+            self._again(message, detail, "unknown" if isinstance(outcome, Unknown) else "deferred")
         else:
             detail = self._judged(detail) if isinstance(outcome, Refused) else detail
-            suppression = self._suppression(message, detail)
+            follows = self._consequence(message, detail)
             self._final(
-                slice_, message.position, "not_sent", contact_id, StatusCode.FAILURE, detail, suppression=suppression
+                slice_, message.position, "not_sent", contact_id, StatusCode.FAILURE, detail, consequence=follows
             )
 
     def unsendable(self, slice_: Slice, position: int, code: int, reason: str, contact_id: int | None = None) -> None:
@@ -141,7 +145,8 @@ class Recorder:
         slice_.postponed_until = min(until, slice_.postponed_until or until)
         self._count(slice_)
 
-    def _again(self, slice_: Slice, position: int, contact_id: int, detail: Detail, kind: EventKind) -> None:
+    def _again(self, message: Message, detail: Detail, kind: EventKind) -> None:
+        slice_, position, contact_id = message.slice, message.position, message.contact.contact_id
         now = self._now()
         if slice_.retry_at is None:
             # One time for the whole slice: what was deferred together is claimed together.
@@ -149,7 +154,8 @@ class Recorder:
             slice_.retry_at = schedule.next_attempt(slice_.accepted_at, slice_.attempt + 1, now, self._rand)
         if slice_.retry_at is None:
             detail = self._judged(detail)
-            self._final(slice_, position, "not_sent", contact_id, StatusCode.TIMED_OUT_IN_QUEUE, detail)
+            code, follows = StatusCode.TIMED_OUT_IN_QUEUE, self._consequence(message, detail, expired=True)
+            self._final(slice_, position, "not_sent", contact_id, code, detail, consequence=follows)
             return
         slice_.deferred.append(position)
         self._record(slice_, position, kind, contact_id, None, detail, now)
@@ -159,15 +165,26 @@ class Recorder:
         reply = Reply(detail.reply, detail.enhanced, detail.code, detail.host, detail.stage)
         return msgspec.structs.replace(detail, verdict=self._rules.judge(reply))
 
-    def _suppression(self, message: Message, detail: Detail) -> Entry | None:
-        if detail.verdict is None or not detail.verdict.suppresses:
+    def _consequence(self, message: Message, detail: Detail, *, expired: bool = False) -> Consequence | None:
+        verdict = detail.verdict
+        if verdict is None:
+            return None
+        suppresses = verdict.suppresses and not expired
+        if not suppresses and (self._soft is None or not verdict.counts):
             return None
         if message.copies and detail.stage not in ("", "connect", "rcpt"):
             # One answer for several recipients: it does not say whom it means.
             return None
         if fold_address(message.address) is None:
             return None
-        return Entry(message.address, "bounce", bounce_evidence(detail.host, detail.reply, detail.verdict))
+        evidence = bounce_evidence(detail.host, detail.reply, verdict)
+        if suppresses or self._soft is None:
+            return Entry(message.address, "bounce", evidence)
+        place = (message.slice.request_id, message.position)
+        return SoftBounce(message.address, *place, self._now(), evidence, self._soft)
+
+    def _handed_over(self, message: Message) -> HandedOver:
+        return HandedOver(message.address, message.slice.request_id, message.position, self._now())
 
     def _hold(self, slice_: Slice, position: int, contact_id: int, detail: Detail) -> None:
         slice_.held.append(position)
@@ -183,9 +200,9 @@ class Recorder:
         code: int | None,
         detail: Detail,
         writes: tuple[Write, ...] = (),
-        suppression: Entry | None = None,
+        consequence: Consequence | None = None,
     ) -> None:
-        self._record(slice_, position, kind, contact_id, code, detail, self._now(), writes, suppression)
+        self._record(slice_, position, kind, contact_id, code, detail, self._now(), writes, consequence)
         self._count(slice_)
 
     def _record(
@@ -198,7 +215,7 @@ class Recorder:
         detail: Detail,
         now: datetime,
         writes: tuple[Write, ...] = (),
-        suppression: Entry | None = None,
+        consequence: Consequence | None = None,
     ) -> None:
         self._settlement.record(
             slice_,
@@ -215,7 +232,7 @@ class Recorder:
                 self._encode(detail).decode(),
             ),
             writes,
-            suppression,
+            consequence,
         )
 
     def _count(self, slice_: Slice) -> None:

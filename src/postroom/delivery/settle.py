@@ -17,7 +17,7 @@ from datetime import datetime
 
 import structlog
 
-from postroom.audience.suppression import Entry, suppress
+from postroom.audience.soft_bounces import Consequence, carry_out
 from postroom.delivery.data_access import Write, apply_writes
 from postroom.delivery.slices import Slice
 from postroom.events.log import Event, append_events
@@ -61,7 +61,7 @@ class _Batch:
 
     events: list[tuple[Slice, Event]] = field(default_factory=list)
     writes: dict[Event, tuple[Write, ...]] = field(default_factory=dict)
-    suppressions: dict[Event, Entry] = field(default_factory=dict)
+    consequences: dict[Event, Consequence] = field(default_factory=dict)
     over: dict[Slice, datetime | None] = field(default_factory=dict)
     """Slices with an outcome for every message, and when their deferred messages are due."""
 
@@ -102,16 +102,16 @@ class Settler:
         await written
 
     def record(
-        self, slice_: Slice, event: Event, writes: tuple[Write, ...] = (), suppression: Entry | None = None
+        self, slice_: Slice, event: Event, writes: tuple[Write, ...] = (), consequence: Consequence | None = None
     ) -> None:
-        """Add one event of a slice, and in the same transaction what goes into data extensions with it, and the
-        address that gets no more mail."""
+        """Add one event of a slice, and in the same transaction what goes into data extensions with it, and what it
+        means for the address."""
         batch = self._batch(slice_.account_id)
         batch.events.append((slice_, event))
         if writes:
             batch.writes[event] = writes
-        if suppression is not None:
-            batch.suppressions[event] = suppression
+        if consequence is not None:
+            batch.consequences[event] = consequence
         self._pending += 1
         self._filled.set()
         if self._pending >= _FLUSH_AT:
@@ -186,9 +186,9 @@ class Settler:
                 await append_events(connection, events)
             if batch.writes:
                 await self._write(connection, account_id, [(event, batch.writes.get(event, ())) for event in events])
-            suppressed = [batch.suppressions[event] for event in events if event in batch.suppressions]
-            if suppressed:
-                await suppress(connection, account_id, suppressed)
+            follows = [batch.consequences[event] for event in events if event in batch.consequences]
+            if follows:
+                await carry_out(connection, account_id, follows)
             over = {slice_: due_at for slice_, due_at in batch.over.items() if slice_ in ours}
             for slice_, due_at in over.items():
                 for unfinished, due, tried in (

@@ -98,6 +98,8 @@ class Message:
     """As composed; empty before."""
     copies: bool = False
     """Whether, as composed, it goes to cc or bcc recipients as well."""
+    counted: bool = False
+    """Whether soft bounces are counted of its address."""
     left_out: tuple[tuple[str, str], ...] = ()
     """(address, cause) of each cc or bcc recipient that is suppressed."""
     mail: Mail | NotComposed | None = None

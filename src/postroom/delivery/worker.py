@@ -16,6 +16,7 @@ from weakref import WeakKeyDictionary
 
 import structlog
 
+from postroom.audience.soft_bounces import SoftBounceRule
 from postroom.bounces.return_path import ReturnPath
 from postroom.bounces.verdict import Rules
 from postroom.content.ampscript.dialect import Dialect
@@ -82,6 +83,8 @@ class WorkerOptions:
     """How many mails are signed at the same time; no process runs before something is to be signed."""
     rules: Rules
     """What refusals mean."""
+    soft: SoftBounceRule | None = None
+    """When soft bounces suppress; None is never."""
     headers: MailHeaders = NO_HEADERS
     derive_text: bool = False
     """Whether mail whose author wrote HTML alone gets a text part."""
@@ -123,7 +126,12 @@ class Worker:
             pool, interval=options.settle_interval.total_seconds(), settled=lambda slice_: self._held.pop(slice_, None)
         )
         self._recorder = Recorder(
-            self._settler, options.schedule, rules=options.rules, now=lambda: datetime.now(UTC), rand=rand
+            self._settler,
+            options.schedule,
+            rules=options.rules,
+            now=lambda: datetime.now(UTC),
+            rand=rand,
+            soft=options.soft,
         )
         self._lanes: Lanes | Sites
         self._smtp: SmtpPool | Sites

@@ -11,6 +11,7 @@ from datetime import datetime
 
 import structlog
 
+from postroom.audience.soft_bounces import SoftBounceRule
 from postroom.bounces.log import Result, record_complaint, record_failure
 from postroom.bounces.report import MOST_BYTES, Complaint, Failure, Report, read_report
 from postroom.bounces.return_path import Mark, ReturnPath
@@ -40,12 +41,22 @@ def bounce_manner(paths: ReturnPath, *, starttls: bool) -> Manner:
 
 
 class BounceDesk:
-    """As `smtp_server.Desk`; a few mails are worked on at the same time. ``now`` is UTC."""
+    """As `smtp_server.Desk`; a few mails are worked on at the same time. ``now`` is UTC; ``soft`` says when soft
+    bounces suppress, None being never."""
 
-    def __init__(self, pool: Pool, paths: ReturnPath, rules: Rules, *, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        paths: ReturnPath,
+        rules: Rules,
+        *,
+        now: Callable[[], datetime],
+        soft: SoftBounceRule | None = None,
+    ) -> None:
         self._pool = pool
         self._paths = paths
         self._rules = rules
+        self._soft = soft
         self._now = now
         self._waiting: deque[tuple[Arrival, Callable[[str], None]]] = deque()
         self._arrived = asyncio.Event()
@@ -105,7 +116,9 @@ class BounceDesk:
         async with self._pool.acquire() as connection, connection.transaction():
             for mark in sorted(set(marks)):
                 if isinstance(report, Failure):
-                    results.append(await record_failure(connection, mark, report, self._rules, self._now()))
+                    results.append(
+                        await record_failure(connection, mark, report, self._rules, self._now(), soft=self._soft)
+                    )
                 else:
                     results.append(await record_complaint(connection, mark, report, self._now()))
         for mark, result in zip(sorted(set(marks)), results, strict=True):

@@ -21,6 +21,7 @@ import asyncpg
 import msgspec
 import structlog
 
+from postroom.audience.soft_bounces import end_counts
 from postroom.audience.suppression import Entry, folded_address, forget_addresses, load_address_hash, suppress
 from postroom.content.address import fold_address
 from postroom.events.codes import StatusCode
@@ -254,6 +255,7 @@ async def _addresses(connection: Connection, account_id: int, order: _Order) -> 
     # After the contacts: an address that another contact still has is not only this person's.
     own = order.subject.addresses | await without_used(connection, account_id, order.seen)
     forgotten = await forget_addresses(connection, account_id, own)
+    await end_counts(connection, account_id, own)
     if order.suppress:
         await suppress(connection, account_id, [Entry(address, "erasure") for address in own])
     return _Found({"suppressions": forgotten})

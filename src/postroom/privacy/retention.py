@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import structlog
 
+from postroom.audience.soft_bounces import end_old_counts
 from postroom.privacy.traces import KEPT_OF_OTHERS
 from postroom.store.database import Pool
 from postroom.store.errors import DATABASE_AWAY
@@ -140,6 +141,7 @@ async def forget_due(
     await pool.execute(_DELETE_CAPTURED, now - retention.captured)
     await pool.execute(_DELETE_REPLIES, now - _IDEMPOTENCY)
     await pool.execute(_DELETE_SUPPRESSIONS, now - retention.suppressions)
+    await end_old_counts(pool, now)
     return partitions
 
 

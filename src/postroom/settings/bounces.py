@@ -58,3 +58,22 @@ class BounceSettings:
             default="`src/postroom/bounces/rules.toml`",
         ),
     ] = None
+    soft_bounces: Annotated[
+        int,
+        doc(
+            "After how many soft bounces of its own mailbox (full, over quota), with no mail delivered between them, "
+            "an address is suppressed; 0 is never, and 3 is what the vendor is said to do.",
+            unit="messages",
+            ge=0,
+            le=100,
+        ),
+    ] = 0
+    soft_bounce_days: Annotated[
+        int,
+        doc(
+            "How long after the first of them the last must come: a mailbox that is full for a day is no reason.",
+            unit="days",
+            ge=0,
+            le=365,
+        ),
+    ] = 15

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 from tests.unit.delivery.queue_rows import ACCEPTED, make_message, make_slice
 
+from postroom.audience.soft_bounces import Consequence, HandedOver, SoftBounce, SoftBounceRule
 from postroom.audience.suppression import Entry
 from postroom.bounces.verdict import read_rules
 from postroom.catalog.sending_options import SendingOptions
@@ -24,23 +25,23 @@ class Book:
 
     def __init__(self) -> None:
         self.events: list[Event] = []
-        self.suppressed: list[Entry] = []
+        self.follows: list[Consequence] = []
         self.over: list[tuple[Slice, datetime | None]] = []
 
     def record(
-        self, slice_: Slice, event: Event, writes: tuple[Write, ...] = (), suppression: Entry | None = None
+        self, slice_: Slice, event: Event, writes: tuple[Write, ...] = (), consequence: Consequence | None = None
     ) -> None:
         assert not any(each is slice_ for each, _ in self.over), "an event after the slice was over"
         self.events.append(event)
-        if suppression is not None:
-            self.suppressed.append(suppression)
+        if consequence is not None:
+            self.follows.append(consequence)
 
     def finish(self, slice_: Slice, due_at: datetime | None) -> None:
         self.over.append((slice_, due_at))
 
 
-def recorder(book: Book, *, now: datetime = ACCEPTED) -> Recorder:
-    return Recorder(book, SCHEDULE, rules=RULES, now=lambda: now, rand=lambda: 0.5)
+def recorder(book: Book, *, now: datetime = ACCEPTED, soft: SoftBounceRule | None = None) -> Recorder:
+    return Recorder(book, SCHEDULE, rules=RULES, now=lambda: now, rand=lambda: 0.5, soft=soft)
 
 
 @pytest.mark.parametrize(
@@ -209,7 +210,7 @@ def test_a_refusal_has_a_verdict_and_the_recipient_s_own_suppresses_the_address(
         {"fault": "sender", "permanence": "block", "category": "reputation", "rule": "block-list"},
     ]
     evidence = "mx.example.net said: 550 5.1.1 no such user (rule no-such-user)"
-    assert book.suppressed == [Entry(make_message(slice_, 0).address, "bounce", evidence)]
+    assert book.follows == [Entry(make_message(slice_, 0).address, "bounce", evidence)]
 
 
 @pytest.mark.parametrize(
@@ -224,7 +225,7 @@ def test_a_refusal_has_a_verdict_and_the_recipient_s_own_suppresses_the_address(
 def test_nothing_but_a_refusal_suppresses(outcome: Outcome) -> None:
     book = Book()
     recorder(book).outcome(make_message(make_slice(messages=1), 0), outcome)
-    assert book.suppressed == []
+    assert book.follows == []
 
 
 def test_an_answer_for_several_recipients_does_not_say_whom_it_means() -> None:
@@ -232,7 +233,7 @@ def test_an_answer_for_several_recipients_does_not_say_whom_it_means() -> None:
     message = make_message(make_slice(messages=1), 0)
     message.copies = True
     recorder(book).outcome(message, msgspec.structs.replace(NO_SUCH_USER, stage="final"))
-    assert book.suppressed == []
+    assert book.follows == []
     assert '"permanence":"hard"' in (book.events[0].detail or "")
 
 
@@ -241,4 +242,50 @@ def test_what_was_deferred_for_too_long_has_a_verdict_and_suppresses_nobody() ->
     outcome = Deferred(code=452, enhanced="4.2.2", text="452 4.2.2 mailbox full")
     recorder(book, now=ACCEPTED + 60 * MINUTE).outcome(make_message(make_slice(messages=1), 0), outcome)
     assert '"category":"full"' in (book.events[0].detail or "")
-    assert book.suppressed == []
+    assert book.follows == []
+
+
+SOFT = SoftBounceRule(3, timedelta(days=15))
+FULL = Refused(code=552, enhanced="5.2.2", text="552 5.2.2 mailbox full", host="mx.example.com", stage="rcpt")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "counts"),
+    [
+        (FULL, True),
+        (Deferred(code=452, enhanced="4.2.2", text="452 4.2.2 over quota", stage="rcpt"), False),
+        (Refused(code=554, text="554 5.7.1 listed by a block list", stage="rcpt"), False),
+        (Refused(code=450, enhanced="4.2.1", text="receiving mail at a rate", stage="rcpt"), False),
+        (Sent(code=250), False),
+    ],
+)
+def test_a_full_mailbox_counts_when_the_message_is_over(outcome: Outcome, counts: bool) -> None:
+    book = Book()
+    message = make_message(make_slice(messages=1), 3)
+    recorder(book, soft=SOFT).outcome(message, outcome)
+    evidence = "mx.example.com said: 552 5.2.2 mailbox full (rule full)"
+    counted = SoftBounce(message.address, message.slice.request_id, 3, ACCEPTED, evidence, SOFT)
+    assert book.follows == ([counted] if counts else [])
+
+
+def test_a_mailbox_that_stays_full_until_the_message_is_too_old_counts_once() -> None:
+    book = Book()
+    message = make_message(make_slice(messages=1), 3)
+    late = recorder(book, now=ACCEPTED + timedelta(hours=2), soft=SOFT)
+    late.outcome(message, Deferred(code=452, enhanced="4.2.2", text="452 4.2.2 over quota", stage="rcpt"))
+    assert [type(each) for each in book.follows] == [SoftBounce]
+    assert book.events[0].status_code == 139
+
+
+def test_without_a_rule_nothing_is_counted() -> None:
+    book = Book()
+    recorder(book).outcome(make_message(make_slice(messages=1), 3), FULL)
+    assert book.follows == []
+
+
+def test_what_is_taken_for_an_address_with_a_count_is_noted() -> None:
+    book = Book()
+    message = make_message(make_slice(messages=1), 3)
+    message.counted = True
+    recorder(book, soft=SOFT).outcome(message, Sent(code=250))
+    assert book.follows == [HandedOver(message.address, message.slice.request_id, 3, ACCEPTED)]
