@@ -36,12 +36,14 @@ if TYPE_CHECKING:
 
     from postroom.audience.soft_bounces import SoftBounceRule
     from postroom.bounces.verdict import Rules
+    from postroom.content.address import Address
     from postroom.content.ampscript.dialect import Dialect
     from postroom.content.link_tokens import LinkTokens
     from postroom.delivery.mail_links import MailLinks
     from postroom.delivery.routing.options import MxOptions
     from postroom.delivery.routing.table import RouteTable
     from postroom.delivery.smtp.target import SmtpTarget
+    from postroom.delivery.tls_reporting.reporter import ReportingOptions
     from postroom.delivery.web_view import WebView
     from postroom.delivery.worker import WorkerOptions
     from postroom.events.engagement import Engagement
@@ -178,6 +180,7 @@ async def run_api(settings: Settings, dsn: str, *, listen_fd: int | None, stop: 
 async def run_delivery(settings: Settings, dsn: str, *, owner: str, replaces: str | None, stop: asyncio.Event) -> None:
     """Deliver what is queued until ``stop`` is set; then finish what is on the wire and give back the rest."""
     from postroom.bounces.return_path import load_return_path
+    from postroom.delivery.tls_reporting.reporter import TlsReporter
     from postroom.delivery.tracking_domain import TrackingDomain
     from postroom.delivery.wakeups import listen
     from postroom.delivery.worker import Worker
@@ -192,12 +195,15 @@ async def run_delivery(settings: Settings, dsn: str, *, owner: str, replaces: st
         links = mail_links(settings, tokens)
         await links.refresh(pool)
         options = dataclasses.replace(options, links=links)
-        worker = Worker(pool, options, rand=random.random, return_path=return_path)
-        async with (
-            _background(TrackingDomain(pool, tokens, links).keep()),
-            _background(listen(dsn, worker.announce)),
-            _background(keep_retention(pool, retention_of(settings))),
-        ):
+        reporting = reporting_options(settings)
+        async with contextlib.AsyncExitStack() as running:
+            worker = Worker(pool, options, rand=random.random, return_path=return_path)
+            await running.enter_async_context(_background(TrackingDomain(pool, tokens, links).keep()))
+            await running.enter_async_context(_background(listen(dsn, worker.announce)))
+            await running.enter_async_context(_background(keep_retention(pool, retention_of(settings))))
+            if reporting is not None:
+                reporter = TlsReporter(pool, reporting, now=lambda: datetime.now(UTC), rand=random.random)
+                await running.enter_async_context(_background(reporter.keep()))
             await worker.run(stop)
 
 
@@ -418,6 +424,40 @@ def mx_options(settings: Settings) -> MxOptions:
         dane={"auto": None, "on": True, "off": False}[settings.dane],
         shaping=read_shaping(shaping, source=str(settings.shaping)),
         table=_route_table(settings) or single_route(),
+    )
+
+
+def report_sender(settings: Settings) -> Address | None:
+    """Who reports TLS to recipients' domains; None when nobody does. Raises SettingsRejected."""
+    from postroom.content.address import parse_address
+
+    if settings.tls_reports == "off" or settings.tls_report_from is None:
+        return None
+    sender = parse_address(settings.tls_report_from)
+    if sender is None or sender.smtputf8:
+        raise SettingsRejected(
+            [
+                f"option POSTROOM_TLS_REPORT_FROM={settings.tls_report_from}: it is no address that every mail system "
+                "takes; write tls-reports@example.com"
+            ]
+        )
+    return sender
+
+
+def reporting_options(settings: Settings) -> ReportingOptions | None:
+    """The part of the settings that reports of TLS are sent by; None when they are not. Raises as `report_sender` and
+    `mx_options`."""
+    from postroom.delivery.tls_reporting.reporter import ReportingOptions
+
+    sender = report_sender(settings)
+    if sender is None:
+        return None
+    return ReportingOptions(
+        sender=sender,
+        organization=settings.tls_report_organization or sender.domain,
+        contact=settings.tls_report_contact or sender.wire,
+        helo=own_host(settings),
+        mx=mx_options(settings),
     )
 
 

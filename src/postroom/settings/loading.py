@@ -202,6 +202,15 @@ def _contradictions(settings: Settings) -> list[str]:
             f"option POSTROOM_BOUNCE_TLS_CERTIFICATE={settings.bounce_tls_certificate or ''}: it needs "
             f"POSTROOM_BOUNCE_TLS_KEY={settings.bounce_tls_key or ''}; give both or none"
         )
+    if settings.tls_reports == "on" and settings.delivery not in ("mx", "routes"):
+        found.append(
+            f"option POSTROOM_TLS_REPORTS=on: with POSTROOM_DELIVERY={settings.delivery} no mail goes to MX hosts that "
+            "could be reported of; leave it out"
+        )
+    if settings.tls_reports == "on" and settings.tls_report_from is None:
+        found.append(
+            "option POSTROOM_TLS_REPORT_FROM=: reports of TLS need a from-address; write tls-reports@example.com"
+        )
     base = urlsplit(settings.tracking_url)
     if base.scheme not in {"http", "https"} or not base.hostname or base.query or base.fragment:
         found.append(

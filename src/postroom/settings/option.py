@@ -251,6 +251,12 @@ def _checked_from_address(text: str) -> str:
     return text
 
 
+def _checked_organization(text: str) -> str:
+    if not text.isprintable() or len(text) > 100:
+        raise ValueError("it is not a name of up to 100 characters; write one such as Example Shop")
+    return text
+
+
 def _checked_feedback_id(text: str) -> str:
     # Google's rule for the SenderId of Feedback-ID.
     if text != "none" and re.fullmatch(r"[A-Za-z0-9_-]{5,15}", text) is None:
@@ -279,5 +285,8 @@ _SHAPES: dict[str, Callable[[str], str]] = {
     "template_http_hosts": _checked_hosts,
     "public_url": _checked_public_url,
     "from_address": _checked_from_address,
+    "tls_report_from": _checked_from_address,
+    "tls_report_contact": _checked_from_address,
+    "tls_report_organization": _checked_organization,
     "feedback_id": _checked_feedback_id,
 }

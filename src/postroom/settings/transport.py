@@ -33,3 +33,31 @@ class TransportSettings:
             "when all of them are on this machine; `on` trusts those that are asked, wherever they are."
         ),
     ] = "auto"
+    tls_reports: Annotated[
+        Literal["on", "off"],
+        doc(
+            "Whether recipients' domains that ask for it (`_smtp._tls`) are told once a day how TLS with their MX "
+            "hosts went (RFC 8460), by mail or HTTPS. Needs `POSTROOM_TLS_REPORT_FROM`."
+        ),
+    ] = "off"
+    tls_report_from: Annotated[
+        str | None,
+        doc(
+            "The from-address of these reports, such as `tls-reports@example.com`; its domain is one that mail is "
+            "signed for (`postroom domain create`).",
+            unit="email address",
+            default="none",
+        ),
+    ] = None
+    tls_report_organization: Annotated[
+        str | None,
+        doc("Who reports, as the reports call it.", unit="name", default="the domain of `POSTROOM_TLS_REPORT_FROM`"),
+    ] = None
+    tls_report_contact: Annotated[
+        str | None,
+        doc(
+            "Whom to ask about the reports, as they say.",
+            unit="email address",
+            default="`POSTROOM_TLS_REPORT_FROM`",
+        ),
+    ] = None

@@ -59,6 +59,14 @@ where account_id = $1 and domain = $2 and active_from is null
 
 _FORGET = "delete from dkim_key where account_id = $1 and domain = $2 and retired_at < now() - $3::interval"
 
+_OWNER = """
+select d.account_id, a.signing_revision
+from sender_domain d join account a using (account_id)
+where d.domain = $1
+order by d.account_id
+limit 1
+"""
+
 _SIGNING_KEYS = """
 select domain, selector, sealed, active_from, retired_at from dkim_key
 where account_id = $1 and active_from is not null and (retired_at is null or retired_at > now() - $2::interval)
@@ -213,6 +221,12 @@ async def find_domain(database: Database, account_id: int, domain: str) -> Sende
         f"business unit {account_id} has no domain {domain}; postroom domain create {domain} makes it, and --mid "
         "names another business unit"
     )
+
+
+async def owner_of_domain(database: Database, domain: str) -> tuple[int, int] | None:
+    """The first business unit that this is a sender domain of, and the revision of its keys."""
+    row = await database.fetchrow(_OWNER, domain)
+    return None if row is None else (row["account_id"], row["signing_revision"])
 
 
 async def signing_keys(database: Database, account_id: int) -> list[StoredKey]:

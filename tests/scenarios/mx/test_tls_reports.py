@@ -44,7 +44,7 @@ async def report(house: House, domain: str = "one.test") -> list[Told]:
     connection = await connect(house.dsn, application_name="test")
     counts = await counts_of_day(connection, domain, today)
     await connection.close()
-    made = tls_report(domain, today, counts, organization="here", contact="me@here.test")
+    made = tls_report(domain, today, counts, organization="here", contact="me@here.test", submitter="here.test")
     return [_told(each) for each in made["policies"]]
 
 

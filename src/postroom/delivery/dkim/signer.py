@@ -26,6 +26,8 @@ SIGNED_FIELDS = (
     b"list-unsubscribe-post",
     b"feedback-id",
     b"auto-submitted",
+    b"tls-report-domain",
+    b"tls-report-submitter",
 )
 """What is signed where it is there. From is signed once more than it occurs: none can be added (RFC 6376 §8.15)."""
 

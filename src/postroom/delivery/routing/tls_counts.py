@@ -19,8 +19,9 @@ import structlog
 from postroom.delivery.routing.sts_fetch import NoPolicy
 from postroom.delivery.routing.tls_rule import RuleKind, TlsRule
 from postroom.delivery.smtp.trust import TlsFailure, TlsSession
+from postroom.store.database import Database
 from postroom.store.errors import DATABASE_AWAY
-from postroom.store.pool import Connection, Pool
+from postroom.store.pool import Pool
 
 FLUSH_SECONDS = 30.0
 MOST_COUNTED = 20_000
@@ -68,7 +69,7 @@ class Counted:
         return hashlib.sha256(repr(self).encode()).digest()
 
 
-async def counts_of_day(connection: Connection, domain: str, day: date) -> list[tuple[Counted, int]]:
+async def counts_of_day(database: Database, domain: str, day: date) -> list[tuple[Counted, int]]:
     """What was counted for a domain on a day (UTC)."""
     return [
         (
@@ -82,7 +83,7 @@ async def counts_of_day(connection: Connection, domain: str, day: date) -> list[
             ),
             row["sessions"],
         )
-        for row in await connection.fetch(_OF_DAY, domain, day)
+        for row in await database.fetch(_OF_DAY, domain, day)
     ]
 
 

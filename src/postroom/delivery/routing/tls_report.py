@@ -10,9 +10,9 @@ from postroom.delivery.routing.tls_counts import Counted
 
 
 def tls_report(
-    domain: str, day: date, counts: Sequence[tuple[Counted, int]], *, organization: str, contact: str
+    domain: str, day: date, counts: Sequence[tuple[Counted, int]], *, organization: str, contact: str, submitter: str
 ) -> dict[str, Any]:
-    """The report about one recipient domain and day, ready to be written as JSON."""
+    """The report about one recipient domain and day, ready to be written as JSON; ``submitter`` is our domain."""
     policies: dict[tuple[str, tuple[str, ...]], list[tuple[Counted, int]]] = {}
     for counted, sessions in counts:
         policies.setdefault((counted.policy_type, counted.policy), []).append((counted, sessions))
@@ -20,7 +20,7 @@ def tls_report(
         "organization-name": organization,
         "date-range": {"start-datetime": f"{day}T00:00:00Z", "end-datetime": f"{day}T23:59:59Z"},
         "contact-info": contact,
-        "report-id": f"{day}T00:00:00Z_{domain}@{organization}",
+        "report-id": f"{day}T00:00:00Z_{domain}@{submitter}",
         "policies": [_policy(domain, kind, lines, found) for (kind, lines), found in policies.items()],
     }
 

@@ -16,13 +16,18 @@ def test_a_report_as_the_example_of_the_rfc() -> None:
         (Counted("no-policy-found", ()), 7),
     ]
     report = tls_report(
-        "company-y.example", date(2016, 4, 1), counts, organization="Company-X", contact="sts@company-x.example"
+        "company-y.example",
+        date(2016, 4, 1),
+        counts,
+        organization="Company-X",
+        contact="sts@company-x.example",
+        submitter="company-x.example",
     )
     assert report == {
         "organization-name": "Company-X",
         "date-range": {"start-datetime": "2016-04-01T00:00:00Z", "end-datetime": "2016-04-01T23:59:59Z"},
         "contact-info": "sts@company-x.example",
-        "report-id": "2016-04-01T00:00:00Z_company-y.example@Company-X",
+        "report-id": "2016-04-01T00:00:00Z_company-y.example@company-x.example",
         "policies": [
             {
                 "policy": {
@@ -57,4 +62,6 @@ def test_a_report_as_the_example_of_the_rfc() -> None:
 
 
 def test_a_day_without_sessions_has_no_policies() -> None:
-    assert tls_report("a.test", date(2026, 1, 1), [], organization="x", contact="y")["policies"] == []
+    assert (
+        tls_report("a.test", date(2026, 1, 1), [], organization="x", contact="y", submitter="x.test")["policies"] == []
+    )
