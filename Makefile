@@ -68,6 +68,8 @@ docs: $(RUNTIME)
 	$(BIN)/python -m postroom.cli.reference docs/settings.md
 	$(BIN)/python -m postroom.cli.ampscript_reference docs/ampscript.md
 	$(BIN)/python -m postroom.cli.statuses docs/statuses.md
+	$(BIN)/python -m postroom.cli.errors_reference docs/errors.md
+	$(BIN)/python -m postroom.cli.metrics_reference docs/metrics.md
 
 format: .venv/.installed-dev
 	$(BIN)/ruff check --fix .

@@ -118,6 +118,7 @@ async def run_api(settings: Settings, dsn: str, *, listen_fd: int | None, stop: 
     from postroom.intake.accept import Accepter
     from postroom.intake.announce import queue_announcer
     from postroom.intake.message_jobs import keep_jobs
+    from postroom.metrics.counts import counting
     from postroom.privacy.erasure import keep_erasing
     from postroom.privacy.retention import keep_retention
     from postroom.sandbox.routes import sandbox_router
@@ -132,6 +133,7 @@ async def run_api(settings: Settings, dsn: str, *, listen_fd: int | None, stop: 
             announce=announce,
             new_request_id=uuid7,
             random_bytes=os.urandom,
+            counts=await running.enter_async_context(counting(pool)),
         )
         accepter.start()
         running.push_async_callback(accepter.close)
@@ -184,6 +186,7 @@ async def run_delivery(settings: Settings, dsn: str, *, owner: str, replaces: st
     from postroom.delivery.tracking_domain import TrackingDomain
     from postroom.delivery.wakeups import listen
     from postroom.delivery.worker import Worker
+    from postroom.metrics.counts import counting
     from postroom.privacy.retention import keep_retention
     from postroom.tenancy.link_keys import load_link_tokens
 
@@ -197,7 +200,8 @@ async def run_delivery(settings: Settings, dsn: str, *, owner: str, replaces: st
         options = dataclasses.replace(options, links=links)
         reporting = reporting_options(settings)
         async with contextlib.AsyncExitStack() as running:
-            worker = Worker(pool, options, rand=random.random, return_path=return_path)
+            counts = await running.enter_async_context(counting(pool))
+            worker = Worker(pool, options, rand=random.random, return_path=return_path, counts=counts)
             await running.enter_async_context(_background(TrackingDomain(pool, tokens, links).keep()))
             await running.enter_async_context(_background(listen(dsn, worker.announce)))
             await running.enter_async_context(_background(keep_retention(pool, retention_of(settings))))
@@ -231,14 +235,15 @@ async def run_bounces(settings: Settings, dsn: str, *, stop: asyncio.Event) -> N
     from postroom.inbound.bounce_desk import MOST_RECIPIENTS, BounceDesk, bounce_manner
     from postroom.inbound.smtp_grammar import Session
     from postroom.inbound.smtp_server import MailServer, ServerLimits, run_server
+    from postroom.metrics.counts import counting
 
     address = settings.bounce_smtp_address
     assert address is not None
     assert settings.bounce_domain is not None
     tls = bounce_tls(settings)
-    async with _pool(dsn, "bounces", _BOUNCES_CONNECTIONS) as pool:
+    async with _pool(dsn, "bounces", _BOUNCES_CONNECTIONS) as pool, counting(pool) as counts:
         paths = await load_return_path(pool, settings.bounce_domain)
-        manner = bounce_manner(paths, starttls=tls is not None)
+        manner = bounce_manner(paths, starttls=tls is not None, counts=counts)
         server = MailServer(
             BounceDesk(
                 pool,
@@ -246,6 +251,7 @@ async def run_bounces(settings: Settings, dsn: str, *, stop: asyncio.Event) -> N
                 bounce_rules(settings),
                 now=lambda: datetime.now(UTC),
                 soft=soft_bounce_rule(settings),
+                counts=counts,
             ),
             lambda: Session(
                 own_host(settings), manner, max_message_bytes=settings.bounce_max_bytes, max_recipients=MOST_RECIPIENTS

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 from tests.conformance.house import ACCOUNT, KEY_WINDOW, House, open_house
 
-from postroom.audience import suppression
+from postroom.audience import soft_bounces, suppression
 from postroom.audience.suppression import Entry, load_address_hash, suppress
 from postroom.delivery import claim, settle
 from postroom.events import search, status
@@ -119,6 +119,27 @@ async def test_suppressed_addresses_are_looked_up_by_their_whole_keys(house: Hou
     hashes = await load_address_hash(pool)
     wanted = [hashes.of(ACCOUNT, f"p{number}@example.com") for number in range(0, 2 * MESSAGES, 2 * MESSAGES // WANTED)]
     statement = f"explain (analyze, buffers, format json) {suppression._LOOK_UP}"
+    (plan,) = await pool.fetchrow(statement, ACCOUNT, wanted) or ("[]",)
+    await pool.close()
+    found = json.loads(plan)[0]["Plan"]
+    assert found["Actual Rows"] == WANTED / 2
+    assert found["Shared Hit Blocks"] + found["Shared Read Blocks"] < WANTED * 5
+    assert _rows_passed(found) < WANTED * 4
+
+
+_COUNT_SOFT_BOUNCES = """
+insert into soft_bounce (account_id, address_hash, bounces, first_at, last_at)
+select $1, hash, 1, now(), now() from unnest($2::bytea[]) as t(hash)
+"""
+
+
+async def test_the_addresses_of_a_claim_are_looked_up_one_by_one_among_soft_bounces(house: House) -> None:
+    pool = await open_pool(house.dsn, max_size=1, application_name="plans", settings={"enable_seqscan": "off"})
+    hashes = await load_address_hash(pool)
+    counted = [hashes.of(ACCOUNT, f"p{number}@example.com") for number in range(MESSAGES)]
+    await pool.execute(_COUNT_SOFT_BOUNCES, ACCOUNT, counted)
+    wanted = [hashes.of(ACCOUNT, f"p{number}@example.com") for number in range(0, 2 * MESSAGES, 2 * MESSAGES // WANTED)]
+    statement = f"explain (analyze, buffers, format json) {soft_bounces._COUNTED}"
     (plan,) = await pool.fetchrow(statement, ACCOUNT, wanted) or ("[]",)
     await pool.close()
     found = json.loads(plan)[0]["Plan"]

@@ -110,6 +110,8 @@ def test_the_file_of_the_option_wins_over_the_one_of_the_environment(tmp_path: P
         ("from_address", "no-reply", "it is not an email address"),
         ("from_address", "a b@example.com", "it is not an email address"),
         ("from_address", "Ada <ada@example.com>", "it is not an email address"),
+        ("metrics_token", "short", "it is not 16 to 200 characters"),
+        ("metrics_token", "sixteen characters and blanks", "it is not 16 to 200 characters"),
         ("tls_report_from", "reports", "it is not an email address"),
         ("tls_report_organization", "x" * 101, "it is not a name of up to 100 characters"),
         ("from_name", "Shop\r\nBcc: all@example.com", "it holds a line break or a NUL"),

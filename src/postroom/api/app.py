@@ -30,6 +30,7 @@ from postroom.api.legacy_token import LegacyTokenRoute
 from postroom.api.message_jobs import MessageJobs
 from postroom.api.message_search import MessageSearch
 from postroom.api.messages import Accepting, Messages
+from postroom.api.metrics import METRICS, Metrics
 from postroom.api.oauth import oauth_route
 from postroom.api.paths import RouteTable, keep_match, raw_path_of
 from postroom.api.platform import Platform
@@ -158,6 +159,8 @@ async def build_api(
         for path, answer in ((SCHEMA, schema.document), (SCHEMA_PAGE, schema.page))
     ]
     handlers.append(_handler("GET", PUBLIC_FILE, oauth_route(PUBLIC_FILE, Files(pool).answer), more=("HEAD",)))
+    metrics = Metrics(pool, settings.metrics_token)
+    handlers.append(_handler("GET", METRICS, oauth_route(METRICS, metrics.answer)))
     litestar = Litestar(
         route_handlers=[*handlers, *extra_routes],
         exception_handlers={HTTPException: _refuse, Exception: _fail},
@@ -168,7 +171,9 @@ async def build_api(
     )
     return Api(
         litestar,
-        RouteTable([*(route.template for route in routes), PUBLIC_FILE, SCHEMA, SCHEMA_PAGE], any_prefix=AUTH_PATHS),
+        RouteTable(
+            [*(route.template for route in routes), PUBLIC_FILE, METRICS, SCHEMA, SCHEMA_PAGE], any_prefix=AUTH_PATHS
+        ),
         recipients,
     )
 

@@ -20,6 +20,8 @@ from postroom.bounces.verdict import Reply, Rules, Verdict, bounce_evidence
 from postroom.content.address import fold_address
 from postroom.events.log import Event, append_events
 from postroom.events.payloads import accept_days
+from postroom.metrics.counts import Counts
+from postroom.metrics.declared import SUPPRESSING, VERDICTS
 from postroom.store.database import Connection
 
 Result: TypeAlias = Literal["recorded", "known", "unknown-message"]
@@ -97,9 +99,10 @@ async def record_failure(
     now: datetime,
     *,
     soft: SoftBounceRule | None = None,
+    counts: Counts | None = None,
 ) -> Result:
     """Record that a message was not delivered; call it in a transaction. ``now`` is UTC; ``soft`` says when soft
-    bounces suppress, None being never.
+    bounces suppress, None being never; ``counts`` gets what will be true with the commit.
 
     A mail with copies has one return path for all its recipients: of those a report names, each gets its event, and
     only the message's own recipient is suppressed.
@@ -129,6 +132,8 @@ async def record_failure(
             recipient=recipient,
         )
         events.append(_event(mark, message, "bounced", detail, now))
+        if counts is not None:
+            counts.add(VERDICTS, "report", verdict.fault, verdict.permanence, verdict.category)
         if recipient or fold_address(message.address) is None:  # a copy's, or an erased message's
             continue
         evidence = bounce_evidence(failed.remote_mta or failure.reporting_mta, failed.text, verdict)
@@ -136,11 +141,13 @@ async def record_failure(
             follows.append(Entry(message.address, "bounce", evidence))
         elif verdict.counts and soft is not None:
             follows.append(SoftBounce(message.address, mark.request_id, mark.position, now, evidence, soft))
-    return await _append(connection, mark, events, follows)
+    return await _append(connection, mark, events, follows, counts)
 
 
-async def record_complaint(connection: Connection, mark: Mark, complaint: Complaint, now: datetime) -> Result:
-    """Record that a recipient complained; call it in a transaction. ``now`` is UTC."""
+async def record_complaint(
+    connection: Connection, mark: Mark, complaint: Complaint, now: datetime, *, counts: Counts | None = None
+) -> Result:
+    """Record that a recipient complained; call it in a transaction. ``now`` is UTC; ``counts`` as above."""
     message = await _message(connection, mark, now)
     if message is None:
         return "unknown-message"
@@ -153,7 +160,7 @@ async def record_complaint(connection: Connection, mark: Mark, complaint: Compla
     # An erased message has no address any more.
     erased = fold_address(message.address) is None
     entries = [Entry(message.address, "complaint", evidence)] if own and not erased else []
-    return await _append(connection, mark, [_event(mark, message, "complained", detail, now)], entries)
+    return await _append(connection, mark, [_event(mark, message, "complained", detail, now)], entries, counts)
 
 
 def _sorted(message: _Message, mark: Mark, failed: Sequence[Failed]) -> tuple[Failed | None, list[Failed]]:
@@ -199,10 +206,15 @@ def _event(
     )
 
 
-async def _append(connection: Connection, mark: Mark, events: list[Event], follows: Sequence[Consequence]) -> Result:
+async def _append(
+    connection: Connection, mark: Mark, events: list[Event], follows: Sequence[Consequence], counts: Counts | None
+) -> Result:
     if not events:
         return "known"
     await append_events(connection, events)
     if follows:
         await carry_out(connection, mark.account_id, follows)
+    if counts is not None:
+        for each in follows:
+            counts.add(SUPPRESSING, each.cause if isinstance(each, Entry) else "soft-bounce")
     return "recorded"

@@ -84,15 +84,24 @@ class ReturnPath:
     def refusal(self, address: str) -> str | None:
         """Why mail to an address is not taken, as a whole SMTP reply; None when it is."""
         local, _, domain = address.rpartition("@")
-        domain = domain.lower()
-        ours = f"@{domain}" == self._end
-        if self.by_domain:
-            ours = domain.startswith(self._before) and domain.endswith(self._after)
-        if not ours:
+        if not self._ours(domain.lower()):
             return "550 5.7.1 Not a domain of this server; it takes bounces only"
         if local.lower() in REPORT_LOCALS or self.read(local) is not None:
             return None
         return "550 5.1.1 Not an address of this server; it takes bounces of its own mail only"
+
+    def reason(self, address: str) -> str:
+        """What is wrong with an address that is refused: ``domain``, ``forged`` (a return path that this server did
+        not make) or ``address``."""
+        local, _, domain = address.rpartition("@")
+        if not self._ours(domain.lower()):
+            return "domain"
+        return "forged" if local[:2].lower() == "b+" else "address"
+
+    def _ours(self, domain: str) -> bool:
+        if self.by_domain:
+            return domain.startswith(self._before) and domain.endswith(self._after)
+        return f"@{domain}" == self._end
 
 
 async def load_return_path(database: Database, domain: str) -> ReturnPath:

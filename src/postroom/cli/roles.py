@@ -26,6 +26,7 @@ StartedOption = Annotated[int | None, typer.Option("--started-fd", hidden=True)]
 def serve_command(settings: Settings) -> None:
     """Run everything on this machine: PostgreSQL, API, delivery, webhooks, and what the settings ask for."""
     assembly.check_sources(settings)
+    assembly.report_sender(settings)
     configure_logs(settings, "serve")
     program = Program(CHILD_COMMAND, assembly.prepare_database)
     raise typer.Exit(asyncio.run(serve(settings, program, sys.stdout)))
@@ -61,6 +62,7 @@ def deliver_command(
 ) -> None:
     """Run one delivery process against the PostgreSQL that `--database-url` names."""
     assembly.check_sources(settings)
+    assembly.report_sender(settings)
     name, dsn = _begin(settings, "deliver", owner)
     _run(
         lambda stop: assembly.run_delivery(settings, dsn, owner=name, replaces=replaces, stop=stop),

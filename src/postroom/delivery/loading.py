@@ -53,6 +53,8 @@ class Unsendable:
     code: StatusCode
     reason: str
     contact_id: int | None = None
+    cause: Cause | None = None
+    """Why its address is suppressed, where that is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +254,7 @@ class _Claim:
                 kept.append(row)
                 continue
             reason = f"the address is suppressed ({cause})"
-            self._unsendable.append(Unsendable(slice_, record["position"], _SUPPRESSED[cause], reason))
+            self._unsendable.append(Unsendable(slice_, record["position"], _SUPPRESSED[cause], reason, cause=cause))
         self._rows = kept
         self.wanted = [wanted for wanted in self.wanted if wanted.address not in causes]
 

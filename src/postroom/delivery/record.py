@@ -29,6 +29,8 @@ from postroom.delivery.retry import RetrySchedule
 from postroom.delivery.slices import Message, Slice
 from postroom.events.codes import StatusCode
 from postroom.events.log import Event, EventKind
+from postroom.metrics.counts import Counts
+from postroom.metrics.declared import VERDICTS
 
 
 class Settlement(Protocol):
@@ -78,11 +80,13 @@ class Recorder:
         now: Callable[[], datetime],
         rand: Callable[[], float],
         soft: SoftBounceRule | None = None,
+        counts: Counts | None = None,
     ) -> None:
         self._settlement = settlement
         self._schedule = schedule
         self._rules = rules
         self._soft = soft
+        self._counts = counts or Counts()
         self._now = now
         self._rand = rand
         self._encode = msgspec.json.Encoder().encode
@@ -163,7 +167,9 @@ class Recorder:
 
     def _judged(self, detail: Detail) -> Detail:
         reply = Reply(detail.reply, detail.enhanced, detail.code, detail.host, detail.stage)
-        return msgspec.structs.replace(detail, verdict=self._rules.judge(reply))
+        verdict = self._rules.judge(reply)
+        self._counts.add(VERDICTS, "smtp", verdict.fault, verdict.permanence, verdict.category)
+        return msgspec.structs.replace(detail, verdict=verdict)
 
     def _consequence(self, message: Message, detail: Detail, *, expired: bool = False) -> Consequence | None:
         verdict = detail.verdict

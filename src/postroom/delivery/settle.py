@@ -11,16 +11,21 @@ twice.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import attrgetter
 
 import structlog
 
-from postroom.audience.soft_bounces import Consequence, carry_out
+from postroom.audience.soft_bounces import Consequence, HandedOver, carry_out
+from postroom.audience.suppression import Entry
 from postroom.delivery.data_access import Write, apply_writes
 from postroom.delivery.slices import Slice
 from postroom.events.log import Event, append_events
+from postroom.metrics.counts import Counts
+from postroom.metrics.declared import NOT_SENT, OUTCOMES, SUPPRESSING
 from postroom.store.pool import Pool, PooledConnection
 
 _STILL_OURS = """
@@ -51,6 +56,7 @@ cross join lateral (
     limit 1) e
 """
 
+_KIND_AND_CODE = attrgetter("kind", "status_code")
 _FLUSH_AT = 1_000
 _RETRY_SECONDS = (0.1, 0.5, 1.0, 2.0)
 
@@ -69,8 +75,11 @@ class _Batch:
 class Settler:
     """Collects outcomes and writes them. ``settled`` is called with each slice that has left the queue."""
 
-    def __init__(self, pool: Pool, *, interval: float, settled: Callable[[Slice], None]) -> None:
+    def __init__(
+        self, pool: Pool, *, interval: float, settled: Callable[[Slice], None], counts: Counts | None = None
+    ) -> None:
         self._pool = pool
+        self._counts = counts or Counts()
         self._interval = interval
         self._settled = settled
         self._batches: dict[int, _Batch] = {}
@@ -203,6 +212,13 @@ class Settler:
                         )
             if over:
                 await connection.execute(_DELETE, account_id, [slice_.slice_id for slice_ in over])
+        for (kind, code), number in Counter(map(_KIND_AND_CODE, events)).items():
+            self._counts.add(OUTCOMES, kind, by=number)
+            if kind == "not_sent":
+                self._counts.add(NOT_SENT, str(code or 0), by=number)
+        for each in follows:
+            if not isinstance(each, HandedOver):
+                self._counts.add(SUPPRESSING, each.cause if isinstance(each, Entry) else "soft-bounce")
         for slice_ in touched:
             settled_before = again and slice_ in batch.over and slice_.slice_id not in fences
             if slice_ not in ours and not settled_before:

@@ -47,6 +47,8 @@ from postroom.delivery.smtp.target import SmtpTarget
 from postroom.delivery.versions import Sender, Versions
 from postroom.events.codes import StatusCode
 from postroom.intake.backlog import expire_late, expire_queue
+from postroom.metrics.counts import Counts
+from postroom.metrics.declared import SUPPRESSED_COPIES, SUPPRESSED_MESSAGES
 from postroom.store.errors import DATABASE_AWAY
 from postroom.store.pool import Pool
 
@@ -98,12 +100,19 @@ class Worker:
     """One worker on one event loop. ``run`` until ``stop`` is set; everything begun is then finished or given back."""
 
     def __init__(
-        self, pool: Pool, options: WorkerOptions, *, rand: Callable[[], float], return_path: ReturnPath | None = None
+        self,
+        pool: Pool,
+        options: WorkerOptions,
+        *,
+        rand: Callable[[], float],
+        return_path: ReturnPath | None = None,
+        counts: Counts | None = None,
     ) -> None:
         loop = asyncio.get_running_loop()
         self._pool = pool
         self._options = options
         self._return_path = return_path
+        self._counts = counts or Counts()
         self._clock = loop.time
         self._lease_margin = min(_LEASE_MARGIN_SECONDS, options.lease.total_seconds() * _LEASE_MARGIN_SHARE)
         self._held: dict[Slice, None] = {}
@@ -123,7 +132,10 @@ class Worker:
         self._keyring = Keyring(pool)
         self._ahead: WeakKeyDictionary[Lanes, Ahead] = WeakKeyDictionary()
         self._settler = Settler(
-            pool, interval=options.settle_interval.total_seconds(), settled=lambda slice_: self._held.pop(slice_, None)
+            pool,
+            interval=options.settle_interval.total_seconds(),
+            settled=lambda slice_: self._held.pop(slice_, None),
+            counts=self._counts,
         )
         self._recorder = Recorder(
             self._settler,
@@ -132,6 +144,7 @@ class Worker:
             now=lambda: datetime.now(UTC),
             rand=rand,
             soft=options.soft,
+            counts=self._counts,
         )
         self._lanes: Lanes | Sites
         self._smtp: SmtpPool | Sites
@@ -222,6 +235,8 @@ class Worker:
             if each.outstanding == 0:
                 self._recorder.empty(each)
         for unsendable in loaded.unsendable:
+            if unsendable.cause is not None:
+                self._counts.add(SUPPRESSED_MESSAGES, unsendable.cause)
             self._recorder.unsendable(
                 unsendable.slice, unsendable.position, unsendable.code, unsendable.reason, unsendable.contact_id
             )
@@ -266,6 +281,8 @@ class Worker:
             message.subject = mail.subject
             if message.left_out:
                 mail.recipients = without(mail.recipients, message.left_out)
+                for _, cause in message.left_out:
+                    self._counts.add(SUPPRESSED_COPIES, cause)
             message.copies = len(mail.recipients) > 1
             return Job(message, mail, self._envelope_sender(message, mail), self._finished)
 

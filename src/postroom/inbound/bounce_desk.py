@@ -17,6 +17,8 @@ from postroom.bounces.report import MOST_BYTES, Complaint, Failure, Report, read
 from postroom.bounces.return_path import Mark, ReturnPath
 from postroom.bounces.verdict import Rules
 from postroom.inbound.smtp_grammar import Arrival, Manner
+from postroom.metrics.counts import Counts
+from postroom.metrics.declared import REFUSED_RECIPIENTS, REPORTS
 from postroom.store.errors import DATABASE_AWAY
 from postroom.store.pool import Pool
 
@@ -34,10 +36,18 @@ _ANSWERS: dict[Result, str] = {
 _IGNORED = "250 2.0.0 Ok: nothing to record"
 
 
-def bounce_manner(paths: ReturnPath, *, starttls: bool) -> Manner:
+def bounce_manner(paths: ReturnPath, *, starttls: bool, counts: Counts | None = None) -> Manner:
     """How the server for bounces differs from others."""
     about = "Only bounces of mail from here and complaints about it are taken"
-    return Manner(greeting="Postroom", about=about, starttls=starttls, refusal=paths.refusal, keep_bytes=MOST_BYTES)
+    counted = counts or Counts()
+
+    def refusal(address: str) -> str | None:
+        answer = paths.refusal(address)
+        if answer is not None:
+            counted.add(REFUSED_RECIPIENTS, paths.reason(address))
+        return answer
+
+    return Manner(greeting="Postroom", about=about, starttls=starttls, refusal=refusal, keep_bytes=MOST_BYTES)
 
 
 class BounceDesk:
@@ -52,11 +62,13 @@ class BounceDesk:
         *,
         now: Callable[[], datetime],
         soft: SoftBounceRule | None = None,
+        counts: Counts | None = None,
     ) -> None:
         self._pool = pool
         self._paths = paths
         self._rules = rules
         self._soft = soft
+        self._counts = counts or Counts()
         self._now = now
         self._waiting: deque[tuple[Arrival, Callable[[str], None]]] = deque()
         self._arrived = asyncio.Event()
@@ -93,11 +105,13 @@ class BounceDesk:
             return await self._record(arrival, report)
         except DATABASE_AWAY as problem:
             self._log.warning("bounce_waits_for_database", error=repr(problem))
-            return _AWAY
+            answer = _AWAY
         except Exception:
             # Whatever it is, it concerns one mail, which its sender keeps and brings again.
             self._log.exception("bounce_not_recorded")
-            return _FAULT
+            answer = _FAULT
+        self._counts.add(REPORTS, "other", "failed")
+        return answer
 
     async def _record(self, arrival: Arrival, report: Report) -> str:
         addressed = [mark for mark in map(self._mark, arrival.recipients) if mark is not None]
@@ -108,19 +122,27 @@ class BounceDesk:
             marks = (addressed or [mark for mark in found if mark is not None])[:1]
         else:
             self._log.info("no_bounce", why=report.why, addressed=len(addressed))
+            self._counts.add(REPORTS, "other", "ignored")
             return _IGNORED if addressed or report.why == "not-a-complaint" else _NO_REPORT
+        kind = "bounce" if isinstance(report, Failure) else "complaint"
         if not marks:
+            self._counts.add(REPORTS, kind, "unmatched")
             self._log.info("report_about_no_mail_of_ours", report=type(report).__name__.lower())
             return _NO_REPORT
         results: list[Result] = []
+        counted = Counts()
         async with self._pool.acquire() as connection, connection.transaction():
             for mark in sorted(set(marks)):
                 if isinstance(report, Failure):
                     results.append(
-                        await record_failure(connection, mark, report, self._rules, self._now(), soft=self._soft)
+                        await record_failure(
+                            connection, mark, report, self._rules, self._now(), soft=self._soft, counts=counted
+                        )
                     )
                 else:
-                    results.append(await record_complaint(connection, mark, report, self._now()))
+                    results.append(await record_complaint(connection, mark, report, self._now(), counts=counted))
+        # Only what was committed counts.
+        self._counts.give_back(counted.take())
         for mark, result in zip(sorted(set(marks)), results, strict=True):
             self._log.info(
                 "report",
@@ -130,7 +152,9 @@ class BounceDesk:
                 request_id=str(mark.request_id),
                 position=mark.position,
             )
-        return _ANSWERS[min(results, key=list(_ANSWERS).index)]
+        result = min(results, key=list(_ANSWERS).index)
+        self._counts.add(REPORTS, kind, result)
+        return _ANSWERS[result]
 
     def _mark(self, recipient: str) -> Mark | None:
         return self._paths.read(recipient.rpartition("@")[0])

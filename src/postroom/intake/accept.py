@@ -28,6 +28,8 @@ from postroom.intake.request import (
     VersionUnknown,
 )
 from postroom.intake.validation import Candidates, attributes_text, examine
+from postroom.metrics.counts import Counts
+from postroom.metrics.declared import ACCEPTED
 
 _GROUP_ROWS = 2_000  # the largest request; more in one commit would only make the first of them wait longer
 _COMMITTERS = 2  # while one group waits for the disk, the next is being inserted
@@ -54,11 +56,13 @@ class Accepter:
         announce: Callable[[int], Awaitable[None]],
         new_request_id: Callable[[], UUID],
         random_bytes: Callable[[int], bytes],
+        counts: Counts | None = None,
     ) -> None:
         self._ledger = ledger
         self._announce = announce
         self._new_request_id = new_request_id
         self._random_bytes = random_bytes
+        self._counts = counts or Counts()
         self._waiting: dict[int, deque[_Waiting]] = {}
         self._arrived = asyncio.Event()
         self._closing = False
@@ -110,6 +114,7 @@ class Accepter:
         accepted = _accepted(entry)
         if not entry.stored_positions:
             raise NoValidRecipients(accepted.results)
+        self._counts.add(ACCEPTED, by=len(entry.stored_positions))
         return accepted
 
     async def _commit_groups(self) -> None:

@@ -264,6 +264,14 @@ def _checked_feedback_id(text: str) -> str:
     return text
 
 
+def _checked_metrics_token(text: str) -> str:
+    if re.fullmatch(r"[\x21-\x7e]{16,200}", text) is None:
+        raise ValueError(
+            "it is not 16 to 200 characters of ASCII without blanks; write what `openssl rand -hex 20` says"
+        )
+    return text
+
+
 def _checked_bounce_domain(text: str) -> str:
     label = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
     domain = text.lower().removesuffix(".")
@@ -289,4 +297,5 @@ _SHAPES: dict[str, Callable[[str], str]] = {
     "tls_report_contact": _checked_from_address,
     "tls_report_organization": _checked_organization,
     "feedback_id": _checked_feedback_id,
+    "metrics_token": _checked_metrics_token,
 }

@@ -52,6 +52,14 @@ class ServerSettings:
         int,
         doc("Largest HTTP request body; a larger one is answered with 413.", unit="bytes", ge=64 * KiB, le=GiB),
     ] = 32 * MiB
+    metrics_token: Annotated[
+        str | None,
+        doc(
+            "Who asks for `/metrics` (Prometheus) has to give this as `Authorization: Bearer`; at least 16 characters.",
+            unit="secret",
+            default="none: there are no metrics to be had",
+        ),
+    ] = None
     token_seconds: Annotated[int, doc("How long an access token is valid.", unit="seconds", ge=60, le=86_400)] = 1200
     log_format: Annotated[
         Literal["console", "json"],

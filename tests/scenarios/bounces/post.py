@@ -5,7 +5,7 @@ import json
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,6 +22,7 @@ from postroom.delivery.worker import Worker
 from postroom.inbound.bounce_desk import BounceDesk, bounce_manner
 from postroom.inbound.smtp_grammar import Session
 from postroom.inbound.smtp_server import MailServer, ServerLimits, run_server
+from postroom.metrics.counts import Counts
 from postroom.settings import load_settings
 
 DOMAIN = "bounces.example.com"
@@ -41,12 +42,14 @@ class Post:
     house: House
     paths: ReturnPath
     port: int
+    counts: Counts = field(default_factory=Counts)
+    """What the server and the workers of `sent` counted."""
 
     async def sent(self, keys: Sequence[str], relay: Relay, definition: str = "welcome") -> list[str]:
         """Send messages through a real worker; the return path of each, as the relay got it."""
         settings = load_settings(environ(self.house, relay, bounce_domain=DOMAIN))
         options = worker_options(settings, owner="here", replaces=None)
-        worker = Worker(self.house.pool, options, rand=lambda: 0.5, return_path=self.paths)
+        worker = Worker(self.house.pool, options, rand=lambda: 0.5, return_path=self.paths, counts=self.counts)
         stop = asyncio.Event()
         running = asyncio.create_task(worker.run(stop))
         before = len(await self.house.final())
@@ -88,8 +91,9 @@ async def taking(
 ) -> AsyncIterator[Post]:
     """The server, until the block ends; it stops cleanly."""
     paths = await load_return_path(house.pool, domain)
-    desk = BounceDesk(house.pool, paths, read_rules(), now=lambda: datetime.now(UTC))
-    manner = bounce_manner(paths, starttls=tls is not None)
+    counts = Counts()
+    desk = BounceDesk(house.pool, paths, read_rules(), now=lambda: datetime.now(UTC), counts=counts)
+    manner = bounce_manner(paths, starttls=tls is not None, counts=counts)
     server = MailServer(
         desk,
         lambda: Session("mx.test", manner, max_message_bytes=5_000_000, max_recipients=20),
@@ -102,7 +106,7 @@ async def taking(
         run_server("127.0.0.1", 0, server, stop, listening=lambda _, port: bound.set_result(port))
     )
     try:
-        yield Post(house, paths, await bound)
+        yield Post(house, paths, await bound, counts)
     finally:
         stop.set()
         await running

@@ -150,3 +150,36 @@ async def test_a_report_about_a_mail_that_is_kept_no_more_is_taken(house: House,
         (path,) = await post.sent(["k1"], peer)
     await house.pool.execute("delete from message")
     assert await post.deliver(about(postfix(), path), path) == "250 2.0.0 Ok: about a mail that is kept no more"
+
+
+async def test_what_goes_out_and_what_comes_back_is_counted(post: Post) -> None:
+    async with relay() as peer:
+        one, two = await post.sent(["k1", "k2"], peer)
+    bounce = about(postfix(), one, "k1@example.com")
+    forged = one.replace(one[51:63], two[51:63])
+    for raw, to in (
+        (bounce, one),
+        (bounce, one),
+        (about(VACATION, two), two),
+        (about(complaint(), two), two),
+        (complaint(), "fbl@bounces.example.com"),
+        (bounce, forged),
+        (bounce, "b+@example.org"),
+        (bounce, "nobody@bounces.example.com"),
+    ):
+        await post.deliver(raw, to, "" if to.startswith("b+") else "abusedesk@example.net")
+    taken = post.counts.take()
+    assert {(metric.name.removeprefix("postroom_"), *values): number for (metric, values), number in taken.items()} == {
+        ("outcomes_total", "sent"): 2,
+        ("bounce_mails_total", "bounce", "recorded"): 1,
+        ("bounce_mails_total", "bounce", "known"): 1,
+        ("bounce_mails_total", "other", "ignored"): 1,
+        ("bounce_mails_total", "complaint", "recorded"): 1,
+        ("bounce_mails_total", "complaint", "unmatched"): 1,
+        ("bounce_recipients_refused_total", "forged"): 1,
+        ("bounce_recipients_refused_total", "domain"): 1,
+        ("bounce_recipients_refused_total", "address"): 1,
+        ("verdicts_total", "report", "recipient", "hard", "no-such-user"): 1,
+        ("suppressing_total", "bounce"): 1,
+        ("suppressing_total", "complaint"): 1,
+    }

@@ -17,6 +17,7 @@ from postroom.assembly import worker_options
 from postroom.delivery.retry import RetrySchedule
 from postroom.delivery.routing.options import MxOptions
 from postroom.delivery.worker import Worker
+from postroom.metrics.counts import Counts
 from postroom.settings import load_settings
 
 Answer = Callable[[str, int], str]
@@ -220,6 +221,7 @@ async def working(
     *,
     schedule: RetrySchedule = SOON,
     options: MxOptions | None = None,
+    counts: Counts | None = None,
     **settings: object,
 ) -> AsyncIterator[Office]:
     """A worker that delivers to MX hosts, and stops cleanly in the end."""
@@ -234,7 +236,8 @@ async def working(
     }
     environ = {f"POSTROOM_{name.upper()}": str(value) for name, value in given.items()}
     made = worker_options(load_settings(environ), owner="here", replaces=None)
-    worker = Worker(house.pool, replace(made, schedule=schedule, target=options or made.target), rand=lambda: 0.5)
+    chosen = replace(made, schedule=schedule, target=options or made.target)
+    worker = Worker(house.pool, chosen, rand=lambda: 0.5, counts=counts)
     stop = asyncio.Event()
     running = asyncio.create_task(worker.run(stop))
     try:

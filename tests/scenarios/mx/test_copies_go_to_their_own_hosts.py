@@ -6,6 +6,8 @@ from tests.scenarios.delivery.workers import all_final
 from tests.scenarios.mx.internet import internet, working
 
 from postroom.audience.suppression import Entry, suppress
+from postroom.metrics.counts import Counts
+from postroom.metrics.declared import NOT_SENT, OUTCOMES, SUPPRESSED_COPIES, SUPPRESSED_MESSAGES
 
 
 async def test_a_copy_goes_to_the_host_of_its_domain(house: House) -> None:
@@ -60,16 +62,25 @@ async def test_when_the_first_recipient_is_refused_no_copy_leaves(house: House) 
 
 
 async def test_a_copy_to_a_suppressed_address_does_not_leave_and_the_others_do(house: House) -> None:
+    counts = Counts()
+    gone = [Entry("cc@one.test", "manual"), Entry("cc@two.test", "manual"), Entry("gone@one.test", "bounce")]
     async with house.pool.acquire() as connection, connection.transaction():
-        await suppress(connection, ACCOUNT, [Entry("cc@one.test", "manual"), Entry("cc@two.test", "manual")])
+        await suppress(connection, ACCOUNT, gone)
     async with internet() as net:
         one = await net.host("mx.one.test")
         two = await net.host("mx.two.test")
         for name in ("one", "two"):
             net.domain(f"{name}.test", f"mx.{name}.test")
         await house.define("copied", cc=("cc@one.test", "cc@two.test"), bcc=("bcc@one.test",))
-        async with working(house, net) as office:
-            (key,) = await office.send(["to@one.test"], "copied")
-            assert await all_final(house, 1) == {key: ("sent", None)}
+        async with working(house, net, counts=counts) as office:
+            key, other = await office.send(["to@one.test", "gone@one.test"], "copied")
+            assert await all_final(house, 2) == {key: ("sent", None), other: ("not_sent", 2)}
     assert one.transactions == [("to@one.test", "bcc@one.test")]
     assert two.transactions == []
+    assert counts.take() == {
+        (SUPPRESSED_COPIES, ("manual",)): 2,
+        (SUPPRESSED_MESSAGES, ("bounce",)): 1,
+        (OUTCOMES, ("sent",)): 1,
+        (OUTCOMES, ("not_sent",)): 1,
+        (NOT_SENT, ("2",)): 1,
+    }

@@ -16,7 +16,9 @@ from tests.conformance.house import House
 from tests.scenarios.authority import Authority
 from tests.scenarios.dkim.domains import make_domain, published, verified
 from tests.scenarios.mx.internet import Internet, internet
+from typer.testing import CliRunner
 
+from postroom.cli.main import app
 from postroom.content.address import parse_address
 from postroom.delivery.routing.options import MxOptions
 from postroom.delivery.routing.tls_counts import TlsCounts
@@ -137,6 +139,11 @@ async def test_each_domain_is_told_once_where_it_asks_to_be_and_by_one_of_two_pr
         "one.test": "sent",
         "silent.test": "not-asked",
     }
+    printed = await asyncio.to_thread(CliRunner().invoke, app, ["tls-report", "--database-url", house.dsn])
+    told, silent = printed.stdout.splitlines()
+    assert told.startswith(f"{YESTERDAY}  one.test  1 sessions as they should be, 1 not  sent ")
+    assert told.endswith(f" UTC to mailto:tls@reports.test, {url}")
+    assert silent == f"{YESTERDAY}  silent.test  1 sessions as they should be, 1 not  asks for no report"
     assert mail.transactions == [("tls@reports.test",)]
     assert mail.secured == 1
     (body,) = mail.bodies

@@ -20,6 +20,8 @@ from postroom.intake.request import (
     RequestMalformed,
     SendRequest,
 )
+from postroom.metrics.counts import Counts
+from postroom.metrics.declared import ACCEPTED
 
 
 class Person(msgspec.Struct, frozen=True):
@@ -64,13 +66,15 @@ class FakeLedger:
 
 
 @asynccontextmanager
-async def accepting(ledger: FakeLedger) -> AsyncIterator[tuple[Accepter, list[int]]]:
+async def accepting(ledger: FakeLedger, counts: Counts | None = None) -> AsyncIterator[tuple[Accepter, list[int]]]:
     announced: list[int] = []
 
     async def announce(account_id: int) -> None:
         announced.append(account_id)
 
-    accepter = Accepter(cast(Ledger, ledger), announce=announce, new_request_id=uuid7, random_bytes=os.urandom)
+    accepter = Accepter(
+        cast(Ledger, ledger), announce=announce, new_request_id=uuid7, random_bytes=os.urandom, counts=counts
+    )
     accepter.start()
     try:
         yield accepter, announced
@@ -96,6 +100,18 @@ async def test_the_answer_comes_after_the_commit() -> None:
     assert isinstance(accepted.request_id, UUID)
     assert [result.message_key for result in accepted.results] == ["a"]
     assert announced == [1]
+
+
+async def test_what_is_stored_is_counted_and_nothing_else() -> None:
+    counts = Counts()
+    async with accepting(FakeLedger(), counts) as (accepter, _):
+        await accepter.accept(request("a", "b"))
+        await accepter.accept(request("a", "c"))
+        with pytest.raises(DefinitionUnknown):
+            await accepter.accept(request("d", definition="unknown"))
+        with pytest.raises(NoValidRecipients):
+            await accepter.accept(request("a"))
+    assert counts.take() == {(ACCEPTED, ()): 3}
 
 
 async def test_who_comes_during_a_commit_joins_the_next_one() -> None:

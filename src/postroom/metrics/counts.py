@@ -1,0 +1,95 @@
+"""Counting without a cost: in memory, and added to one table every few seconds and at the end.
+
+A process that is killed loses what it counted in the last seconds. Counts only grow, over restarts too.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+
+from postroom.metrics.declared import Metric
+from postroom.store.database import Database, Pool
+from postroom.store.errors import DATABASE_AWAY
+
+FLUSH_SECONDS = 5.0
+
+# In the order of their keys, so that processes that add to the same rows wait for each other and never deadlock.
+_ADD = """
+insert into metric_count (metric, labels, value)
+select * from unnest($1::text[], $2::text[], $3::bigint[]) order by 1, 2
+on conflict (metric, labels) do update set value = metric_count.value + excluded.value
+"""
+
+_ALL = "select metric, labels, value from metric_count order by metric, labels"
+
+
+def label_text(metric: Metric, values: tuple[str, ...]) -> str:
+    """Labels as they are stored and told, such as ``cause="bounce"``."""
+    return ",".join(f'{name}="{_escaped(value)}"' for name, value in zip(metric.labels, values, strict=True))
+
+
+class Counts:
+    """What one process counted and has not written yet."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[tuple[Metric, tuple[str, ...]]] = Counter()
+
+    def add(self, metric: Metric, *values: str, by: int = 1) -> None:
+        """Count; ``values`` are those of the metric's labels, in their order."""
+        self._counts[metric, values] += by
+
+    def take(self) -> Counter[tuple[Metric, tuple[str, ...]]]:
+        """Everything, which is then no longer here."""
+        taken, self._counts = self._counts, Counter()
+        return taken
+
+    def give_back(self, taken: Counter[tuple[Metric, tuple[str, ...]]]) -> None:
+        """What could not be written."""
+        self._counts.update(taken)
+
+
+@asynccontextmanager
+async def counting(pool: Pool) -> AsyncIterator[Counts]:
+    """Counts that are written while they are in use, and once more at the end."""
+    counts = Counts()
+    writing = asyncio.create_task(_keep(pool, counts))
+    try:
+        yield counts
+    finally:
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
+        await _write(pool, counts)
+
+
+async def read_counts(database: Database) -> list[tuple[str, str, int]]:
+    """Name, labels and value of everything that was ever counted."""
+    return [(row["metric"], row["labels"], row["value"]) for row in await database.fetch(_ALL)]
+
+
+async def _keep(pool: Pool, counts: Counts) -> None:
+    while True:
+        await asyncio.sleep(FLUSH_SECONDS)
+        await _write(pool, counts)
+
+
+async def _write(pool: Pool, counts: Counts) -> None:
+    taken = counts.take()
+    if not taken:
+        return
+    try:
+        await pool.execute(
+            _ADD,
+            [metric.name for metric, _ in taken],
+            [label_text(metric, values) for metric, values in taken],
+            list(taken.values()),
+        )
+    except DATABASE_AWAY as error:
+        counts.give_back(taken)
+        structlog.get_logger("metrics").warning("metrics_wait_for_database", error=repr(error))
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

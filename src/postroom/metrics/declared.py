@@ -1,0 +1,110 @@
+"""Every metric: name, labels, and what it counts. The page docs/metrics.md is generated from this table."""
+
+from typing import Literal, NamedTuple
+
+
+class Metric(NamedTuple):
+    """``values`` says what each label can be, in the order of the labels."""
+
+    name: str
+    kind: Literal["counter", "gauge"]
+    sentence: str
+    labels: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
+
+
+ACCEPTED = Metric("postroom_accepted_total", "counter", "Messages committed by requests that were answered 202.")
+OUTCOMES = Metric(
+    "postroom_outcomes_total",
+    "counter",
+    "Outcomes of messages as they are written to the event log.",
+    ("kind",),
+    ("`sent`, `not_sent`, `deferred` (to be tried again), `unknown` (no answer after the final dot)",),
+)
+NOT_SENT = Metric(
+    "postroom_not_sent_total",
+    "counter",
+    "Messages that ended as not sent.",
+    ("status_code",),
+    ("a number of [statuses](statuses.md)",),
+)
+VERDICTS = Metric(
+    "postroom_verdicts_total",
+    "counter",
+    "Verdicts on refusals and bounces, one for each message that is over or bounced.",
+    ("source", "fault", "permanence", "category"),
+    (
+        "`smtp` (refused at once, or too old after its last attempt), `report` (a bounce)",
+        "`recipient`, `sender`, `policy`, `infrastructure`",
+        "`hard`, `soft`, `block`, `technical`",
+        "a category of the rule file ([bounces](bounces.md))",
+    ),
+)
+REPORTS = Metric(
+    "postroom_bounce_mails_total",
+    "counter",
+    "Mails that came to the server for bounces and complaints, by what became of them.",
+    ("kind", "result"),
+    (
+        "`bounce`, `complaint`, `other` (no report: vacation notes, replies, delays)",
+        "`recorded`, `known` (reported before), `unknown-message` (kept no more), `unmatched` (names no mail of this "
+        "server), `ignored` (no report), `failed` (the sender comes again)",
+    ),
+)
+REFUSED_RECIPIENTS = Metric(
+    "postroom_bounce_recipients_refused_total",
+    "counter",
+    "Recipients refused by the server for bounces.",
+    ("reason",),
+    ("`forged` (a return path that this server did not sign), `address`, `domain` (not of this server)",),
+)
+SUPPRESSED_MESSAGES = Metric(
+    "postroom_suppressed_messages_total",
+    "counter",
+    "Messages not sent because their address is suppressed. It is looked at when a message is sent, not when it is "
+    "accepted.",
+    ("cause",),
+    ("a cause of [suppression](suppression.md)",),
+)
+SUPPRESSED_COPIES = Metric(
+    "postroom_suppressed_copies_total",
+    "counter",
+    "Copies (cc, bcc) left out because their address is suppressed, at each attempt.",
+    ("cause",),
+    ("the same",),
+)
+SUPPRESSING = Metric(
+    "postroom_suppressing_total",
+    "counter",
+    "What refusals, bounces and complaints meant for an address.",
+    ("consequence",),
+    ("`bounce` and `complaint` (suppressed with that cause), `soft-bounce` (counted)",),
+)
+SUPPRESSIONS = Metric(
+    "postroom_suppressions",
+    "gauge",
+    "Suppressions that are stored, looked at every five minutes at the most.",
+    ("cause", "state"),
+    ("a cause of suppression", "`in-force`, `expired`"),
+)
+QUEUE = Metric(
+    "postroom_queue_messages",
+    "gauge",
+    "Messages in slices of the queue. Of a slice that is being sent, those already sent count until it is over.",
+    ("state",),
+    ("`due`, `leased` (with a delivery process), `waiting` (for its next attempt), `held` (for a decision)",),
+)
+
+METRICS = (
+    ACCEPTED,
+    QUEUE,
+    OUTCOMES,
+    NOT_SENT,
+    VERDICTS,
+    REPORTS,
+    REFUSED_RECIPIENTS,
+    SUPPRESSED_MESSAGES,
+    SUPPRESSED_COPIES,
+    SUPPRESSING,
+    SUPPRESSIONS,
+)
