@@ -15,16 +15,3 @@ def test_two_hundred_emails_from_post_to_mailbox(start_demo: Start) -> None:
     assert "Subject: Käthe, your order LL-26100037 is on its way" in demo.output
     assert list(demo.folder.iterdir()) == []
     assert demo.server_processes == []
-
-
-def test_settings_of_another_server_do_not_reach_the_demo(start_demo: Start) -> None:
-    """Someone whose shell is set up for production tries the demo: it must send nothing there."""
-    production = {
-        "POSTROOM_DELIVERY": "relay",
-        "POSTROOM_RELAY": "smtp://127.0.0.1:9",
-        "POSTROOM_DATABASE_URL": "postgresql://nobody@127.0.0.1:9/none",
-        "POSTROOM_PUBLIC_URL": "https://mail.example.com",
-    }
-    demo = start_demo("--recipients", "3", environ=production)
-    assert demo.ended() == 0, demo.output
-    assert demo.lines[-1] == "demo: 3 accepted, 3 delivered, 0 lost, 0 twice"

@@ -18,6 +18,7 @@ from postroom.intake.announce import queue_announcer
 
 PORT = 25
 AWAY_SECONDS = 0.5
+FALLBACK_SECONDS = 3.0
 REFUSED_SECONDS = 2.0
 TIMEOUTS = {
     "connect": 1.0,
@@ -129,7 +130,13 @@ async def sending(house: House, net: Internet, folder: Path, **settings: object)
     environ = {name: value for name, value in os.environ.items() if not name.startswith("POSTROOM_")}
     environ |= {f"POSTROOM_{name.upper()}": str(value) for name, value in given.items()}
     environ["PATIENCE"] = json.dumps(
-        {"timeouts": TIMEOUTS, "dns": 1.0, "away": AWAY_SECONDS, "refused": REFUSED_SECONDS}
+        {
+            "timeouts": TIMEOUTS,
+            "dns": 1.0,
+            "away": AWAY_SECONDS,
+            "fallback": FALLBACK_SECONDS,
+            "refused": REFUSED_SECONDS,
+        }
     )
     path = folder / "sending.log"
     with path.open("ab") as log:

@@ -16,7 +16,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,6 +27,7 @@ IPV6 = "2a10:44:10"
 NOBODY = "02:00:00:00:00:01"
 """A hardware address that no host has: what is sent to it is lost, as behind a firewall that drops."""
 
+_ENDS_WITH_PARENT = ("setpriv", "--pdeathsig", "KILL")
 _KEEPER = Path(__file__).with_name("keeper.py")
 
 
@@ -79,20 +80,24 @@ class Keeper:
         """Where a namespace is found by others."""
         return f"/proc/{self._process.pid}/fd/{namespace}"
 
-    def command(self, namespace: int, *mounts: tuple[Path, str]) -> list[str]:
-        """What stands before the command of a process in a namespace, which does not outlive this one.
+    def command(self, namespace: int) -> list[str]:
+        """What stands before the command of a process in a namespace, which ends with this one."""
+        return [*self._entering(namespace), *self._as_ourselves(), *_ENDS_WITH_PARENT]
 
-        In ``mounts`` are files that it finds in the place of others.
-        """
-        start = ["nsenter", f"--net={self.path(namespace)}"]
-        if not self._as_root:
-            start += ["--preserve-credentials", f"--user=/proc/{self._process.pid}/ns/user"]
-        if mounts:
-            script = "".join(f"mount --bind {file} {place} && " for file, place in mounts)
-            start += ["unshare", "--mount", "sh", "-c", f'{script}exec "$@"', "mounts"]
-        if not self._as_root:
-            start += ["unshare", "--user", f"--map-user={os.getuid()}", f"--map-group={os.getgid()}"]
-        return [*start, "setpriv", "--pdeathsig", "KILL"]
+    def sealed(self, namespace: int, files: Mapping[str, Path]) -> list[str]:
+        """The same for a process that finds ``files`` in the place of others, and whose children end with it."""
+        mounts = "".join(f"mount --bind {file} {place} && " for place, file in files.items())
+        apart = ["unshare", "--mount", "--pid", "--mount-proc", "--fork", "--kill-child"]
+        inside = ["sh", "-c", f'{mounts}exec "$@"', "sealed"]
+        ours = [*self._as_ourselves(), *_ENDS_WITH_PARENT]
+        return [*self._entering(namespace), *_ENDS_WITH_PARENT, *apart, *inside, *ours]
+
+    def _entering(self, namespace: int) -> list[str]:
+        user = [] if self._as_root else ["--preserve-credentials", f"--user=/proc/{self._process.pid}/ns/user"]
+        return ["nsenter", f"--net={self.path(namespace)}", *user]
+
+    def _as_ourselves(self) -> list[str]:
+        return [] if self._as_root else ["unshare", "--user", f"--map-user={os.getuid()}", f"--map-group={os.getgid()}"]
 
     def close(self) -> None:
         """The end of everything."""
@@ -170,9 +175,13 @@ class Host:
         """The cable is back in."""
         self._keeper.ask(**{"in": self._switch}, ip=[f"link set port{self._number} master switch up"])
 
-    def command(self, *words: str, mounts: tuple[tuple[Path, str], ...] = ()) -> list[str]:
+    def command(self, *words: str) -> list[str]:
         """The command of a process that runs there, and ends with this one."""
-        return [*self._keeper.command(self._namespace, *mounts), *words]
+        return [*self._keeper.command(self._namespace), *words]
+
+    def sealed(self, *words: str, files: Mapping[str, Path]) -> list[str]:
+        """The same for a process that finds ``files`` in the place of others, and whose children end with it."""
+        return [*self._keeper.sealed(self._namespace, files), *words]
 
 
 class Network:

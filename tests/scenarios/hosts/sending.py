@@ -2,7 +2,7 @@
 
 The settings are in the environment as always, PATIENCE in it is a JSON object: seconds for each step of a dialogue
 (``timeouts``), for one question to the DNS (``dns``), and for which a site (``away``) or a source address at one
-(``refused``) is left alone at first.
+(``refused``) is left alone at first, and after which a preferred host is tried again (``fallback``).
 """
 
 import asyncio
@@ -28,6 +28,7 @@ from postroom.store.pool import open_pool
 async def work(stop: asyncio.Event) -> None:
     patience = json.loads(os.environ.pop("PATIENCE"))
     site.FIRST_AWAY_SECONDS = patience["away"]
+    site.FALLBACK_SECONDS = patience["fallback"]
     sources.FIRST_REFUSED_SECONDS = patience["refused"]
     settings = load_settings(os.environ)
     assert settings.database_url is not None

@@ -224,8 +224,10 @@ class Connection(asyncio.Protocol):
         if now >= self._deadline and not self._still_moving(now):
             if self.session.state is State.IDLE:
                 self.quit()
-            else:
+            elif self.session.flushed:
                 self.abort(f"no answer in time ({self._seconds[self.session.state]:g} s)")
+            else:
+                self.abort(f"nothing was taken in time ({self._timeouts.block:g} s)")
         if not self._gone:
             # No deadline set from now on can be earlier than the shortest time-out from now.
             self._timer = self._loop.call_at(min(self._deadline, now + self._tick), self._look_at_deadline)

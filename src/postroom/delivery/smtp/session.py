@@ -242,7 +242,10 @@ class Session:
     def lost(self, reason: str) -> list[Event]:
         """The connection is gone, or is to be given up because of a time-out."""
         if self.state is not State.CLOSED:
-            self._break_off(f"{reason} while waiting for {self._awaited()}")
+            unfinished = self.state is State.FINAL and not self.flushed
+            self._break_off(
+                f"{reason} while {'the body was being sent' if unfinished else f'waiting for {self._awaited()}'}"
+            )
         return self._take_events()
 
     def quit(self) -> None:
