@@ -1,5 +1,6 @@
 """What is measured and how it is shown: cases, medians, goals, the table. Pure."""
 
+import math
 import statistics
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -65,6 +66,24 @@ def medians(runs: Sequence[Mapping[str, float]]) -> Run:
     """The median of each figure over the runs that have it, in the order of first appearance."""
     names = dict.fromkeys(name for run in runs for name in run)
     return {name: statistics.median(run[name] for run in runs if name in run) for name in names}
+
+
+def median_interval(values: Sequence[float], confidence: float = 0.95) -> tuple[float, float, float]:
+    """Between which values the true median lies, and how sure that is: at least ``confidence`` where they suffice.
+
+    The interval is of order statistics: it supposes nothing of how the values are spread (a sign test turned around).
+    """
+    ordered = sorted(values)
+    count = len(ordered)
+    if not count:
+        raise ValueError("there are no values to take an interval of")
+    best = (ordered[0], ordered[-1], 1 - 2 * 0.5**count)
+    for left_out in range(1, (count + 1) // 2):
+        sure = 1 - 2 * sum(math.comb(count, below) for below in range(left_out + 1)) * 0.5**count
+        if sure < confidence:
+            break
+        best = (ordered[left_out], ordered[-1 - left_out], sure)
+    return best
 
 
 def percentile(values: Sequence[float], share: float) -> float:

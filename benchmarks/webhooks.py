@@ -1,17 +1,19 @@
 """Webhooks: how soon an event is told, how many a second, and what bad endpoints cost the others.
 
-    python -m benchmarks.webhooks [--rounds 3] [--messages 6000]
+    python -m benchmarks.webhooks [--turns 12] [--messages 8000] [--json FILE]
 
 `postroom serve` with its one events process, a relay that takes everything at once, and endpoints that are processes
-of their own. Rounds run in turn: a fast endpoint alone, and the same beside one that never answers and one that
-answers 500. Each sends as fast as the server takes it, which gives the delivery rate, and then at a steady pace, which
-gives the time from outcome to request at the fast endpoint. At last everything is replayed to it, which gives events
-a second.
-Prints medians, the median change between the two rounds of a turn, and single runs; stores nothing.
+of their own. A turn is two rounds: a fast endpoint alone, and the same beside one that never answers and one that
+answers 500; which of them goes first changes with every turn. A round sends as fast as the server takes it, which gives
+the delivery rate, and then at a steady pace, which gives the time from outcome to request at the fast endpoint. Before
+each round PostgreSQL has written its checkpoint and vacuumed, and nothing that is asked while a round runs grows with
+the rounds before it. At last everything is replayed to the fast endpoint, which gives events a second.
+Prints medians, the median change within a turn with its confidence interval, and single runs; stores all of it.
 """
 
 import argparse
 import asyncio
+import json
 import os
 import statistics
 import sys
@@ -25,8 +27,9 @@ from typing import Literal
 from uuid import UUID, uuid4
 
 from benchmarks.cpu import CpuMeter, read_stats
-from benchmarks.figures import number, percentile, table
+from benchmarks.figures import Run, median_interval, medians, number, percentile, table
 from benchmarks.http_load import send_all
+from benchmarks.machine import machine_facts, result_name
 from benchmarks.processes import Child, ProgramFailed, free_port, listens, require_programs, until
 from benchmarks.sends import Recipients
 from benchmarks.servers import WholeServer, relay_on
@@ -37,8 +40,9 @@ from postroom.events.subscriptions import EMAIL_SENT, create_subscription
 from postroom.store.pool import Pool, open_pool
 from postroom.tenancy.accounts import DEFAULT_ACCOUNT_ID
 
+RESULTS = Path(__file__).parent / "results"
 PACE = 200
-PACED_SECONDS = 4
+PACED_SECONDS = 3
 _STEP = 10
 _LARGEST_REQUEST = 500
 
@@ -51,6 +55,11 @@ update callback
  where account_id = $1 and callback_id = any($2::uuid[])
 """
 _SENT = "select count(*) from event where account_id = $1 and kind = 'sent'"
+_EMPTY = "select not exists (select from queue where account_id = $1)"
+_DISTURBANCES = """
+select (select num_timed + num_requested from pg_stat_checkpointer)
+       + (select coalesce(sum(autovacuum_count + autoanalyze_count), 0) from pg_stat_user_tables)
+"""
 
 
 class Hook:
@@ -60,6 +69,8 @@ class Hook:
         self.port = free_port()
         self.callback_id: UUID = uuid4()
         self._output = folder / f"hook-{manner}.log"
+        self._read = 0
+        self._told: list[tuple[float, list[float]]] = []
         command = [sys.executable, "-m", "benchmarks.hook", str(self.port), manner]
         self._child = Child(command, log=self._output, env=dict(os.environ))
 
@@ -90,8 +101,16 @@ class Hook:
 
     def told(self) -> list[tuple[float, list[float]]]:
         """For each request: when it came, and how many milliseconds after each of its events."""
-        lines = self._output.read_text().splitlines()
-        return [(float(at), [float(lag) for lag in lags]) for at, *lags in (line.split() for line in lines)]
+        # Only what is new is read: it is asked for many times while a round runs.
+        with self._output.open("rb") as output:
+            output.seek(self._read)
+            new = output.read()
+        new = new[: new.rfind(b"\n") + 1]
+        self._read += len(new)
+        for line in new.decode().splitlines():
+            at, *lags = line.split()
+            self._told.append((float(at), [float(lag) for lag in lags]))
+        return self._told
 
     def events(self) -> int:
         """How many it was told."""
@@ -113,13 +132,17 @@ class Measured:
         self._messages = messages
         self._people = Recipients(max(messages, PACE * PACED_SECONDS))
 
-    async def round(self, name: str, *, with_bad: bool) -> tuple[float, float, float, float]:
+    async def round(self, name: str, *, with_bad: bool) -> Run:
         """Messages a second at full speed, and microseconds of the server's processors for each; at a steady pace the
-        median and 95th percentile of the milliseconds.
+        median and 95th percentile of the milliseconds. What PostgreSQL did beside it, too.
         """
         await self._pool.execute(_WAKE if with_bad else _SILENCE, DEFAULT_ACCOUNT_ID, self._bad)
+        begun = time.perf_counter()
+        for statement in ("vacuum (analyze) queue", "analyze event", "analyze message", "checkpoint"):
+            await self._pool.execute(statement)
         # Callbacks are looked for every second.
-        await asyncio.sleep(2.5)
+        await asyncio.sleep(max(0.5, begun + 2.5 - time.perf_counter()))
+        disturbances = await self._pool.fetchval(_DISTURBANCES)
         full = self._people.requests(
             f"f{name}", self._messages, batch=_LARGEST_REQUEST, host="127.0.0.1", token=self._server.token
         )
@@ -128,13 +151,15 @@ class Measured:
         meter.start()
         begun = time.perf_counter()
         posting = asyncio.ensure_future(send_all(self._server.address, full, connections=4))
-        while await self._sent() - sent < self._messages:  # noqa: ASYNC110 - other processes send
-            await asyncio.sleep(0.05)
-        rate = self._messages / (time.perf_counter() - begun)
         await posting
+        while not await self._pool.fetchval(_EMPTY, DEFAULT_ACCOUNT_ID):  # noqa: ASYNC110 - other processes send
+            await asyncio.sleep(0.02)
+        rate = self._messages / (time.perf_counter() - begun)
         await self._all_told(sent + self._messages)
         micros = meter.stop()["server"] / self._messages * 1e6
-        return rate, micros, *await self._paced(name)
+        p50, p95 = await self._paced(name)
+        disturbances = await self._pool.fetchval(_DISTURBANCES) - disturbances
+        return {"rate": rate, "us": micros, "p50": p50, "p95": p95, "disturbances": float(disturbances)}
 
     async def _paced(self, name: str) -> tuple[float, float]:
         sent, requests = await self._sent(), len(self._good.told())
@@ -185,8 +210,16 @@ def _events_role() -> list[int]:
     return found
 
 
-async def measure(folder: Path, rounds: int, messages: int) -> None:
-    """Run everything and print it."""
+TITLES = {
+    "rate": "messages/s at full speed",
+    "us": "us of the server's processors each",
+    "p50": f"ms to the request at {PACE}/s, p50",
+    "p95": f"ms to the request at {PACE}/s, p95",
+}
+
+
+async def measure(folder: Path, turns: int, messages: int) -> dict[str, object]:
+    """Run everything and print it; what is to be stored."""
     async with AsyncExitStack() as held:
         sink = Sink(folder)
         held.push_async_callback(sink.stop)
@@ -201,10 +234,11 @@ async def measure(folder: Path, rounds: int, messages: int) -> None:
             held.push_async_callback(hook.stop)
             await hook.start(pool)
         measured = Measured(server, pool, good, bad, messages)
-        await measured.round("warm", with_bad=False)
-        alone: list[tuple[float, ...]] = []
-        beside: list[tuple[float, ...]] = []
-        for turn in range(rounds):
+        for number_ in range(2):
+            await measured.round(f"warm{number_}", with_bad=bool(number_))
+        alone: list[Run] = []
+        beside: list[Run] = []
+        for turn in range(turns):
             # Whoever goes first has the emptier tables: they take turns at that too.
             for with_bad in (False, True) if turn % 2 == 0 else (True, False):
                 found = await measured.round(f"{turn}-{with_bad:d}", with_bad=with_bad)
@@ -212,29 +246,47 @@ async def measure(folder: Path, rounds: int, messages: int) -> None:
         if not all(hook.told() for hook in bad):
             raise ProgramFailed("a bad endpoint was asked nothing")
         rate, micros, requests = await measured.replay()
-    rows = [["", "alone", "beside bad ones", "change", "single runs"]]
-    paced = f"ms to the request at {PACE}/s, "
-    titles = ("messages/s at full speed", "us of the server's processors each", f"{paced}p50", f"{paced}p95")
-    for place, title in enumerate(titles):
-        one, two = (statistics.median(run[place] for run in runs) for runs in (alone, beside))
-        single = " ".join(number(run[place]) for run in alone) + " | " + " ".join(number(run[place]) for run in beside)
-        change = statistics.median(
-            run_two[place] / run_one[place] for run_one, run_two in zip(alone, beside, strict=True)
-        )
-        rows.append([title, number(one), number(two), f"{100 * (change - 1):+.1f} %", single])
+    rows = [["", "alone", "beside bad ones", "change within a turn", "single runs"]]
+    changes: dict[str, dict[str, float]] = {}
+    for name, title in TITLES.items():
+        change = [two[name] / one[name] - 1 for one, two in zip(alone, beside, strict=True)]
+        low, high, sure = median_interval(change)
+        changes[name] = {"median": statistics.median(change), "low": low, "high": high, "confidence": sure}
+        single = " | ".join(" ".join(number(run[name]) for run in runs) for runs in (alone, beside))
+        words = f"{100 * statistics.median(change):+.1f} % ({100 * low:+.1f} to {100 * high:+.1f}, {100 * sure:.0f} %)"
+        rows.append([title, number(medians(alone)[name]), number(medians(beside)[name]), words, single])
     print(table(rows))
     print(
         f"replay to one endpoint: {number(rate)} events/s in {requests} requests, {number(micros)} us of the role each"
     )
+    return {
+        "messages a round": messages,
+        "alone": alone,
+        "beside": beside,
+        "change": changes,
+        "replay": {"rate": rate, "us": micros, "requests": requests},
+    }
 
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="benchmarks.webhooks", description=__doc__.partition("\n")[0])
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--messages", type=int, default=6_000)
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="benchmarks.webhooks", description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--turns", type=int, default=12)
+    parser.add_argument("--messages", type=int, default=8_000)
+    parser.add_argument("--json", type=Path, metavar="FILE", help="where to store the result")
     wanted = parser.parse_args()
     require_programs()
+    facts, started = machine_facts(), datetime.now(UTC)
+    print("  ".join(f"{name}: {value}" for name, value in facts.items()), flush=True)
     with tempfile.TemporaryDirectory(prefix="postroom-bench-", dir="/var/tmp") as place:
         # PostgreSQL runs as nobody.
         Path(place).chmod(0o755)
-        asyncio.run(measure(Path(place), wanted.rounds, wanted.messages))
+        found = asyncio.run(measure(Path(place), wanted.turns, wanted.messages))
+    report = {"started": started.isoformat(timespec="seconds"), "machine": facts, "webhooks": found}
+    target = wanted.json or RESULTS / result_name(facts, started).replace(".json", "-webhooks.json")
+    target.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n")
+    print(f"stored in {target}")
+
+
+if __name__ == "__main__":
+    main()

@@ -300,6 +300,7 @@ class Hand:
             SCHEDULE,
             rules=read_rules(),
             now=lambda: now or datetime.now(UTC),
+            clock=asyncio.get_running_loop().time,
             rand=lambda: 0.5,
             soft=soft,
         )

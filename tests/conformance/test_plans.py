@@ -12,7 +12,7 @@ from tests.conformance.house import ACCOUNT, KEY_WINDOW, House, open_house
 from postroom.audience import soft_bounces, suppression
 from postroom.audience.suppression import Entry, load_address_hash, suppress
 from postroom.delivery import claim, settle
-from postroom.events import search, status
+from postroom.events import posted, put_offs, search, status
 from postroom.intake import backlog, ledger
 from postroom.sandbox import mailbox
 from postroom.store.partitions import index_days
@@ -197,3 +197,38 @@ async def test_a_page_of_a_search_is_a_few_look_ups(
     # Each message's events are looked for in the eight days that there are.
     assert found["Shared Hit Blocks"] + found["Shared Read Blocks"] < 40 * (number + 1)
     assert _rows_passed(found) < 40 * (number + 1)
+
+
+_POSTED_MUCH = """
+insert into webhook_attempt (account_id, occurred_on, occurred_at, milliseconds, callback_id, callback_name,
+                             webhook_id, attempt, status, event_ids, span)
+select $1::bigint, current_date, now(), 5, gen_random_uuid(), 'Orders', 'msg', 1, 200,
+       array(select generate_series(first, first + 99)), int8range(first, first + 99, '[]')
+from generate_series(1, 1000000, 100) as first
+"""
+_PUT_OFF_MUCH = """
+insert into put_off (account_id, occurred_on, occurred_at, request_id, first_position, last_position, reason)
+select $1::bigint, current_date, now(), request_id, 0, 500, 'siteBusy'
+from (select distinct request_id from message) m, generate_series(1, 10)
+union all
+select $1::bigint, current_date, now(), gen_random_uuid(), 0, 500, 'siteBusy' from generate_series(1, 10000)
+"""
+
+
+async def test_what_a_timeline_adds_is_a_few_look_ups(house: House) -> None:
+    await house.accept_many(2_000)
+    await house.pool.execute(_POSTED_MUCH, ACCOUNT)
+    await house.pool.execute(_PUT_OFF_MUCH, ACCOUNT)
+    request_id = await house.pool.fetchval("select request_id from queue limit 1")
+    day = datetime.now(UTC).date() - timedelta(days=1)
+    pool = await open_pool(house.dsn, max_size=1, application_name="plans", settings={"enable_seqscan": "off"})
+    for statement, arguments, rows in (
+        (posted._POSTED, (ACCOUNT, [17, 4_711, 999_999], day, 100), 3),
+        (put_offs._OF_MESSAGE, (ACCOUNT, request_id, 17, 100), 10),
+    ):
+        (plan,) = await pool.fetchrow(f"explain (analyze, buffers, format json) {statement}", *arguments) or ("[]",)
+        found = json.loads(plan)[0]["Plan"]
+        assert found["Actual Rows"] == rows
+        assert found["Shared Hit Blocks"] + found["Shared Read Blocks"] < 200
+        assert _rows_passed(found) < 200
+    await pool.close()

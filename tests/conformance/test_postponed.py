@@ -9,6 +9,7 @@ from postroom.delivery.outcome import Deferred, Sent
 from postroom.delivery.record import Recorder
 from postroom.delivery.settle import Settler
 from postroom.delivery.slices import Slice
+from postroom.events.put_offs import PutOff
 
 
 async def test_postponed_messages_come_again_without_event_or_attempt(house: House) -> None:
@@ -19,7 +20,7 @@ async def test_postponed_messages_come_again_without_event_or_attempt(house: Hou
     over: list[Slice] = []
     settler = Settler(house.pool, interval=0.0, settled=over.append)
     now = datetime.now(UTC)
-    recorder = Recorder(settler, SCHEDULE, rules=read_rules(), now=lambda: now, rand=lambda: 0.5)
+    recorder = Recorder(settler, SCHEDULE, rules=read_rules(), now=lambda: now, clock=lambda: 0.0, rand=lambda: 0.5)
     soon = now + timedelta(minutes=7)
     for number, message in enumerate(loaded.messages):
         if number < 2:
@@ -27,7 +28,7 @@ async def test_postponed_messages_come_again_without_event_or_attempt(house: Hou
         elif number < 4:
             recorder.outcome(message, Deferred(code=451))
         else:
-            recorder.postpone(message, soon + timedelta(minutes=number))
+            recorder.postpone(message, soon + timedelta(minutes=number), PutOff("siteBusy", "mx1"))
     settler.start()
     await settler.close()
     assert over == slices

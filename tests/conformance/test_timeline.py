@@ -4,11 +4,12 @@ import os
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
-from tests.conformance.house import ACCOUNT, Hand, House, people
+from tests.conformance.house import ACCOUNT, SCHEDULE, Hand, House, people
 
 from postroom.api.wire.timeline import (
     AcceptedEntry,
     AttemptEntry,
+    ClaimedEntry,
     ClickedEntry,
     NotSentEntry,
     SentEntry,
@@ -16,15 +17,24 @@ from postroom.api.wire.timeline import (
     WebhookEntry,
     shown_timeline,
 )
+from postroom.bounces.verdict import read_rules
+from postroom.catalog.pauses import note_status
 from postroom.catalog.sending_options import SendingOptions
+from postroom.delivery.outages import Outages
 from postroom.delivery.outcome import Certificate, Deferred, Refused, Sent, Unknown
+from postroom.delivery.record import Recorder
+from postroom.delivery.settle import Settler
+from postroom.delivery.slices import Slice
 from postroom.events import timeline as timeline_module
 from postroom.events.callbacks import create_callback, verify_callback
 from postroom.events.codes import StatusCode
+from postroom.events.cursor import Cursor, PostedBatch
 from postroom.events.log import Event, append_events
+from postroom.events.put_offs import PutOff
 from postroom.events.subscriptions import EMAIL_NOT_SENT, EMAIL_SENT, create_subscription
 from postroom.events.timeline import Timeline, Waiting, message_timeline
 from postroom.intake.backlog import clear_queue
+from postroom.intake.holding import Place, hold_waiting, release_held
 
 DEFERRED = Deferred(code=451, enhanced="4.2.1", text="4.2.1 later", host="mx1", address="192.0.2.1:25", stage="rcpt")
 TAKEN = Sent(
@@ -62,16 +72,21 @@ async def test_a_message_that_was_deferred_then_taken_then_clicked(house: House)
         await append_events(connection, [click])
     shown = shown_timeline(await told(house, key.upper()))
     assert (shown.message_key, shown.to, shown.status, shown.complete) == (key, f"{key}@example.com", "sent", True)
-    accepted, first, second, sent, clicked = shown.entries
+    accepted, claimed, first, claimed_again, second, sent, clicked = shown.entries
     assert isinstance(accepted, AcceptedEntry)
+    assert isinstance(claimed, ClaimedEntry)
+    assert isinstance(claimed_again, ClaimedEntry)
+    assert (claimed.number, claimed_again.number) == (1, 2)
     assert (accepted.request_id, accepted.position, accepted.definition_key) == (str(row["request_id"]), 0, "welcome")
     assert isinstance(first, AttemptEntry)
     assert (first.number, first.outcome, first.host, first.address) == (1, "deferred", "mx1", "192.0.2.1:25")
+    assert first.retry_at > first.at
     assert (first.stage, first.code, first.enhanced, first.reply) == ("rcpt", 451, "4.2.1", "4.2.1 later")
     assert (first.tls, first.certificate) == ("", {})
     assert isinstance(second, AttemptEntry)
     assert (second.number, second.outcome, second.tls, second.source) == (2, "sent", "TLSv1.3 X", "198.51.100.7")
     assert second.certificate["verified"] == "sts"
+    assert second.retry_at == ""
     assert isinstance(sent, SentEntry)
     assert isinstance(clicked, ClickedEntry)
     assert (clicked.target, clicked.verdict, clicked.user_agent) == ("https://shop.example/", "human", "UA")
@@ -84,7 +99,7 @@ async def test_a_refusal_has_its_verdict_and_a_cleared_message_no_attempt(house:
     await house.accept(people([cleared]))
     definition_id = await house.pool.fetchval("select definition_id from queue")
     await clear_queue(house.pool, ACCOUNT, definition_id, code=StatusCode.SUBSCRIBER_QUEUE_CLEARED)
-    _, attempt, ended = shown_timeline(await told(house, refused)).entries
+    _, _, attempt, ended = shown_timeline(await told(house, refused)).entries
     assert isinstance(attempt, AttemptEntry)
     assert (attempt.outcome, attempt.verdict["fault"], attempt.verdict["permanence"]) == (
         "refused",
@@ -102,7 +117,7 @@ async def test_what_ran_out_of_time_was_not_refused(house: House) -> None:
     (key,) = await house.accept_many(1)
     await house.age(timedelta(hours=30))
     await Hand(house, "w").work(lambda _: DEFERRED)
-    _, attempt, ended = shown_timeline(await told(house, key)).entries
+    _, _, attempt, ended = shown_timeline(await told(house, key)).entries
     assert isinstance(attempt, AttemptEntry)
     assert isinstance(ended, NotSentEntry)
     assert (attempt.outcome, ended.status_code) == ("deferred", 139)
@@ -144,7 +159,7 @@ async def test_a_held_message_waits_without_a_time(house: House) -> None:
     await Hand(house, "w").work(lambda message: Unknown() if message.message_key == held else Sent())
     waiting = await waits(house, held)
     assert (waiting.state, waiting.until) == ("held", None)
-    attempt = shown_timeline(await told(house, held)).entries[1]
+    attempt = shown_timeline(await told(house, held)).entries[2]
     assert isinstance(attempt, AttemptEntry)
     assert (attempt.outcome, attempt.held) == ("unknown", True)
     assert (await told(house, other)).waiting is None
@@ -180,7 +195,95 @@ async def test_callbacks_that_want_an_event_were_told_or_stand_before_it(house: 
     assert entry.failing_since
     await house.pool.execute("update callback set cursor_xid = pg_current_xact_id(), cursor_event = 0")
     (entry,) = await webhooks(wanted)
-    assert (entry.state, entry.attempt) == ("told", 0)
+    assert (entry.state, entry.attempt) == ("passed", 0)
+
+    cursor = Cursor(house.pool, ACCOUNT, callback_id, "events")
+    event_id = int(entry.event_id)
+    for status, problem in ((500, "it answered 500"), (0, "no answer"), (204, "")):
+        await cursor.note(PostedBatch("msg_1", [event_id, event_id + 5], 1, 41, status, problem))
+    await cursor.note(PostedBatch("msg_2", [event_id - 1, event_id + 1], 1, 41, 200, ""))
+    failed, taken = await webhooks(wanted)
+    assert (failed.state, failed.times, failed.status, failed.last_error) == ("failed", 2, 0, "no answer")
+    assert failed.until >= failed.at
+    assert (taken.state, taken.status, taken.milliseconds, taken.events) == ("told", 204, 41, 2)
+    assert (taken.event_type, taken.callback_name, taken.webhook_id) == (EMAIL_SENT, "Orders", "msg_1")
+
+
+async def test_what_held_a_message_up_is_told_afterwards(house: House) -> None:
+    definition_id = await house.define("slow")
+    (key,) = await house.accept_many(1, "slow")
+    other = (await house.accept_many(1))[0]
+    await Hand(house, "worker-1").claim()
+    await house.pool.execute("update queue set leased_until = now() - interval '1s'")
+    hand = Hand(house, "worker-2")
+    slices = await hand.claim()
+    over: list[Slice] = []
+    settler = Settler(house.pool, interval=0.0, settled=over.append)
+    recorder = Recorder(
+        settler, SCHEDULE, rules=read_rules(), now=lambda: datetime.now(UTC), clock=lambda: 0.0, rand=lambda: 0.5
+    )
+    soon = datetime.now(UTC) + timedelta(seconds=20)
+    for message in (await hand.load(slices)).messages:
+        recorder.postpone(message, soon, PutOff("siteBusy", "mx1.example.org"))
+    settler.start()
+    await settler.close()
+    async with house.pool.acquire() as connection:
+        places = [Place(slice_.request_id, 0) for slice_ in slices if slice_.definition_id == definition_id]
+        assert await hold_waiting(connection, ACCOUNT, places) == 1
+        await note_status(connection, ACCOUNT, definition_id, before="Active", after="Inactive")
+        await note_status(connection, ACCOUNT, definition_id, before="Inactive", after="Inactive")
+        await note_status(connection, ACCOUNT, definition_id, before="Inactive", after="Active")
+        assert await release_held(connection, ACCOUNT, places) == 1
+    outages = Outages(house.pool, "smtp://relay.example:25", now=lambda: datetime.now(UTC))
+    outages.away("connection refused")
+    await outages.write()
+    outages.away("again")
+    outages.back()
+    await outages.write()
+    await Hand(house, "worker-3").work()
+    found = await told(house, key)
+    assert found.status == "sent"
+    assert [(each.reason, each.place, each.times) for each in found.hindrances] == [
+        ("leaseRanOut", "worker-1", 1),
+        ("siteBusy", "mx1.example.org", 1),
+        ("held", "", 1),
+        ("released", "", 1),
+    ]
+    assert found.hindrances[1].until == soon
+    assert [each.kind for each in found.standstills] == ["relayAway", "inactive"]
+    assert (found.standstills[0].relay, found.standstills[0].reply) == ("smtp://relay.example:25", "connection refused")
+    assert all(each.until is not None and each.until >= each.since for each in found.standstills)
+    shown = shown_timeline(found).entries
+    assert [entry.at for entry in shown] == sorted(entry.at for entry in shown)
+    assert [each.reason for each in (await told(house, other)).hindrances] == ["leaseRanOut", "siteBusy"]
+
+
+async def test_put_offs_of_one_reason_that_follow_closely_are_one_entry(house: House) -> None:
+    (key,) = await house.accept_many(1)
+    request_id = await house.pool.fetchval("select request_id from queue")
+    begin = datetime.now(UTC)
+    for minute, place in ((0, "mx1"), (1, "mx1"), (2, "mx2"), (30, "mx2")):
+        await house.pool.execute(
+            "insert into put_off values ($1, $2, $3, $4, 0, 0, null, $5, 'siteBusy', $6)",
+            ACCOUNT, begin.date(), begin + timedelta(minutes=minute), request_id,
+            begin + timedelta(minutes=minute + 1), place,
+        )  # fmt: skip
+    found = (await told(house, key)).hindrances
+    assert [(each.place, each.times) for each in found] == [("mx1", 2), ("mx2", 1), ("mx2", 1)]
+    assert found[0].until == begin + timedelta(minutes=2)
+
+
+async def test_outages_that_several_processes_saw_are_one(house: House) -> None:
+    (key,) = await house.accept_many(1)
+    begin = datetime.now(UTC)
+    for first, last, reply in ((-60, 60, "refused"), (-50, 50, "timed out"), (70, 80, "refused"), (500, 510, "late")):
+        await house.pool.execute(
+            "insert into relay_outage (relay, since, seen_until, reply) values ('smtp://r', $1, $2, $3)",
+            begin + timedelta(seconds=first), begin + timedelta(seconds=last), reply,
+        )  # fmt: skip
+    assert [(each.since, each.until, each.reply) for each in (await told(house, key)).standstills] == [
+        (begin - timedelta(seconds=60), begin + timedelta(seconds=60), "refused")
+    ]
 
 
 async def test_the_newest_message_of_a_key_is_told(house: House) -> None:

@@ -22,6 +22,7 @@ from postroom.catalog.classifications import Classification, find_classification
 from postroom.catalog.data_extensions import DataExtension, find_extension
 from postroom.catalog.definitions import Definition, find_definition, lock_definition
 from postroom.catalog.lists import SubscriberList, find_list
+from postroom.catalog.pauses import note_status
 from postroom.catalog.sending_options import DEFAULT, SendingOptions, encode_options, problem_of
 from postroom.catalog.template_check import names_known, unknown_blocks
 from postroom.catalog.versions import VersionDraft, load_version, store_version
@@ -252,6 +253,8 @@ class Publisher:
                 )
             except asyncpg.UniqueViolationError as error:
                 raise _taken(error, draft.definition_key, draft.name) from None
+            status = draft.status or self._new_status
+            await note_status(connection, account_id, definition_id, before="Active", after=status)
             return Published(await _stored(connection, account_id, draft.definition_key), warnings)
 
     async def change(self, account_id: int, definition_key: str, change: DefinitionChange) -> Published | None:
@@ -291,6 +294,9 @@ class Publisher:
             if asset is not None or _mail_differs(current, changed):
                 changed, warnings = await self._publish(connection, changed, asset, references)
             await _update(connection, changed)
+            await note_status(
+                connection, account_id, changed.definition_id, before=current.status, after=changed.status
+            )
             return Published(await _stored(connection, account_id, definition_key), warnings)
 
     async def _publish(

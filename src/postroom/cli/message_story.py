@@ -6,17 +6,23 @@ from postroom.api.wire.timeline import (
     AcceptedEntry,
     AttemptEntry,
     BouncedEntry,
+    ClaimedEntry,
     ClickedEntry,
     ComplainedEntry,
+    ComposedEntry,
     Entry,
+    InactiveEntry,
     NotSentEntry,
     OpenedEntry,
+    PutOffEntry,
+    RelayAwayEntry,
     SentEntry,
     ShownTimeline,
     UnsubscribedEntry,
     WaitingEntry,
     WebhookEntry,
 )
+from postroom.events.put_offs import Reason
 from postroom.events.timeline import WaitState
 
 _WAITS: Mapping[WaitState, str] = {
@@ -26,6 +32,17 @@ _WAITS: Mapping[WaitState, str] = {
     "retry": "waits for the next attempt",
     "postponed": "waits for its turn: more is queued for its way than may go at once",
     "due": "due; no worker has taken it yet",
+}
+
+_PUT_OFF: Mapping[Reason, str] = {
+    "siteBusy": "more waited for its site than went there:",
+    "tooManySites": "no room for one more site",
+    "dns": "the DNS had not answered for",
+    "copies": "its copies had to wait for",
+    "relayAway": "no relay could be reached:",
+    "warmUp": "the day's messages of a warm-up were sent:",
+    "database": "the database did not answer",
+    "leaseRanOut": "the process that had it was gone:",
 }
 
 _OUTCOMES = {
@@ -53,6 +70,16 @@ def _words(entry: Entry) -> str:
         case AcceptedEntry():
             definition = entry.definition_key or "a definition that is gone"
             return f"accepted for {definition}, version {entry.version}; request {entry.request_id}[{entry.position}]"
+        case RelayAwayEntry():
+            return f"relay {entry.relay} away until {entry.until}" + _after(": ", entry.reply)
+        case InactiveEntry():
+            return "the definition was not active" + _after(" until ", entry.until)
+        case PutOffEntry():
+            return _put_off(entry)
+        case ClaimedEntry():
+            return f"taken out of the queue for attempt {entry.number}"
+        case ComposedEntry():
+            return f"mail made for attempt {entry.number}"
         case AttemptEntry():
             return _attempt(entry)
         case SentEntry():
@@ -98,13 +125,26 @@ def _attempt(entry: AttemptEntry) -> str:
     code = "" if entry.code is None else str(entry.code)
     # A reply begins with its code; only what was made of one has none.
     reply = entry.reply if entry.reply.startswith(code) else f"{code} {entry.reply}".strip()
-    return "; ".join(parts) + _after(": ", reply) + ("; held" if entry.held else "")
+    then = "; held" if entry.held else _after("; again at ", entry.retry_at)
+    return "; ".join(parts) + _after(": ", reply) + then
+
+
+def _put_off(entry: PutOffEntry) -> str:
+    decided = {"held": "held by somebody", "released": "released by somebody", "hastened": "made due by somebody"}
+    if entry.reason in decided:
+        return decided[entry.reason]
+    times = "" if entry.times == 1 else f", {entry.times} times"
+    return "put off" + _after(" until ", entry.until) + times + f": {_PUT_OFF[entry.reason]}" + _after(" ", entry.place)
 
 
 def _webhook(entry: WebhookEntry) -> str:
     what = f"webhook {entry.callback_name}: {entry.event_type}"
     if entry.state == "told":
-        return f"{what} told"
+        return f"{what} told: {entry.status} after {entry.milliseconds} ms, in a batch of {entry.events}"
+    if entry.state == "failed":
+        return f"{what} not taken, {entry.times} times until {entry.until}" + _after(": ", entry.last_error)
+    if entry.state == "passed":
+        return f"{what} not told: not wanted then, or given up"
     if not entry.attempt:
         return f"{what} not told yet"
     failed = f"failing since {entry.failing_since}, {entry.attempt} attempts, next at {entry.due}"

@@ -13,6 +13,7 @@ from uuid import UUID
 import asyncpg
 
 from postroom.delivery.slices import LaneKey, Slice
+from postroom.events.put_offs import NOTE_LOST_LEASES, NOTE_SLICES, PutOff
 from postroom.store.pool import Pool
 
 _ACCOUNTS = """
@@ -54,9 +55,10 @@ with chosen as (
         limit l.room
         for update skip locked) due)
 update queue
-set lease_owner = $5, leased_until = now() + $6::interval, fence = fence + 1
+set lost_owner = lease_owner, lost_at = case when lease_owner is not null then leased_until end,
+    lease_owner = $5, leased_until = now() + $6::interval, fence = fence + 1
 where account_id = $1 and slice_id = any(array(select slice_id from chosen))
-returning slice_id, fence, definition_id, lane, request_id, accepted_on, accepted_at, attempt
+returning slice_id, fence, definition_id, lane, request_id, accepted_on, accepted_at, attempt, lost_at
 """
 
 _MESSAGES = """
@@ -142,7 +144,8 @@ class Queue:
     async def claim(self, account_id: int, rooms: Sequence[tuple[LaneKey, int]]) -> list[Slice]:
         """Take up to so many slices of each lane, the longest due first."""
         # Measured from before the statement, so that our idea of the lease ends before the database's.
-        valid_until = self._clock() + self._lease.total_seconds()
+        claimed_at = self._clock()
+        valid_until = claimed_at + self._lease.total_seconds()
         rows = await self._pool.fetch(
             _CLAIM,
             account_id,
@@ -152,6 +155,9 @@ class Queue:
             self._owner,
             self._lease,
         )
+        lost = [row["slice_id"] for row in rows if row["lost_at"] is not None]
+        if lost:
+            await self._pool.execute(NOTE_LOST_LEASES, account_id, lost)
         return [
             Slice(
                 account_id=account_id,
@@ -164,6 +170,7 @@ class Queue:
                 accepted_at=row["accepted_at"],
                 attempt=row["attempt"],
                 valid_until=valid_until,
+                claimed_at=claimed_at,
             )
             for row in rows
         ]
@@ -198,9 +205,11 @@ class Queue:
             else:
                 each.lost = True
 
-    async def release(self, held: Sequence[Slice]) -> None:
+    async def release(self, held: Sequence[Slice], why: PutOff) -> None:
         """Give back one business unit's slices; what of them is unfinished is due at once for any worker."""
-        await self._pool.execute(_RELEASE, held[0].account_id, [each.slice_id for each in held], self._owner)
+        slices = [each.slice_id for each in held]
+        await self._pool.execute(NOTE_SLICES, held[0].account_id, slices, self._owner, *why)
+        await self._pool.execute(_RELEASE, held[0].account_id, slices, self._owner)
 
     async def release_owner(self, owner: str) -> None:
         """Give back whatever a worker holds that has stopped or is known to be dead; due at once for any other."""

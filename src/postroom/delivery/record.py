@@ -29,6 +29,7 @@ from postroom.delivery.retry import RetrySchedule
 from postroom.delivery.slices import Message, Slice
 from postroom.events.codes import StatusCode
 from postroom.events.log import Event, EventKind
+from postroom.events.put_offs import PutOff
 from postroom.metrics.counts import Counts
 from postroom.metrics.declared import VERDICTS
 
@@ -61,6 +62,10 @@ class Detail(msgspec.Struct, omit_defaults=True, frozen=True):
     left_out: tuple[tuple[str, str], ...] = ()
     """(address, cause) of each copy that was not sent because its address is suppressed; no address when erased."""
     subject: str = ""
+    took: tuple[int, ...] = ()
+    """Milliseconds before the event that the message was claimed, and composed."""
+    retry_at: datetime | None = None
+    """Of what is tried again: when."""
     held: bool = False
     """It is not sent again until somebody releases it."""
     verdict: Verdict | None = None
@@ -68,8 +73,8 @@ class Detail(msgspec.Struct, omit_defaults=True, frozen=True):
 
 
 class Recorder:
-    """Turns outcomes into events and keeps count of each slice. ``now`` is UTC; ``rand`` gives [0, 1);
-    ``soft`` says when soft bounces suppress, None being never."""
+    """Turns outcomes into events and keeps count of each slice. ``now`` is UTC, ``clock`` the loop's, in seconds;
+    ``rand`` gives [0, 1); ``soft`` says when soft bounces suppress, None being never."""
 
     def __init__(
         self,
@@ -78,6 +83,7 @@ class Recorder:
         *,
         rules: Rules,
         now: Callable[[], datetime],
+        clock: Callable[[], float],
         rand: Callable[[], float],
         soft: SoftBounceRule | None = None,
         counts: Counts | None = None,
@@ -88,6 +94,7 @@ class Recorder:
         self._soft = soft
         self._counts = counts or Counts()
         self._now = now
+        self._clock = clock
         self._rand = rand
         self._encode = msgspec.json.Encoder().encode
 
@@ -108,6 +115,7 @@ class Recorder:
             refused=outcome.refused_recipients,
             left_out=message.left_out and told(message.left_out),
             subject=message.subject if isinstance(outcome, Sent) else "",
+            took=self._took(message),
         )
         contact_id = message.contact.contact_id
         if isinstance(outcome, Sent):
@@ -140,14 +148,24 @@ class Recorder:
         """A slice without one unfinished message is over."""
         self._settlement.finish(slice_, None)
 
-    def postpone(self, message: Message, until: datetime) -> None:
+    def postpone(self, message: Message, until: datetime, why: PutOff) -> None:
         """Give a message back to the queue without an attempt; that is no event."""
         slice_ = message.slice
         slice_.postponed.append(message.position)
+        if slice_.put_offs is None:
+            slice_.put_offs = {}
+        slice_.put_offs.setdefault(why, []).append(message.position)
         if slice_.deadline is not None:
             until = min(until, slice_.deadline)
         slice_.postponed_until = min(until, slice_.postponed_until or until)
         self._count(slice_)
+
+    def _took(self, message: Message) -> tuple[int, ...]:
+        clock, claimed = self._clock(), message.slice.claimed_at
+        if not claimed:
+            return ()
+        spent = round((clock - claimed) * 1000)
+        return (spent, round((clock - message.composed_at) * 1000)) if message.composed_at else (spent,)
 
     def _again(self, message: Message, detail: Detail, kind: EventKind) -> None:
         slice_, position, contact_id = message.slice, message.position, message.contact.contact_id
@@ -162,6 +180,7 @@ class Recorder:
             self._final(slice_, position, "not_sent", contact_id, code, detail, consequence=follows)
             return
         slice_.deferred.append(position)
+        detail = msgspec.structs.replace(detail, retry_at=slice_.retry_at)
         self._record(slice_, position, kind, contact_id, None, detail, now)
         self._count(slice_)
 

@@ -24,6 +24,7 @@ from postroom.audience.suppression import Entry
 from postroom.delivery.data_access import Write, apply_writes
 from postroom.delivery.slices import Slice
 from postroom.events.log import Event, append_events
+from postroom.events.put_offs import note_put_off
 from postroom.metrics.counts import Counts
 from postroom.metrics.declared import NOT_SENT, OUTCOMES, SUPPRESSING
 from postroom.store.pool import Pool, PooledConnection
@@ -210,6 +211,10 @@ class Settler:
                         await connection.execute(
                             _REQUEUE, account_id, slice_.slice_id, positions, positions[0], positions[-1], due, tried
                         )
+                for why, put_off in (slice_.put_offs or {}).items():
+                    positions = sorted(put_off)
+                    until = slice_.postponed_until
+                    await note_put_off(connection, account_id, slice_.request_id, positions, until, why)
             if over:
                 await connection.execute(_DELETE, account_id, [slice_.slice_id for slice_ in over])
         for (kind, code), number in Counter(map(_KIND_AND_CODE, events)).items():

@@ -14,6 +14,7 @@ from postroom.audience.contacts import Contact
 from postroom.catalog.sending_options import DEFAULT, SendingOptions
 from postroom.content.model import Mail, NotComposed
 from postroom.delivery.data_access import Write
+from postroom.events.put_offs import PutOff
 
 
 class LaneKey(NamedTuple):
@@ -38,6 +39,8 @@ class Slice:
     accepted_at: datetime
     attempt: int
     valid_until: float
+    claimed_at: float = 0.0
+    """On the loop's clock."""
     definition_key: str = ""
     """As it is now."""
     sending: SendingOptions = DEFAULT
@@ -53,6 +56,8 @@ class Slice:
     """Positions with an unknown outcome that wait for somebody's decision."""
     postponed: list[int] = field(default_factory=list)
     """Positions given back without an attempt, because what they wait for is slower than what there is for it."""
+    put_offs: dict[PutOff, list[int]] | None = None
+    """Why the postponed ones are; None while there are none."""
     postponed_until: datetime | None = None
     """When the first of the postponed ones should come again."""
     lost: bool = False
@@ -96,6 +101,8 @@ class Message:
     contact: Contact
     subject: str = ""
     """As composed; empty before."""
+    composed_at: float = 0.0
+    """On the loop's clock; 0 before."""
     copies: bool = False
     """Whether, as composed, it goes to cc or bcc recipients as well."""
     counted: bool = False

@@ -32,6 +32,7 @@ from postroom.delivery.lanes import Lanes
 from postroom.delivery.loading import TOO_LATE, Loaded, Loader
 from postroom.delivery.mail_headers import NO_HEADERS, MailHeaders
 from postroom.delivery.mail_links import MailLinks
+from postroom.delivery.outages import Outages
 from postroom.delivery.outcome import Deferred, Outcome
 from postroom.delivery.record import Recorder
 from postroom.delivery.rendering import Renderer
@@ -46,6 +47,7 @@ from postroom.delivery.smtp.pool import SmtpPool
 from postroom.delivery.smtp.target import SmtpTarget
 from postroom.delivery.versions import Sender, Versions
 from postroom.events.codes import StatusCode
+from postroom.events.put_offs import PutOff
 from postroom.intake.backlog import expire_late, expire_queue
 from postroom.metrics.counts import Counts
 from postroom.metrics.declared import SUPPRESSED_COPIES, SUPPRESSED_MESSAGES
@@ -142,10 +144,12 @@ class Worker:
             options.schedule,
             rules=options.rules,
             now=lambda: datetime.now(UTC),
+            clock=loop.time,
             rand=rand,
             soft=options.soft,
             counts=self._counts,
         )
+        self._outages = Outages(pool, str(options.target), now=lambda: datetime.now(UTC))
         self._lanes: Lanes | Sites
         self._smtp: SmtpPool | Sites
         if isinstance(options.target, MxOptions):
@@ -223,6 +227,7 @@ class Worker:
         # Settled before released: whoever claims the rest must see what is done.
         await self._settler.close()
         try:
+            await self._outages.write()
             await self._queue.release_owner(self._options.owner)
         except DATABASE_AWAY as error:
             self._log.warning("leases_not_released", slices=len(self._held), error=repr(error))
@@ -332,6 +337,7 @@ class Worker:
         return self._clock() <= slice_.valid_until - self._lease_margin
 
     def _compose(self, message: Message) -> Mail | NotComposed | None:
+        message.composed_at = self._clock()
         try:
             return self._composer.compose(message)
         except Exception:
@@ -353,9 +359,9 @@ class Worker:
         else:
             self._recorder.outcome(message, outcome)
 
-    def _postponed(self, message: Message, seconds: float) -> None:
+    def _postponed(self, message: Message, seconds: float, why: PutOff) -> None:
         if not message.slice.lost:
-            self._recorder.postpone(message, datetime.now(UTC) + timedelta(seconds=seconds))
+            self._recorder.postpone(message, datetime.now(UTC) + timedelta(seconds=seconds), why)
 
     def _withdraw(self, lanes: Lanes) -> list[Message]:
         ahead = self._ahead.get(lanes)
@@ -365,6 +371,7 @@ class Worker:
         self._claimer.wake()
 
     def _relay_away(self, outcome: Deferred, retry_in: float) -> None:
+        self._outages.away(outcome.text)
         self._log.warning(
             "relay_unavailable",
             relay=str(self._options.target),
@@ -374,6 +381,7 @@ class Worker:
         )
 
     def _relay_back(self) -> None:
+        self._outages.back()
         self._log.info("relay_available", relay=str(self._options.target))
         self._claimer.wake()
         self._smtp.wake()
@@ -399,6 +407,7 @@ class Worker:
                 held = [slice_ for slice_ in (*self._held, *self._claimer.loading) if not slice_.lost]
                 for _, group in groupby(sorted(held, key=_by_account), key=_by_account):
                     await self._queue.renew(list(group))
+                await self._outages.write()
             except DATABASE_AWAY as error:
                 self._log.warning("leases_not_renewed", error=repr(error))
                 continue
@@ -429,7 +438,7 @@ class Worker:
         # Settled before released: whoever claims the rest must see what is done.
         await self._settler.flush()
         for _, group in groupby(sorted(idle, key=_by_account), key=_by_account):
-            await self._queue.release(list(group))
+            await self._queue.release(list(group), PutOff("relayAway", str(self._options.target)))
 
     async def _expire(self) -> None:
         while True:

@@ -66,6 +66,15 @@ update callback
  where account_id = $1 and callback_id = $2 and owner = $3
 """
 
+_NOTE = """
+insert into webhook_attempt (account_id, occurred_on, occurred_at, milliseconds, callback_id, callback_name,
+                             webhook_id, attempt, status, problem, event_ids, span)
+select account_id, (now() at time zone 'UTC')::date, now(), $3, callback_id, name,
+       $4, $5, $6, $7, $8::bigint[], int8range($9, $10, '[]')
+from callback
+where account_id = $1 and callback_id = $2
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -118,6 +127,18 @@ class LogPage:
     events: list[LoggedEvent]
     behind: Place
     full: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PostedBatch:
+    """A batch that was posted, and how that ended; ``status`` is 0 when there was no answer."""
+
+    webhook_id: str
+    event_ids: list[int]
+    attempt: int
+    milliseconds: int
+    status: int
+    problem: str
 
 
 class Cursor:
@@ -203,6 +224,22 @@ class Cursor:
             behind.at,
         )
         return status != "UPDATE 0"
+
+    async def note(self, posted: PostedBatch) -> None:
+        """Record for timelines that a batch was posted, once for all of its events."""
+        await self._pool.execute(
+            _NOTE,
+            self._account_id,
+            self._callback_id,
+            posted.milliseconds,
+            posted.webhook_id,
+            posted.attempt,
+            posted.status,
+            posted.problem[:500],
+            posted.event_ids,
+            min(posted.event_ids),
+            max(posted.event_ids),
+        )
 
     async def failed(self, attempt: int, wait: float, problem: str) -> None:
         """Record a failed attempt: their number in a row, seconds to the next, and what was wrong."""

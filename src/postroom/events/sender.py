@@ -18,7 +18,7 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from postroom.events.cursor import CallbackState, Cursor, LogPage
+from postroom.events.cursor import CallbackState, Cursor, LogPage, PostedBatch
 from postroom.events.patience import Patience
 from postroom.events.payloads import KINDS, Notice, notices
 from postroom.events.poster import Posted, Poster
@@ -73,6 +73,7 @@ class CallbackSender:
         self._rules = rules
         self._poster = poster
         self._wall_clock = wall_clock
+        self._clock = asyncio.get_running_loop().time
         self._rand = rand
         self._news = asyncio.Event()
         self._closed = asyncio.Event()
@@ -134,19 +135,39 @@ class CallbackSender:
             return await self._skip(state, page)
         if page.behind != state.begun and not await self._cursor.begin(state.place, page.behind):
             return True
+        begun = self._clock()
         posted = await self._post(state, batch)
-        if posted.status in ANSWERS:
+        taken = posted.status in ANSWERS
+        problem = "" if taken else posted.problem or f"it answered {posted.status}; 200 to 204 is expected"
+        failures, wait = 0, 0.0
+        if taken:
             await self._cursor.move(state.place, page.behind, sent=True)
-            if state.attempt:
-                self._log.info("webhook_works_again", url=state.url, failures=state.attempt)
-            return True
-        failures = state.attempt + 1
-        wait = self._rules.patience.wait(failures, self._rand)
-        problem = posted.problem or f"it answered {posted.status}; 200 to 204 is expected"
-        await self._cursor.failed(failures, wait, problem)
-        self._log.warning(
-            "webhook_failed", url=state.url, events=len(batch), failures=failures, retry_in=round(wait, 1), why=problem
+        else:
+            failures = state.attempt + 1
+            wait = self._rules.patience.wait(failures, self._rand)
+            await self._cursor.failed(failures, wait, problem)
+        # Behind the place: a repeat would be worse than an attempt that no timeline tells of.
+        await self._cursor.note(
+            PostedBatch(
+                webhook_id=webhook_id(self._callback_id, batch),
+                event_ids=[notice.event_id for notice in batch],
+                attempt=state.attempt + 1,
+                milliseconds=round((self._clock() - begun) * 1000),
+                status=posted.status,
+                problem=problem,
+            )
         )
+        if not taken:
+            self._log.warning(
+                "webhook_failed",
+                url=state.url,
+                events=len(batch),
+                failures=failures,
+                retry_in=round(wait, 1),
+                why=problem,
+            )
+        elif state.attempt:
+            self._log.info("webhook_works_again", url=state.url, failures=state.attempt)
         return True
 
     async def _skip(self, state: CallbackState, page: LogPage) -> bool:

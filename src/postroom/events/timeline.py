@@ -1,11 +1,11 @@
 """Everything that is recorded of one message, in the order in which it happened, and what it waits for.
 
 It is read from what the message's way writes anyway: the message and its request, the slice of the queue it is in, the
-event log, and the places of callbacks in the log. So leases and postponements are seen only while they last, and of a
-callback it is known whether it is behind an event, not when it was told.
+event log and the places of callbacks in the log; and from what is written once for many messages where something held
+them up (`put_offs`, outages of the relay, pauses of definitions) or was posted to a callback (`posted`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Literal, TypeAlias
@@ -18,6 +18,8 @@ from postroom.events.cursor import LoggedEvent
 from postroom.events.log import FINAL_KINDS
 from postroom.events.patience import Patience
 from postroom.events.payloads import Notice, notices
+from postroom.events.posted import Posted, posted_of
+from postroom.events.put_offs import Hindrance, hindrances
 from postroom.events.subscriptions import Subscription, subscriptions_of
 from postroom.store.database import Connection, Pool
 from postroom.store.partitions import message_days
@@ -71,6 +73,26 @@ where account_id = $1 and verified_at is not null
 order by created_at, callback_id
 """
 
+# Nothing is claimed while the relay is away; each delivery process sees it for itself.
+_OUTAGES = """
+select relay, min(since) as since, max(seen_until) as until, (array_agg(reply order by since))[1] as reply
+from (select *, sum(begins::integer) over (partition by relay order by since, outage_id) as number
+      from (select *, since > max(seen_until) over (partition by relay order by since, outage_id
+                                                    rows between unbounded preceding and 1 preceding)
+                      is not false as begins
+            from relay_outage where seen_until >= $1 and since <= $2) seen) numbered
+group by relay, number
+order by 2
+limit 100
+"""
+
+_PAUSES = """
+select since, until from definition_pause
+where account_id = $1 and definition_id = $2 and coalesce(until, 'infinity') >= $3 and since <= $4
+order by since
+limit 100
+"""
+
 _CLOCKS = timedelta(days=1)  # a worker's may be behind
 
 WaitState: TypeAlias = Literal["held", "claimed", "inactive", "retry", "postponed", "due"]
@@ -91,16 +113,31 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """A callback that wants an event: ``told`` when its place in the log is behind it.
+class Standstill:
+    """A time in which nothing could go: the relay was away as ``reply`` says, or the definition was not active.
 
-    While it is not, ``attempt`` counts failures since its last success, ``due_at`` is the next attempt's time.
+    ``until`` is None while that lasts.
+    """
+
+    kind: Literal["relayAway", "inactive"]
+    since: datetime
+    until: datetime | None
+    relay: str = ""
+    reply: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A callback that wants an event and has not taken it.
+
+    ``passed``: its place in the log is behind the event, so it will not be told; it was not wanted then, or given up.
+    Otherwise ``attempt`` counts failures since its last success, ``due_at`` is the next attempt's time.
     """
 
     callback_id: UUID
     name: str
     event_type: str
-    told: bool
+    passed: bool
     attempt: int = 0
     due_at: datetime | None = None
     failing_since: datetime | None = None
@@ -109,10 +146,11 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One event with its evidence, and who is told of it. ``detail`` is as the log has it."""
+    """One event with its evidence, what was posted of it, and who has not taken it. ``detail`` is as the log has it."""
 
     event: LoggedEvent
     detail: Mapping[str, Any]
+    posted: Sequence[Posted]
     told: Sequence[Told]
 
 
@@ -133,6 +171,8 @@ class Timeline:
     definition_key: str
     version_id: int
     steps: Sequence[Step]
+    hindrances: Sequence[Hindrance]
+    standstills: Sequence[Standstill]
     waiting: Waiting | None
     complete: bool
 
@@ -150,14 +190,31 @@ async def message_timeline(pool: Pool, account_id: int, message_key: str) -> Tim
         rows = await connection.fetch(_EVENTS, *place, first_day, MOST_EVENTS + 1)
         slice_ = await connection.fetchrow(_SLICE, *place)
         callbacks = await _callbacks(connection, account_id)
-    events = [LoggedEvent(**dict(row)) for row in rows[:MOST_EVENTS]]
-    final = next((event.kind for event in reversed(events) if event.kind in FINAL_KINDS), None)
+        events = [LoggedEvent(**dict(row)) for row in rows[:MOST_EVENTS]]
+        final = next((event for event in reversed(events) if event.kind in FINAL_KINDS), None)
+        begin, end = message["accepted_at"], message["now"] if final is None else final.occurred_at
+        put_off = await hindrances(connection, *place)
+        standstills = [
+            Standstill("relayAway", row["since"], row["until"], row["relay"], row["reply"])
+            for row in await connection.fetch(_OUTAGES, begin, end)
+        ] + [
+            Standstill("inactive", row["since"], row["until"])
+            for row in await connection.fetch(_PAUSES, account_id, message["definition_id"], begin, end)
+        ]
+        posted = await posted_of(connection, account_id, [event.event_id for event in events], first_day)
     by_event = {each.event_id: each for each in await notices(pool, account_id, events)} if callbacks else {}
     steps = [
         Step(
             event,
             {} if event.detail is None else msgspec.json.decode(event.detail),
-            _told(event, by_event.get(event.event_id), callbacks, message["now"]),
+            posted.get(event.event_id, ()),
+            _told(
+                event,
+                by_event.get(event.event_id),
+                callbacks,
+                {each.callback_id for each in posted.get(event.event_id, ()) if each.taken},
+                message["now"],
+            ),
         )
         for event in events
     ]
@@ -165,13 +222,15 @@ async def message_timeline(pool: Pool, account_id: int, message_key: str) -> Tim
         message_key=message["message_key"],
         contact_key=message["contact_key"],
         address=message["address"],
-        status="sent" if final == "sent" else "not_sent" if final == "not_sent" else "queued",
+        status="queued" if final is None else "sent" if final.kind == "sent" else "not_sent",
         request_id=message["request_id"],
         position=message["position"],
         accepted_at=message["accepted_at"],
         definition_key=message["definition_key"] or "",
         version_id=message["version_id"],
         steps=steps,
+        hindrances=put_off,
+        standstills=standstills,
         waiting=_waiting(message, slice_, events) if final is None and slice_ is not None else None,
         complete=len(rows) <= MOST_EVENTS,
     )
@@ -188,25 +247,28 @@ def _told(
     event: LoggedEvent,
     notice: Notice | None,
     callbacks: Sequence[tuple[asyncpg.Record, Sequence[Subscription]]],
+    taken_by: Set[UUID],
     now: datetime,
 ) -> list[Told]:
     if notice is None:
         return []
     found = []
     for row, subscriptions in callbacks:
+        if row["callback_id"] in taken_by:
+            continue
         if event.occurred_at < row["events_from"] or not any(
             each.wants(notice.event_type, notice.occurred_at, notice.values) for each in subscriptions
         ):
             continue
         if (int(event.xid), event.event_id) <= (int(row["xid"]), row["cursor_event"]):
-            found.append(Told(row["callback_id"], row["name"], notice.event_type, told=True))
+            found.append(Told(row["callback_id"], row["name"], notice.event_type, passed=True))
         elif max(event.occurred_at, row["patient_from"]) >= now - Patience().days:
             found.append(
                 Told(
                     row["callback_id"],
                     row["name"],
                     notice.event_type,
-                    told=False,
+                    passed=False,
                     attempt=row["attempt"],
                     due_at=row["due_at"] if row["attempt"] else None,
                     failing_since=row["failing_since"],

@@ -14,6 +14,7 @@ import asyncpg
 
 from postroom.events.codes import StatusCode
 from postroom.events.log import append_events
+from postroom.events.put_offs import PutOff, note_put_off
 from postroom.intake.backlog import WAITING_IN_SLICES, not_sent
 from postroom.store.database import Connection
 
@@ -118,7 +119,7 @@ async def held_messages(
 
 async def release_held(connection: Connection, account_id: int, places: Sequence[Place]) -> int:
     """Send these again, now; answers how many of them were held. Whole or not at all."""
-    return await _move(connection, account_id, places, _LOCK, hold=False)
+    return await _move(connection, account_id, places, _LOCK, PutOff("released"))
 
 
 async def hold_waiting(connection: Connection, account_id: int, places: Sequence[Place]) -> int:
@@ -126,12 +127,12 @@ async def hold_waiting(connection: Connection, account_id: int, places: Sequence
 
     Whole or not at all.
     """
-    return await _move(connection, account_id, places, _LOCK_QUEUED, hold=True)
+    return await _move(connection, account_id, places, _LOCK_QUEUED, PutOff("held"))
 
 
 async def hasten_waiting(connection: Connection, account_id: int, places: Sequence[Place]) -> int:
     """Make those due now that wait for a later time, held ones excepted; answers how many. Whole or not at all."""
-    return await _move(connection, account_id, places, _LOCK_LATER, hold=False)
+    return await _move(connection, account_id, places, _LOCK_LATER, PutOff("hastened"))
 
 
 async def cancel_held(connection: Connection, account_id: int, places: Sequence[Place]) -> int:
@@ -203,13 +204,15 @@ async def _lock(
     return [part for part in parts.values() if part.taken]
 
 
-async def _move(connection: Connection, account_id: int, places: Sequence[Place], statement: str, *, hold: bool) -> int:
+async def _move(connection: Connection, account_id: int, places: Sequence[Place], statement: str, why: PutOff) -> int:
     """Put messages of the slices that ``statement`` locks into slices of their own, held or due now."""
     async with connection.transaction():
         slices = await _lock(connection, account_id, places, statement)
         for each in slices:
             positions = each.positions
+            hold = why.reason == "held"
             await connection.execute(_MOVE, account_id, each.slice_id, positions, positions[0], positions[-1], hold)
+            await note_put_off(connection, account_id, each.taken[0]["request_id"], positions, None, why)
         await _take_out(connection, account_id, slices)
     return sum(len(each.taken) for each in slices)
 

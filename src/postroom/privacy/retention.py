@@ -21,6 +21,8 @@ _HOUR = 3_600.0
 _HOUR_OF_MIDNIGHT = timedelta(hours=1)
 _LONGEST_SECONDS = 3_600.0
 _PATIENTLY = "set local statement_timeout = 0"
+_OF_MESSAGES = ("message", "send_request")
+_OF_EVENTS = ("event", "put_off", "webhook_attempt")
 _IDEMPOTENCY = timedelta(hours=72)  # as long as a repetition gets the first reply (intake.once)
 
 _EVENT_DAYS = """
@@ -45,6 +47,10 @@ set detail = (select json_object_agg(d.key, d.value)::text from json_each(detail
               where d.key = any($2::text[]))
 where {_TRACED}
 """  # noqa: S608
+
+# A few rows; what lasts is kept.
+_DELETE_OUTAGES = "delete from relay_outage where seen_until < $1"
+_DELETE_PAUSES = "delete from definition_pause where until < $1"
 
 _COUNT_CAPTURED = """
 select count(*) as rows, coalesce(sum(size), 0) as bytes from captured_mail where captured_at < $1
@@ -99,8 +105,8 @@ async def due(pool: Pool, retention: Retention, now: datetime) -> list[Due]:
     """Everything that is past its time at ``now``, by class of data; changes nothing."""
     partitions = await _partitions(pool, retention, now)
     found = [
-        _of_days("messages and requests", [each for each in partitions if each.table != "event"]),
-        _of_days("events", [each for each in partitions if each.table == "event"]),
+        _of_days("messages and requests", [each for each in partitions if each.table in _OF_MESSAGES]),
+        _of_days("events", [each for each in partitions if each.table not in _OF_MESSAGES]),
     ]
     dropped = {each.day for each in partitions if each.table == "event" and not each.needed}
     rows = size = 0
@@ -138,6 +144,8 @@ async def forget_due(
                 await connection.execute(_BLANK_TRACED, day, KEPT_OF_OTHERS, timeout=_LONGEST_SECONDS)
             if looked_at is not None:
                 looked_at.add(day)
+    await pool.execute(_DELETE_OUTAGES, now - retention.events)
+    await pool.execute(_DELETE_PAUSES, now - retention.events)
     await pool.execute(_DELETE_CAPTURED, now - retention.captured)
     await pool.execute(_DELETE_REPLIES, now - _IDEMPOTENCY)
     await pool.execute(_DELETE_SUPPRESSIONS, now - retention.suppressions)
@@ -168,7 +176,8 @@ async def keep_retention(pool: Pool, retention: Retention) -> None:
 
 async def _partitions(pool: Pool, retention: Retention, now: datetime) -> list[Partition]:
     messages, events = (now - retention.messages).date(), (now - retention.events).date()
-    return await old_partitions(pool, {"message": messages, "send_request": messages, "event": events})
+    before = dict.fromkeys(_OF_MESSAGES, messages) | dict.fromkeys(_OF_EVENTS, events)
+    return await old_partitions(pool, before)
 
 
 async def _traced_days(pool: Pool, retention: Retention, now: datetime) -> list[date]:

@@ -105,7 +105,20 @@ delete from list_member where account_id = $1 and contact_id = any(array(
 _DELETE_CONTACTS = 'delete from contact where account_id = $1 and lower(contact_key collate "C") = any($2::text[])'
 
 _ATTEMPTS = ("sent", "not_sent", "deferred", "unknown")
-_KEPT_OF_ATTEMPTS = ("code", "enhanced", "stage", "host", "address", "tls", "certificate", "attempt", "held", "verdict")
+_KEPT_OF_ATTEMPTS = (
+    "code",
+    "enhanced",
+    "stage",
+    "host",
+    "address",
+    "tls",
+    "certificate",
+    "attempt",
+    "held",
+    "verdict",
+    "took",
+    "retry_at",
+)
 """What of an attempt's detail is of servers and rules alone; ``address`` is the server's."""
 
 KEPT_OF_OTHERS = (

@@ -8,6 +8,7 @@ from postroom.delivery.outcome import Refused
 from postroom.events.callbacks import find_callback
 from postroom.events.signature import KeyReading, standard_signature, vendor_signature
 from postroom.events.subscriptions import EMAIL_NOT_SENT
+from postroom.events.timeline import message_timeline
 
 
 @pytest.mark.parametrize("reading", ["text", "base64"])
@@ -80,6 +81,13 @@ async def test_sent_and_not_sent_arrive_complete_and_signed(house: House, readin
         )
     assert len({hook.headers["webhook-id"] for hook in receiver.hooks}) == len(receiver.hooks)
     assert receiver.connections == 1
+    timeline = await message_timeline(house.pool, ACCOUNT, "k2")
+    assert timeline is not None
+    (posted,) = timeline.steps[0].posted
+    assert (posted.callback_id, posted.taken, posted.status, posted.events) == (callback_id, True, 200, 1)
+    assert posted.webhook_id == receiver.hooks[-1].headers["webhook-id"]
+    assert posted.since >= timeline.steps[0].event.occurred_at
+    assert timeline.steps[0].told == []
 
 
 async def test_batches_are_no_larger_than_asked_for(house: House) -> None:

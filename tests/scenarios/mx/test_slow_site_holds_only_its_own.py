@@ -42,5 +42,7 @@ async def test_a_backlog_for_the_slow_does_not_keep_the_others_waiting(house: Ho
 
             await until(drained)
             assert await all_final(house, 500) == dict.fromkeys([*backlog, *keys], ("sent", None))
+    put_off = await house.pool.fetch("select reason, place, count(*) from put_off group by reason, place")
+    assert [(row["reason"], row["place"]) for row in put_off] == [("siteBusy", "mx.slow.test")]
     assert set(slow.taken.values()) == {1}
     assert set(fast.taken.values()) == {1}

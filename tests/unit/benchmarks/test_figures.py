@@ -1,7 +1,7 @@
 """Medians, percentiles, goals and the table."""
 
 import pytest
-from benchmarks.figures import Case, Goal, Result, Run, medians, number, percentile, result_rows, table
+from benchmarks.figures import Case, Goal, Result, Run, median_interval, medians, number, percentile, result_rows, table
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -65,3 +65,13 @@ def test_a_result_shows_median_runs_and_the_other_figures() -> None:
     )
     assert result.value == 200.0
     assert result_rows([result])[1] == ["durable accept", "200", "recipients/s", "100 300 200", "p99 ms 2"]
+
+
+def test_the_interval_of_a_median_is_of_order_statistics() -> None:
+    # The table of the sign test: of 12 values the third and the tenth, 96.1 %; five are too few for 95 %.
+    low, high, sure = median_interval([float(value) for value in range(1, 13)])
+    assert (low, high, round(sure, 3)) == (3.0, 10.0, 0.961)
+    assert median_interval([3.0, 1.0, 2.0, 5.0, 4.0]) == (1.0, 5.0, 1 - 2 / 32)
+    assert median_interval([7.0]) == (7.0, 7.0, 0.0)
+    with pytest.raises(ValueError, match="no values"):
+        median_interval([])

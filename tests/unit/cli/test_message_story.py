@@ -5,11 +5,16 @@ from typing import Literal
 from postroom.api.wire.timeline import (
     AttemptEntry,
     BouncedEntry,
+    ClaimedEntry,
     ClickedEntry,
     ComplainedEntry,
+    ComposedEntry,
     Entry,
+    InactiveEntry,
     NotSentEntry,
     OpenedEntry,
+    PutOffEntry,
+    RelayAwayEntry,
     SentEntry,
     ShownTimeline,
     UnsubscribedEntry,
@@ -17,6 +22,7 @@ from postroom.api.wire.timeline import (
     WebhookEntry,
 )
 from postroom.cli.message_story import story_lines
+from postroom.events.put_offs import REASONS
 
 AT = "2026-01-05T09:41:18.550Z"
 
@@ -69,7 +75,7 @@ def test_ends_and_what_comes_after() -> None:
     ]
 
 
-def hook(state: Literal["told", "waiting"], attempt: int = 0, trouble: str = "") -> WebhookEntry:
+def hook(state: Literal["waiting", "passed"], attempt: int = 0, trouble: str = "") -> WebhookEntry:
     since = AT if attempt else ""
     return WebhookEntry(
         at=AT, event_id="1", event_type="T", callback_id="c", callback_name="Orders", state=state,
@@ -79,18 +85,56 @@ def hook(state: Literal["told", "waiting"], attempt: int = 0, trouble: str = "")
 
 def test_webhooks_and_what_it_waits_for() -> None:
     assert words(
-        hook("told"),
+        hook("passed"),
+        WebhookEntry(
+            at=AT, event_id="1", event_type="T", callback_id="c", callback_name="Orders", state="failed", times=3,
+            until=AT, last_error="it answered 500",
+        ),
+        WebhookEntry(
+            at=AT, event_id="1", event_type="T", callback_id="c", callback_name="Orders", state="told", status=204,
+            milliseconds=41, events=3,
+        ),
         hook("waiting"),
         hook("waiting", 3, "500"),
         WaitingEntry(at=AT, state="retry", attempts=2, claims=2, until=AT, domain="example.com"),
         WaitingEntry(at=AT, state="claimed", attempts=0, claims=1, until=AT, lease_owner="w1"),
     ) == [
-        "webhook Orders: T told",
+        "webhook Orders: T not told: not wanted then, or given up",
+        f"webhook Orders: T not taken, 3 times until {AT}: it answered 500",
+        "webhook Orders: T told: 204 after 41 ms, in a batch of 3",
         "webhook Orders: T not told yet",
         f"webhook Orders: T not told yet; failing since {AT}, 3 attempts, next at {AT}: 500",
         f"since then: waits for the next attempt until {AT}, to example.com; attempts made: 2",
         f"since then: being sent at this moment by w1 until {AT}",
+    ]  # fmt: skip
+
+
+def test_what_held_it_up() -> None:
+    assert words(
+        RelayAwayEntry(at=AT, relay="smtp://r:25", reply="refused", until=AT),
+        InactiveEntry(at=AT),
+        PutOffEntry(at=AT, reason="siteBusy", place="mx1", until=AT, times=31),
+        PutOffEntry(at=AT, reason="database"),
+        PutOffEntry(at=AT, reason="released"),
+        ClaimedEntry(at=AT, number=2),
+        ComposedEntry(at=AT, number=2),
+        AttemptEntry(at=AT, event_id="1", number=2, outcome="deferred", reply="later", retry_at=AT),
+    ) == [
+        f"relay smtp://r:25 away until {AT}: refused",
+        "the definition was not active",
+        f"put off until {AT}, 31 times: more waited for its site than went there: mx1",
+        "put off: the database did not answer",
+        "released by somebody",
+        "taken out of the queue for attempt 2",
+        "mail made for attempt 2",
+        f"attempt 2: not taken for now: later; again at {AT}",
     ]
+
+
+def test_every_reason_of_a_put_off_has_words() -> None:
+    for reason in REASONS:
+        (line,) = words(PutOffEntry(at=AT, reason=reason))
+        assert reason in ("held", "released", "hastened") or line.startswith("put off: ")
 
 
 def test_a_reply_cannot_move_the_cursor_of_the_terminal() -> None:

@@ -14,6 +14,7 @@ from postroom.delivery.record import Recorder
 from postroom.delivery.retry import RetrySchedule
 from postroom.delivery.slices import Slice
 from postroom.events.log import Event
+from postroom.events.put_offs import PutOff
 
 RULES = read_rules()
 MINUTE = timedelta(minutes=1)
@@ -41,7 +42,7 @@ class Book:
 
 
 def recorder(book: Book, *, now: datetime = ACCEPTED, soft: SoftBounceRule | None = None) -> Recorder:
-    return Recorder(book, SCHEDULE, rules=RULES, now=lambda: now, rand=lambda: 0.5, soft=soft)
+    return Recorder(book, SCHEDULE, rules=RULES, now=lambda: now, clock=lambda: 12.0, rand=lambda: 0.5, soft=soft)
 
 
 @pytest.mark.parametrize(
@@ -175,7 +176,7 @@ def test_what_is_postponed_comes_back_in_time_to_be_ended() -> None:
     book = Book()
     slice_ = make_slice(messages=1)
     slice_.deadline = ACCEPTED + MINUTE
-    recorder(book).postpone(make_message(slice_, 0), ACCEPTED + 5 * MINUTE)
+    recorder(book).postpone(make_message(slice_, 0), ACCEPTED + 5 * MINUTE, PutOff("siteBusy", "mx1"))
     assert slice_.postponed_until == ACCEPTED + MINUTE
 
 

@@ -4,13 +4,17 @@ Fields without a value are left out of entries.
 """
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from typing import Any, Literal, TypeAlias
 
 import msgspec
 
 from postroom.api.times import utc_time
 from postroom.events.codes import StatusCode, status_message
-from postroom.events.timeline import Step, Timeline, Told, Waiting, WaitState
+from postroom.events.payloads import KINDS
+from postroom.events.posted import Posted
+from postroom.events.put_offs import Reason
+from postroom.events.timeline import Standstill, Step, Timeline, Told, Waiting, WaitState
 
 _STATUSES: Mapping[str, Literal["queued", "sent", "notSent"]] = {
     "queued": "queued",
@@ -32,8 +36,49 @@ class AcceptedEntry(_Entry, tag="accepted"):
     version: int
 
 
+class ClaimedEntry(_Entry, tag="claimed"):
+    """A worker took the message out of the queue, for the attempt of this number."""
+
+    number: int
+
+
+class ComposedEntry(_Entry, tag="composed"):
+    """Its mail was made, for the attempt of this number."""
+
+    number: int
+
+
+class PutOffEntry(_Entry, tag="putOff"):
+    """It was put off, ``times`` in a row for one ``reason``; ``place`` is the site, route or process that it was about.
+
+    ``until`` is the last time that was set for it, and left out where none was.
+    """
+
+    reason: Reason
+    place: str = ""
+    until: str = ""
+    times: int = 1
+
+
+class RelayAwayEntry(_Entry, tag="relayAway"):
+    """From ``at`` to ``until`` the relay could not be reached, as a delivery process saw it."""
+
+    relay: str
+    reply: str
+    until: str
+
+
+class InactiveEntry(_Entry, tag="inactive"):
+    """From ``at`` to ``until`` the definition was not active; ``until`` is left out while that lasts."""
+
+    until: str = ""
+
+
 class AttemptEntry(_Entry, tag="attempt"):
-    """One attempt at delivering. ``held`` says that it is not sent again until somebody releases it."""
+    """One attempt at delivering. ``retryAt`` is when another follows.
+
+    ``held`` says that it is not sent again until somebody releases it.
+    """
 
     event_id: str
     number: int
@@ -50,6 +95,7 @@ class AttemptEntry(_Entry, tag="attempt"):
     verdict: dict[str, str] = {}
     refused_copies: list[dict[str, str]] = []
     suppressed_copies: list[dict[str, str]] = []
+    retry_at: str = ""
     held: bool = False
 
 
@@ -121,17 +167,25 @@ class UnsubscribedEntry(_Entry, tag="unsubscribed"):
 
 
 class WebhookEntry(_Entry, tag="webhook"):
-    """A callback that wants the event before it; ``at`` is the event's time.
+    """An event and a callback.
 
-    ``told`` means that the callback's place in the log is behind the event. While it is not, ``attempt`` counts the
-    failures in a row, and ``due`` is the next attempt's time.
+    ``told``: taken at ``at``, with the answer's ``status``, after so many ``milliseconds``, in a batch of ``events``.
+    ``failed``: not taken, ``times`` in a row from ``at`` to ``until``; status 0 is no answer.
+    ``waiting``: to be told; ``attempt`` counts the failures in a row, ``due`` is the next attempt's time.
+    ``passed``: not told and not to be told: it was not wanted then, or given up. ``at`` of these two is the event's.
     """
 
     event_id: str
     event_type: str
     callback_id: str
     callback_name: str
-    state: Literal["told", "waiting"]
+    state: Literal["told", "failed", "waiting", "passed"]
+    status: int = 0
+    milliseconds: int = 0
+    webhook_id: str = ""
+    events: int = 0
+    times: int = 0
+    until: str = ""
     attempt: int = 0
     due: str = ""
     failing_since: str = ""
@@ -151,6 +205,11 @@ class WaitingEntry(_Entry, tag="waiting"):
 
 Entry: TypeAlias = (
     AcceptedEntry
+    | RelayAwayEntry
+    | InactiveEntry
+    | PutOffEntry
+    | ClaimedEntry
+    | ComposedEntry
     | AttemptEntry
     | SentEntry
     | NotSentEntry
@@ -186,9 +245,22 @@ def shown_timeline(timeline: Timeline) -> ShownTimeline:
             version=timeline.version_id,
         )
     ]
+    entries += [_standstill(each) for each in timeline.standstills]
+    entries += [
+        PutOffEntry(
+            at=utc_time(each.since),
+            reason=each.reason,
+            place=each.place,
+            until="" if each.until is None else utc_time(each.until),
+            times=each.times,
+        )
+        for each in timeline.hindrances
+    ]
     for step in timeline.steps:
         entries += _of_step(step)
+        entries += [_posted(step, each) for each in step.posted]
         entries += [_webhook(step, each) for each in step.told]
+    entries.sort(key=lambda entry: entry.at)
     if timeline.waiting is not None:
         entries.append(_waiting(timeline.waiting, timeline.address))
     return ShownTimeline(
@@ -206,14 +278,17 @@ def _of_step(step: Step) -> Iterator[Entry]:
     event_id, at = str(event.event_id), utc_time(event.occurred_at)
     match event.kind:
         case "sent":
+            yield from _before(step)
             yield _attempt(step, "sent")
             yield SentEntry(at=at, event_id=event_id, subject=detail.get("subject", ""))
         case "deferred" | "unknown" as kind:
+            yield from _before(step)
             yield _attempt(step, "unknown" if kind == "unknown" else "deferred")
         case "not_sent":
             code = event.status_code or 0
             attempted = any(name in detail for name in ("stage", "host", "code"))
             if attempted:
+                yield from _before(step)
                 # What ran out of time ends with its last attempt, which was no refusal.
                 yield _attempt(step, "refused" if code == StatusCode.FAILURE else "deferred")
             reason = detail.get("reason", "") or ("" if attempted else detail.get("reply", ""))
@@ -227,13 +302,35 @@ def _of_step(step: Step) -> Iterator[Entry]:
             found = _picked(detail, "feedback", "reporting_mta", "recipient")
             yield ComplainedEntry(at=at, event_id=event_id, **found)
         case "opened":
-            found = _picked(detail, "verdict", "verdict_reason", "address", "user_agent")
+            found = _visit(detail)
             yield OpenedEntry(at=at, event_id=event_id, **found)
         case "clicked":
-            found = _picked(detail, "target", "link_name", "verdict", "verdict_reason", "address", "user_agent")
+            found = _picked(detail, "target", "link_name") | _visit(detail)
             yield ClickedEntry(at=at, event_id=event_id, **found)
         case _:
             yield UnsubscribedEntry(at=at, event_id=event_id, **_picked(detail, "method", "list_id"))
+
+
+def _before(step: Step) -> Iterator[Entry]:
+    """What the attempt says of its own past: milliseconds since the claim, and since the mail was made."""
+    number, took = step.detail.get("attempt", 1), step.detail.get("took", ())
+    times = [utc_time(step.event.occurred_at - timedelta(milliseconds=spent)) for spent in took]
+    if times:
+        yield ClaimedEntry(at=times[0], number=number)
+    if len(times) > 1:
+        yield ComposedEntry(at=times[1], number=number)
+
+
+def _visit(detail: Mapping[str, Any]) -> dict[str, Any]:
+    found = _picked(detail, "verdict", "verdict_reason", "user_agent")
+    return found | {"address": detail["ip_address"]} if detail.get("ip_address") else found
+
+
+def _standstill(standstill: Standstill) -> RelayAwayEntry | InactiveEntry:
+    at, until = utc_time(standstill.since), "" if standstill.until is None else utc_time(standstill.until)
+    if standstill.kind == "inactive":
+        return InactiveEntry(at=at, until=until)
+    return RelayAwayEntry(at=at, until=until, relay=standstill.relay, reply=standstill.reply)
 
 
 def _attempt(step: Step, outcome: Literal["sent", "deferred", "unknown", "refused"]) -> AttemptEntry:
@@ -244,6 +341,7 @@ def _attempt(step: Step, outcome: Literal["sent", "deferred", "unknown", "refuse
         event_id=str(step.event.event_id),
         number=detail.get("attempt", 1),
         outcome=outcome,
+        retry_at="" if "retry_at" not in detail else utc_time(datetime.fromisoformat(detail["retry_at"])),
         refused_copies=[{"address": address, "reply": reply} for address, reply in detail.get("refused", ())],
         suppressed_copies=[{"address": address, "cause": cause} for address, cause in detail.get("left_out", ())],
         **_picked(detail, *facts),
@@ -255,6 +353,25 @@ def _picked(detail: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return {name: detail[name] for name in names if detail.get(name) is not None}
 
 
+def _posted(step: Step, posted: Posted) -> WebhookEntry:
+    return WebhookEntry(
+        at=utc_time(posted.since),
+        event_id=str(step.event.event_id),
+        event_type=KINDS[step.event.kind],
+        callback_id=str(posted.callback_id),
+        callback_name=posted.callback_name,
+        state="told" if posted.taken else "failed",
+        status=posted.status,
+        milliseconds=posted.milliseconds,
+        webhook_id=posted.webhook_id,
+        events=posted.events,
+        times=posted.times,
+        until="" if posted.taken else utc_time(posted.until),
+        attempt=posted.attempt,
+        last_error=posted.problem,
+    )
+
+
 def _webhook(step: Step, told: Told) -> WebhookEntry:
     return WebhookEntry(
         at=utc_time(step.event.occurred_at),
@@ -262,7 +379,7 @@ def _webhook(step: Step, told: Told) -> WebhookEntry:
         event_type=told.event_type,
         callback_id=str(told.callback_id),
         callback_name=told.name,
-        state="told" if told.told else "waiting",
+        state="passed" if told.passed else "waiting",
         attempt=told.attempt,
         due="" if told.due_at is None else utc_time(told.due_at),
         failing_since="" if told.failing_since is None else utc_time(told.failing_since),

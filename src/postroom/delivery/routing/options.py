@@ -26,6 +26,7 @@ from postroom.delivery.routing.tls_rule import RuleKind, TlsRule, Trusts
 from postroom.delivery.slices import Message
 from postroom.delivery.smtp.reach import Reach
 from postroom.delivery.smtp.timeouts import Timeouts
+from postroom.events.put_offs import PutOff
 from postroom.store.pool import Pool
 
 
@@ -66,7 +67,7 @@ def open_sites(
     rand: Callable[[], float],
     take: Callable[[Lanes], Job | None],
     settled: Callable[[Message, Outcome], None],
-    postponed: Callable[[Message, float], None],
+    postponed: Callable[[Message, float, PutOff], None],
     withdraw: Callable[[Lanes], list[Message]],
     changed: Callable[[], None],
 ) -> Sites:

@@ -35,6 +35,7 @@ from postroom.delivery.routing.table import RouteTable, SourcePool
 from postroom.delivery.routing.tls_rule import TlsRule
 from postroom.delivery.routing.way import Way
 from postroom.delivery.slices import LaneKey, Message
+from postroom.events.put_offs import PutOff
 from postroom.store.errors import DATABASE_AWAY
 
 TICK_SECONDS = 0.5
@@ -59,6 +60,7 @@ class Later:
     """Not now: come again after so many seconds."""
 
     seconds: float
+    why: PutOff
 
 
 class Sites:
@@ -78,7 +80,7 @@ class Sites:
         lane_messages: int,
         take: Callable[[Lanes], Job | None],
         settled: Callable[[Message, Outcome], None],
-        postponed: Callable[[Message, float], None],
+        postponed: Callable[[Message, float, PutOff], None],
         withdraw: Callable[[Lanes], list[Message]],
         changed: Callable[[], None],
         closed: Callable[[], Awaitable[None]],
@@ -177,20 +179,21 @@ class Sites:
         found = self._destination(message, address.domain, first=True)
         if isinstance(found, Site):
             if found.unreachable is None and not found.fits(message.slice.key):
-                self._later(message, found.pace.book(self._loop.time(), len(found.lanes)))
+                seconds = found.pace.book(self._loop.time(), len(found.lanes))
+                self._later(message, seconds, PutOff("siteBusy", found.name))
             else:
                 found.arrive(message)
         elif isinstance(found, NoRoute):
             kind = Refused if found.permanent else Deferred
             self._settled(message, kind(enhanced=found.enhanced, text=found.text, stage="connect"))
         elif isinstance(found, Later):
-            self._later(message, found.seconds)
+            self._later(message, found.seconds, found.why)
         else:
             self._ask(found, message)
 
-    def _later(self, message: Message, seconds: float) -> None:
+    def _later(self, message: Message, seconds: float, why: PutOff) -> None:
         _not_counted(message)
-        self._postponed(message, seconds)
+        self._postponed(message, seconds, why)
 
     def _away(self, message: Message, outcome: Outcome) -> None:
         _not_counted(message)
@@ -206,7 +209,7 @@ class Sites:
             )
         if way.relays:
             now = self._loop.time()
-            return way.next(now) or Later(way.book(now))
+            return way.next(now) or Later(way.book(now), PutOff("relayAway", way.name))
         answer = self._routes.known(domain)
         if answer is None or isinstance(answer, NoRoute):
             return answer or domain
@@ -216,7 +219,7 @@ class Sites:
             if not isinstance(admitted, str):
                 return admitted
             source = admitted
-        return self._site(way, source, answer) or Later(COME_AGAIN_SECONDS)
+        return self._site(way, source, answer) or Later(COME_AGAIN_SECONDS, PutOff("tooManySites"))
 
     def _admit(self, message: Message, pool: SourcePool, route: Route, *, first: bool) -> str | Later | Ramp:
         """The source pool that a message goes by: the first that is warm enough for one more at this site."""
@@ -233,7 +236,7 @@ class Sites:
                     message.admitted = ramp
                 return pool.name
             if pool.overflow is None:
-                return Later(ramp.seconds_to_next_day)
+                return Later(ramp.seconds_to_next_day, PutOff("warmUp", f"{pool.name} at {label}"))
             pool = self._table.sources[pool.overflow]
         return pool.name
 
@@ -264,7 +267,7 @@ class Sites:
         except DATABASE_AWAY as error:
             self._log.warning("warm_up_waits_for_database", error=repr(error))
             for message in self._asked(whom):
-                self._later(message, COME_AGAIN_SECONDS)
+                self._later(message, COME_AGAIN_SECONDS, PutOff("database"))
             return
         except Exception:
             # One domain that nobody foresaw must not end delivery to the others.
@@ -364,7 +367,8 @@ class Sites:
             elif other is site:
                 here.append(recipient)
             elif isinstance(other, Later) or len(other.copies) >= MOST_COPIES:
-                self._later(job.message, COME_AGAIN_SECONDS)
+                why = other.why if isinstance(other, Later) else PutOff("copies", other.name)
+                self._later(job.message, COME_AGAIN_SECONDS, why)
                 return None
             else:
                 elsewhere.setdefault(other, []).append(recipient)
@@ -457,11 +461,12 @@ class Sites:
                 if key in full:
                     # From the front of what is given back on, so that the earliest is booked first.
                     for message in reversed(site.lanes.shed(key, site.lanes.waiting(key) - limit)):
-                        self._later(message, site.pace.book(now, len(site.lanes)))
+                        self._later(message, site.pace.book(now, len(site.lanes)), PutOff("siteBusy", site.name))
         for domain, (since, messages) in list(self._asking.items()):
             if now - since > DNS_PATIENCE_SECONDS and any(message.slice.key in full for message in messages):
+                why = PutOff("database") if isinstance(domain, Ramp) else PutOff("dns", domain)
                 for message in self._asked(domain):
-                    self._later(message, COME_AGAIN_SECONDS)
+                    self._later(message, COME_AGAIN_SECONDS, why)
         self._changed()
 
     def _close_later(self, site: Site) -> None:
