@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 from uuid import UUID
@@ -18,20 +19,21 @@ from postroom.events.engagement import Engagement, Hit
 from postroom.events.machines import own_rules
 from postroom.privacy.traces import KEPT_OF_OTHERS
 from postroom.store.pool import Pool
+from postroom.tenancy.accounts import AccountChange, change_account
 
 CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/140.0 Safari/537.36"
 NOW = datetime.now(UTC).timestamp()
 
 
-async def version_of(house: House, key: str = "welcome") -> int:
+async def version_of(house: House, key: str = "welcome", account_id: int = ACCOUNT) -> int:
     """The version that a definition sends now. The contact of all messages here is there as well."""
     await house.pool.execute(
         "insert into contact (account_id, contact_id, contact_key, address) overriding system value"
         " values ($1, 42, 'c-42', 'c@example.com') on conflict do nothing",
-        ACCOUNT,
+        account_id,
     )
     number: int = await house.pool.fetchval(
-        "select version_id from definition where account_id = $1 and definition_key = $2", ACCOUNT, key
+        "select version_id from definition where account_id = $1 and definition_key = $2", account_id, key
     )
     return number
 
@@ -75,11 +77,11 @@ class Away:
         return self._pool.acquire()
 
 
-async def logged(house: House) -> list[dict[str, Any]]:
+async def logged(house: House, account_id: int = ACCOUNT) -> list[dict[str, Any]]:
     rows = await house.pool.fetch(
         "select kind, request_id, position, contact_id, definition_id, occurred_at, detail from event"
         " where account_id = $1 order by event_id",
-        ACCOUNT,
+        account_id,
     )
     return [dict(row) | json.loads(row["detail"]) for row in rows]
 
@@ -109,6 +111,23 @@ async def test_private_keeps_neither_address_nor_user_agent(house: House) -> Non
     (event,) = await logged(house)
     assert json.loads(event["detail"]).keys() == {"verdict", "verdict_reason", "link", "target", "link_name"}
     assert event["verdict"] == "machine"
+
+
+@pytest.mark.parametrize(("server", "one", "other"), [(False, "private", "server"), (True, "server", "full")])
+async def test_business_units_on_one_server_differ(house: House, server: bool, one: str, other: str) -> None:
+    await house.open_account(ACCOUNT + 1)
+    await house.define("theirs", account_id=ACCOUNT + 1)
+    private = message(await version_of(house))
+    full = replace(message(await version_of(house, "theirs", ACCOUNT + 1)), account_id=ACCOUNT + 1)
+    await change_account(house.pool, ACCOUNT, AccountChange(tracking_privacy=one))
+    await change_account(house.pool, ACCOUNT + 1, AccountChange(tracking_privacy=other))
+    async with writing(house, private=server) as gathering:
+        gathering.take(click(private))
+        gathering.take(click(full))
+    (event,) = await logged(house)
+    assert not {"ip_address", "user_agent"} & event.keys()
+    (event,) = await logged(house, ACCOUNT + 1)
+    assert (event["ip_address"], event["user_agent"]) == ("192.0.2.7", CHROME)
 
 
 async def test_of_an_erased_person_nothing_is_kept_though_an_old_mail_is_opened(house: House) -> None:

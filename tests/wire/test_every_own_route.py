@@ -56,6 +56,8 @@ ROUTES = [
     ("GET", "/postroom/v1/messages/k/timeline", "email_read"),
     ("GET", "/postroom/v1/messages", "email_read"),
     ("POST", "/postroom/v1/jobs", "email_send"),
+    ("GET", "/postroom/v1/account", "email_read"),
+    ("PATCH", "/postroom/v1/account", "email_write"),
     ("GET", "/postroom/v1/jobs", "email_read"),
     ("GET", "/postroom/v1/jobs/k", "email_read"),
     ("POST", "/postroom/v1/jobs/k/confirm", "email_send"),

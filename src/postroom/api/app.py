@@ -13,6 +13,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import Receive, Scope, Send
 from uuid_utils.compat import uuid7
 
+from postroom.api.account import OwnAccount
 from postroom.api.asset_categories import AssetCategories
 from postroom.api.assets import Assets
 from postroom.api.audience import Audience
@@ -120,6 +121,7 @@ async def build_api(
     routes += Timelines(pool).routes()
     routes += MessageSearch(pool, clock=clock).routes()
     routes += MessageJobs(pool).routes()
+    routes += OwnAccount(pool).routes()
     legacy = LegacySends(pool, accepter, status_hours=settings.status_hours, clock=clock)
     routes += legacy.routes()
     ens = EventNotifications(pool, private=bool(settings.ens_allow_private), clock=clock)

@@ -36,6 +36,7 @@ class AccountPart(_Part, frozen=True):
     postal_code: str | None = None
     country: str | None = None
     web_analytics: str | None = None
+    tracking_privacy: Literal["server", "full", "private"] | None = None
     pages: dict[str, str] = {}
 
 

@@ -29,6 +29,7 @@ TimeZone = Annotated[
     typer.Option("--time-zone", help="Of its local dates in templates, such as Europe/Berlin. [America/Chicago]"),
 ]
 _ROLE = "postroom account"
+_HINTS = {"pages": "--page", "tracking_privacy": "--privacy"}
 
 account_app = typer.Typer(help="Business units: each with its own keys, content and clients.", no_args_is_help=True)
 
@@ -82,6 +83,13 @@ def change_command(
     web_analytics: Annotated[
         str | None, typer.Option("--web-analytics", help="What WAT prints, such as utm_source=mail.")
     ] = None,
+    privacy: Annotated[
+        str | None,
+        typer.Option(
+            "--privacy",
+            help="Whether its opens and clicks keep address and user agent: full, private, or server (the setting).",
+        ),
+    ] = None,
     page: Annotated[
         list[str] | None,
         typer.Option(
@@ -102,6 +110,7 @@ def change_command(
             postal_code=postal_code,
             country=country,
             web_analytics=web_analytics,
+            tracking_privacy=privacy,
             pages=dict(_page(text) for text in page or ()),
         )
     )
@@ -126,7 +135,7 @@ def _checked(change: AccountChange) -> AccountChange:
     try:
         return checked_change(change)
     except AccountRejected as rejected:
-        hint = "--page" if rejected.field == "pages" else "--" + rejected.field.replace("_", "-")
+        hint = _HINTS.get(rejected.field) or "--" + rejected.field.replace("_", "-")
         raise typer.BadParameter(str(rejected), param_hint=hint) from None
 
 

@@ -48,6 +48,12 @@ select wanted.account_id, wanted.contact_id
      limit 1) c
 """
 
+_PRIVATE = """
+select account_id from account
+where account_id = any($1::bigint[])
+  and case tracking_privacy when 'server' then $2::boolean else tracking_privacy = 'private' end
+"""
+
 _Key: TypeAlias = tuple[int, int]
 """Request and position: one mail."""
 
@@ -77,7 +83,10 @@ class Seen:
 
 
 class Engagement:
-    """Takes hits from the edge and writes them. ``private`` leaves out address and user agent."""
+    """Takes hits from the edge and writes them.
+
+    ``private`` leaves out address and user agent, where the business unit says nothing else.
+    """
 
     def __init__(
         self,
@@ -138,8 +147,14 @@ class Engagement:
         try:
             await self._find_definitions(hits)
             known = await self._known_contacts(hits)
+            private = await self._private_accounts(hits)
             events = [
-                self._event(hit, links, known=(hit.token.message.account_id, hit.token.message.contact_id) in known)
+                self._event(
+                    hit,
+                    links,
+                    known=(hit.token.message.account_id, hit.token.message.contact_id) in known,
+                    private=hit.token.message.account_id in private,
+                )
                 for hit, links in zip(hits, self._bursts(hits), strict=True)
             ]
             async with self._pool.acquire() as connection, connection.transaction():
@@ -173,7 +188,11 @@ class Engagement:
         )
         return {(row["account_id"], row["contact_id"]) for row in rows}
 
-    def _event(self, hit: Hit, links: int, *, known: bool) -> Event | None:
+    async def _private_accounts(self, hits: Sequence[Hit]) -> set[int]:
+        wanted = {hit.token.message.account_id for hit in hits}
+        return {row["account_id"] for row in await self._pool.fetch(_PRIVATE, list(wanted), self._private)}
+
+    def _event(self, hit: Hit, links: int, *, known: bool, private: bool) -> Event | None:
         """What is logged; of a contact that is not ``known`` any more, nothing that tells of a person."""
         token, message = hit.token, hit.token.message
         definition_id = self._definitions.get((message.account_id, message.version_id))
@@ -184,7 +203,7 @@ class Engagement:
         detail: dict[str, object] = {"verdict": verdict}
         if reason:
             detail["verdict_reason"] = reason
-        if known and not self._private:
+        if known and not private:
             detail["ip_address"] = hit.address
             detail["user_agent"] = hit.user_agent
         if kind == "clicked":

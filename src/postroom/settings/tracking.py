@@ -21,7 +21,10 @@ class TrackingSettings:
     ]
     tracking_privacy: Annotated[
         Literal["full", "private"],
-        doc("Whether events of opens and clicks keep the address and the user agent (`full`) or not (`private`)."),
+        doc(
+            "Whether events of opens and clicks keep the address and the user agent (`full`) or not (`private`), "
+            "where the business unit says nothing else."
+        ),
     ] = "full"
     tracking_flush_milliseconds: Annotated[
         int,

@@ -32,6 +32,9 @@ DEFAULT_TIME_ZONE = "America/Chicago"
 LANGUAGES = ("en", "de", "fr", "es")
 """What the pages of recipients can be written in; the first is the default."""
 
+TRACKING_PRIVACY = ("server", "full", "private")
+"""What opens and clicks keep of whoever made them: as the server's setting says, address and user agent, or neither."""
+
 _LONGEST_TEXT = 200
 _pages = msgspec.json.Decoder(dict[str, str]).decode
 _HIGHEST_ACCOUNT_ID = 2**53 - 1  # JSON numbers beyond it lose digits in JavaScript clients
@@ -54,7 +57,8 @@ _CREATE_ATTRIBUTES = """
 _CREATE_CATEGORY = "insert into asset_category (account_id, parent_id, name) values ($1, 0, $2)"
 
 _COLUMNS = """
-    account_id, name, language, time_zone, street, city, state, postal_code, country, web_analytics, pages
+    account_id, name, language, time_zone, street, city, state, postal_code, country, web_analytics, tracking_privacy,
+    pages
 """
 
 _LIST = f"select {_COLUMNS} from account order by account_id"  # noqa: S608
@@ -66,7 +70,8 @@ _CHANGE = f"""
        set name = coalesce($2, name), language = coalesce($3, language), time_zone = coalesce($4, time_zone),
            street = coalesce($5, street), city = coalesce($6, city), state = coalesce($7, state),
            postal_code = coalesce($8, postal_code), country = coalesce($9, country),
-           web_analytics = coalesce($10, web_analytics), pages = jsonb_strip_nulls(pages || $11::jsonb)
+           web_analytics = coalesce($10, web_analytics), tracking_privacy = coalesce($11, tracking_privacy),
+           pages = jsonb_strip_nulls(pages || $12::jsonb)
      where account_id = $1
     returning {_COLUMNS}
 """  # noqa: S608
@@ -80,7 +85,10 @@ _TAKE_TURNS = "select pg_advisory_xact_lock(hashtextextended('ensure_sandbox_acc
 @dataclass(frozen=True, slots=True)
 class Account:
     """A business unit: its MID and name, the language of its recipients' pages, and what its templates know of it:
-    its time zone, its postal address, what WAT prints, and the addresses of CloudPagesURL by the ids of pages."""
+    its time zone, its postal address, what WAT prints, and the addresses of CloudPagesURL by the ids of pages.
+
+    ``tracking_privacy`` says whether its opens and clicks keep address and user agent.
+    """
 
     account_id: int
     name: str
@@ -92,6 +100,7 @@ class Account:
     postal_code: str = ""
     country: str = ""
     web_analytics: str = ""
+    tracking_privacy: str = TRACKING_PRIVACY[0]
     pages: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -108,6 +117,7 @@ class AccountChange:
     postal_code: str | None = None
     country: str | None = None
     web_analytics: str | None = None
+    tracking_privacy: str | None = None
     pages: Mapping[str, str | None] = field(default_factory=dict)
 
 
@@ -163,13 +173,20 @@ def checked_change(change: AccountChange) -> AccountChange:
             "web_analytics",
             "web_analytics must be what can stand in an address behind ?; write utm_source=mail&utm_medium=email",
         )
+    privacy = None if change.tracking_privacy is None else change.tracking_privacy.lower()
+    if privacy is not None and privacy not in TRACKING_PRIVACY:
+        raise AccountRejected(
+            "tracking_privacy",
+            f"tracking privacy is {privacy[:20]!r}; it must be one of {', '.join(TRACKING_PRIVACY)}",
+        )
     for page, address in change.pages.items():
         if not page.strip() or len(page) > _LONGEST_TEXT or not page.isprintable():
             raise AccountRejected("pages", f"page {page[:40]!r} is no id; write the number that templates give")
         if address is not None and re.fullmatch(r"https?://[!#-;=?-~]{1,1990}", address) is None:
             raise AccountRejected("pages", f"page {page!r}: {address[:60]!r} is no address; write https://…")
     language = None if change.language is None else checked_language(change.language)
-    return replace(change, language=language, pages={page.strip(): to for page, to in change.pages.items()})
+    pages = {page.strip(): to for page, to in change.pages.items()}
+    return replace(change, language=language, tracking_privacy=privacy, pages=pages)
 
 
 async def ensure_account(connection: Connection, account_id: int, name: str, language: str = LANGUAGES[0]) -> bool:
@@ -214,6 +231,7 @@ async def change_account(connection: Database, account_id: int, change: AccountC
         wanted.postal_code,
         wanted.country,
         wanted.web_analytics,
+        wanted.tracking_privacy,
         msgspec.json.encode(wanted.pages).decode(),
     )
     return None if row is None else _account(row)

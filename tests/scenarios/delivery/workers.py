@@ -50,6 +50,10 @@ class Office:
         await self._house.accept(people(list(keys), attributes), definition_key)
         self._worker.announce(ACCOUNT)
 
+    async def relay_is_away(self) -> bool:
+        """Whether the worker has found out that its relay can't be reached."""
+        return not self._worker._smtp.available
+
 
 @asynccontextmanager
 async def working(

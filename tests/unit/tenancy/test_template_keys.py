@@ -51,6 +51,7 @@ def test_a_key_of_another_kind_is_no_rsa_key() -> None:
         (AccountChange(name="x" * 201), "name"),
         (AccountChange(language="xx"), "language"),
         (AccountChange(web_analytics='a"><script>'), "web_analytics"),
+        (AccountChange(tracking_privacy="none"), "tracking_privacy"),
         (AccountChange(pages={"1": "javascript:alert(1)"}), "pages"),
         (AccountChange(pages={"1": 'https://x/"><b'}), "pages"),
         (AccountChange(pages={" ": "https://x/"}), "pages"),
