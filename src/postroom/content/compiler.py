@@ -22,7 +22,7 @@ from .model import (
     Context,
     Problem,
 )
-from .names import COMPUTED, DERIVED, PAGES, WITHOUT_SOURCE
+from .names import COMPUTED, DERIVED, LINK_NAME, PAGES, WITHOUT_SOURCE
 from .plan import LINK, BodyPart, CodePart, Fallback, Fields, Line, Plan, Slot
 from .script import Script, code_parts, compile_script
 from .source import Piece, check, pieces, unknown_names
@@ -242,7 +242,11 @@ class _Compiler:
         yield from pieces(source[at:])
 
     def _link(self, written: str, number: int, name: str) -> Iterator[Piece | int]:
-        found = list(pieces(written))
+        found = [
+            Piece(links.printed_name(name), None) if name and fold_name(piece.name or "") == LINK_NAME else piece
+            for piece in pieces(written)
+        ]
+        written = "".join(piece.text for piece in found)
         if all(piece.name is None for piece in found):
             link = link_part(number, links.read_href(written), name)
             if link is None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from html.entities import html5
 from typing import NamedTuple
+from urllib.parse import quote
 
 from .link_tokens import Head, Kind, LinkMessage, LinkPart, LinkTokens, link_part
 
@@ -60,6 +61,11 @@ def find_hrefs(html: str) -> Iterator[Href]:
                 name = attribute.group(group).strip()
         if end > begin:
             yield Href(begin, end, name)
+
+
+def printed_name(alias: str) -> str:
+    """What ``%%linkname%%`` prints in the address of a link with this alias."""
+    return quote(_ENTITY.sub(_decoded, alias), safe="")
 
 
 def pixel_place(html: str) -> int:

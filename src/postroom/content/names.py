@@ -91,6 +91,9 @@ WITHOUT_SOURCE = frozenset(
 )  # fmt: skip
 """System names that print nothing unless ``Context.system`` has them."""
 
+LINK_NAME = "linkname"
+"""In the address of a counted link with an alias it prints that; elsewhere nothing."""
+
 DERIVED = frozenset({"_preheader", "replyname", "replyemailaddress", "_messagetypepreference"})
 """System names that follow from the content itself; the compiler resolves them."""
 

@@ -185,6 +185,21 @@ def test_links_beside_code_are_numbered_in_order() -> None:
     ]
 
 
+@pytest.mark.parametrize("code", ["", "%%[ SET @x = 1 ]%%"])
+def test_linkname_is_the_alias_of_the_link_it_stands_in(code: str) -> None:
+    html = (
+        f'{code}<a alias="Track &amp; trace" href="https://a.example/?c=%%LinkName%%&amp;o=%%Order%%">1</a>'
+        '<a href="https://a.example/?c=%%linkname%%">2</a> (%%linkname%%)'
+        '<a alias="all" href="https://a.example/?c=%%linkname%%">3</a>\n'
+    )
+    assert html_of(html, {"Order": "7"}) == [
+        "https://a.example/?c=Track%20%26%20trace&o=7",
+        "https://a.example/?c=",
+        "https://a.example/?c=all",
+    ]
+    assert ">2</a> ()<a" in send(make_content(html=html), {"Order": "7"})
+
+
 def test_redirect_to_marks_a_computed_address() -> None:
     code = "%%[ SET @u = 'https://a.example/?x=1' ]%%"
     marked = send(make_content(html=code + '<a alias="n" href="%%=RedirectTo(@u)=%%">x</a>\n'))

@@ -27,7 +27,7 @@ class _Entry(msgspec.Struct, rename="camel", omit_defaults=True, tag_field="type
     at: str
 
 
-class AcceptedEntry(_Entry, tag="accepted"):
+class AcceptedEntry(_Entry, tag="accepted", kw_only=True):
     """The 202. ``version`` is the definition's version that the message is composed with."""
 
     request_id: str
@@ -36,19 +36,19 @@ class AcceptedEntry(_Entry, tag="accepted"):
     version: int
 
 
-class ClaimedEntry(_Entry, tag="claimed"):
+class ClaimedEntry(_Entry, tag="claimed", kw_only=True):
     """A worker took the message out of the queue, for the attempt of this number."""
 
     number: int
 
 
-class ComposedEntry(_Entry, tag="composed"):
+class ComposedEntry(_Entry, tag="composed", kw_only=True):
     """Its mail was made, for the attempt of this number."""
 
     number: int
 
 
-class PutOffEntry(_Entry, tag="putOff"):
+class PutOffEntry(_Entry, tag="putOff", kw_only=True):
     """It was put off, ``times`` in a row for one ``reason``; ``place`` is the site, route or process that it was about.
 
     ``until`` is the last time that was set for it, and left out where none was.
@@ -60,7 +60,7 @@ class PutOffEntry(_Entry, tag="putOff"):
     times: int = 1
 
 
-class RelayAwayEntry(_Entry, tag="relayAway"):
+class RelayAwayEntry(_Entry, tag="relayAway", kw_only=True):
     """From ``at`` to ``until`` the relay could not be reached, as a delivery process saw it."""
 
     relay: str
@@ -68,13 +68,13 @@ class RelayAwayEntry(_Entry, tag="relayAway"):
     until: str
 
 
-class InactiveEntry(_Entry, tag="inactive"):
+class InactiveEntry(_Entry, tag="inactive", kw_only=True):
     """From ``at`` to ``until`` the definition was not active; ``until`` is left out while that lasts."""
 
     until: str = ""
 
 
-class AttemptEntry(_Entry, tag="attempt"):
+class AttemptEntry(_Entry, tag="attempt", kw_only=True):
     """One attempt at delivering. ``retryAt`` is when another follows.
 
     ``held`` says that it is not sent again until somebody releases it.
@@ -99,14 +99,14 @@ class AttemptEntry(_Entry, tag="attempt"):
     held: bool = False
 
 
-class SentEntry(_Entry, tag="sent"):
+class SentEntry(_Entry, tag="sent", kw_only=True):
     """The end of a message that was taken; ``subject`` as it was composed."""
 
     event_id: str
     subject: str = ""
 
 
-class NotSentEntry(_Entry, tag="notSent"):
+class NotSentEntry(_Entry, tag="notSent", kw_only=True):
     """The end of a message that was not sent."""
 
     event_id: str
@@ -115,7 +115,7 @@ class NotSentEntry(_Entry, tag="notSent"):
     reason: str = ""
 
 
-class BouncedEntry(_Entry, tag="bounced"):
+class BouncedEntry(_Entry, tag="bounced", kw_only=True):
     """A report after the end. ``recipient`` is there when it is of a cc or bcc recipient."""
 
     event_id: str
@@ -127,7 +127,7 @@ class BouncedEntry(_Entry, tag="bounced"):
     verdict: dict[str, str] = {}
 
 
-class ComplainedEntry(_Entry, tag="complained"):
+class ComplainedEntry(_Entry, tag="complained", kw_only=True):
     """A complaint; ``feedback`` is its type (RFC 5965)."""
 
     event_id: str
@@ -136,7 +136,7 @@ class ComplainedEntry(_Entry, tag="complained"):
     recipient: str = ""
 
 
-class OpenedEntry(_Entry, tag="opened"):
+class OpenedEntry(_Entry, tag="opened", kw_only=True):
     """An open; ``verdict`` says whether it was a person or a machine."""
 
     event_id: str
@@ -146,7 +146,7 @@ class OpenedEntry(_Entry, tag="opened"):
     user_agent: str = ""
 
 
-class ClickedEntry(_Entry, tag="clicked"):
+class ClickedEntry(_Entry, tag="clicked", kw_only=True):
     """A click on a link."""
 
     event_id: str
@@ -158,7 +158,7 @@ class ClickedEntry(_Entry, tag="clicked"):
     user_agent: str = ""
 
 
-class UnsubscribedEntry(_Entry, tag="unsubscribed"):
+class UnsubscribedEntry(_Entry, tag="unsubscribed", kw_only=True):
     """An unsubscription; ``listId`` is there when it is of one list."""
 
     event_id: str
@@ -166,13 +166,14 @@ class UnsubscribedEntry(_Entry, tag="unsubscribed"):
     list_id: int | None = None
 
 
-class WebhookEntry(_Entry, tag="webhook"):
+class WebhookEntry(_Entry, tag="webhook", kw_only=True):
     """An event and a callback.
 
     ``told``: taken at ``at``, with the answer's ``status``, after so many ``milliseconds``, in a batch of ``events``.
     ``failed``: not taken, ``times`` in a row from ``at`` to ``until``; status 0 is no answer.
     ``waiting``: to be told; ``attempt`` counts the failures in a row, ``due`` is the next attempt's time.
-    ``passed``: not told and not to be told: it was not wanted then, or given up. ``at`` of these two is the event's.
+    ``passed``: not told and not to be told: it was not wanted then, or given up. ``at`` of these two is the event's,
+    or the last attempt's.
     """
 
     event_id: str
@@ -192,7 +193,7 @@ class WebhookEntry(_Entry, tag="webhook"):
     last_error: str = ""
 
 
-class WaitingEntry(_Entry, tag="waiting"):
+class WaitingEntry(_Entry, tag="waiting", kw_only=True):
     """Why it is still queued, since ``at``. ``until`` is left out where no time is set."""
 
     state: WaitState
@@ -373,8 +374,9 @@ def _posted(step: Step, posted: Posted) -> WebhookEntry:
 
 
 def _webhook(step: Step, told: Told) -> WebhookEntry:
+    tried = [each.until for each in step.posted if each.callback_id == told.callback_id]
     return WebhookEntry(
-        at=utc_time(step.event.occurred_at),
+        at=utc_time(max([step.event.occurred_at, *tried])),
         event_id=str(step.event.event_id),
         event_type=told.event_type,
         callback_id=str(told.callback_id),

@@ -10,7 +10,8 @@ from bisect import bisect_left
 from collections.abc import Callable
 from typing import TypeGuard
 
-from postroom.content.links import Href, find_hrefs, pixel_place
+from postroom.content.links import Href, find_hrefs, pixel_place, printed_name
+from postroom.content.names import LINK_NAME
 
 from . import tree
 
@@ -129,6 +130,8 @@ class _Cutter:
         name = "" if _CODE in href.name else href.name
         if any(isinstance(part, tree.Show) and _prints(part.value) for part in parts):
             return [*parts]
+        if name:
+            parts = [tree.Text(part.at, printed_name(name)) if _is_link_name(part) else part for part in parts]
         first = parts[0]
         if isinstance(first, tree.Show):
             if len(parts) == 1 and _is_redirect(first.value):
@@ -142,6 +145,12 @@ class _Cutter:
 
 def _prints(value: tree.Expression) -> bool:
     return isinstance(value, tree.Call) and value.name.lower() in {"output", "outputline"}
+
+
+def _is_link_name(part: tree.Text | tree.Show) -> bool:
+    return (
+        isinstance(part, tree.Show) and isinstance(part.value, tree.Attribute) and part.value.name.lower() == LINK_NAME
+    )
 
 
 def _is_redirect(value: tree.Expression) -> TypeGuard[tree.Call]:
