@@ -40,12 +40,13 @@ class ShownAccount(msgspec.Struct, rename="camel"):
     pages: dict[str, str]
 
 
+_CODES = {"": Code.INVALID_VALUE}
 _account = msgspec.json.Decoder(WireAccount)
 
 
 def read_account(body: bytes) -> AccountChange:
     """What a PATCH changes. Raises ApiError."""
-    wire = decode(_account, body)
+    wire = decode(_account, body, _CODES)
     refuse_token_in(body)
     try:
         return checked_change(AccountChange(**msgspec.structs.asdict(wire)))

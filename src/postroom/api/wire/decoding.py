@@ -20,7 +20,8 @@ def decode(decoder: "msgspec.json.Decoder[_T]", body: bytes, codes: Mapping[str,
     """The body as the decoder's struct.
 
     Raises ApiError: 10004 for what is not JSON, 109122 for a field the struct forbids, 10001 for a wrong type,
-    always naming the field. ``codes`` has other codes for wrong types by field path or its beginning.
+    always naming the field. ``codes`` has other codes for wrong types by field path or its beginning, and for
+    unknown members by the path of the object; the body's is empty.
     """
     try:
         return decoder.decode(body)
@@ -41,13 +42,13 @@ def _explained(problem: str, codes: Mapping[str, Code]) -> ApiError:
             return ApiError(Code.TOKEN_IN_BODY)
         place = unknown[2] or ""
         if place in codes:
-            return ApiError(codes[place], f"{place} has no member {name[:100]!r}; leave it out")
+            return ApiError(codes[place], f"{place or 'the body'} has no member {name[:100]!r}; leave it out")
         return ApiError(Code.UNKNOWN_FIELD, f"Unrecognized email field name '{name}'")
     if wrong := _WRONG.match(problem):
         wanted = [kind for kind in wrong[1].split(" | ") if kind != "null"]
         expected = " or ".join(_WORDS.get(kind, kind) for kind in wanted)
         field = wrong[3] or "the body"
-        code = next((code for path, code in codes.items() if field.startswith(path)), Code.WRONG_TYPE)
+        code = next((code for path, code in codes.items() if path and field.startswith(path)), Code.WRONG_TYPE)
         return ApiError(code, f"{field} must be {expected}, not {_WORDS.get(wrong[2], wrong[2])}")
     return ApiError(Code.WRONG_TYPE, problem)
 
