@@ -246,3 +246,8 @@ def test_patches_of_one_asset_at_once_all_hold(unit: Unit) -> None:
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(patch, range(16))) == {200}
     assert len(unit.call("GET", path.removeprefix(unit.api.url)).json()["views"]) == 2 + 16
+
+
+def test_there_are_no_metrics_without_a_token_in_the_settings(live_api: LiveApi) -> None:
+    for headers in ({}, {"Authorization": "Bearer None"}, {"Authorization": "Bearer x"}):
+        assert live_api.http.get("/metrics", headers=headers).status_code == 404

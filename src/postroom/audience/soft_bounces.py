@@ -63,11 +63,15 @@ from unnest($2::bytea[]) with ordinality as k(address_hash, place)
 cross join lateral (select from soft_bounce where account_id = $1 and address_hash = k.address_hash limit 1) b
 """
 
+# Rows that a settlement holds come next time: waiting for them in another order than its own could be a deadlock.
 _OVER = """
-delete from soft_bounce b
-where last_at < $2 or exists (
-    select from soft_bounce_sent s
-    where s.account_id = b.account_id and s.address_hash = b.address_hash and s.sent_at < $1)
+delete from soft_bounce
+where (account_id, address_hash) in (
+    select account_id, address_hash from soft_bounce b
+    where last_at < $2 or exists (
+        select from soft_bounce_sent s
+        where s.account_id = b.account_id and s.address_hash = b.address_hash and s.sent_at < $1)
+    for update of b skip locked)
 """
 
 

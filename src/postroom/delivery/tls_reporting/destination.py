@@ -13,7 +13,7 @@ _VERSION = "v=TLSRPTv1"
 
 
 class Destination(NamedTuple):
-    """``target`` is an address in wire form or an https URL; ``uri`` is how the domain wrote it."""
+    """``target`` is an address in wire form or an https URL; ``uri`` names it in the log, in printable ASCII."""
 
     kind: Literal["mailto", "https"]
     target: str
@@ -43,7 +43,9 @@ def _destination(uri: str) -> Destination | None:
     scheme, _, rest = uri.partition(":")
     if scheme.lower() == "mailto":
         address = parse_address(unquote(rest.partition("?")[0]))
-        return None if address is None or address.smtputf8 else Destination("mailto", address.wire, uri)
+        if address is None or address.smtputf8:
+            return None
+        return Destination("mailto", address.wire, f"mailto:{address.wire}")
     if scheme.lower() != "https" or not uri.isascii() or not uri.isprintable():
         return None
     try:

@@ -21,6 +21,7 @@ from postroom.delivery.routing.records import TextFound, Trouble
 from postroom.delivery.routing.resolver import Resolver
 from postroom.delivery.routing.tls_counts import KEPT, counts_of_day
 from postroom.delivery.routing.tls_report import tls_report
+from postroom.delivery.smtp.reply import printable
 from postroom.delivery.tls_reporting.carriers import Carriers
 from postroom.delivery.tls_reporting.destination import Destination, read_destinations
 from postroom.delivery.tls_reporting.report_log import Claimed, ReportLog
@@ -154,7 +155,7 @@ class TlsReporter:
         return self._keyring.signer(owner[0], domain, now)
 
     async def _again(self, claimed: Claimed, problems: list[str]) -> None:
-        error = "; ".join(problems)
+        error = printable("; ".join(problems))
         wait = min(_FIRST_WAIT * 3 ** (claimed.attempt - 1), _LONGEST_WAIT)
         over = claimed.age + wait > TRIED_FOR
         self._log.warning(

@@ -39,6 +39,11 @@ def test_a_domain_cannot_make_us_write_to_everybody() -> None:
     assert len(read_destinations([f"v=TLSRPTv1; rua={uris}"])) == MOST_DESTINATIONS
 
 
+def test_control_characters_for_the_terminal_are_left_out_of_what_is_listed() -> None:
+    (found,) = read_destinations(["v=TLSRPTv1; rua=mailto:r@example.com?\x1b[31m,https://example.com/\x1b[31m"])
+    assert found.uri == "mailto:r@example.com"
+
+
 @given(st.lists(st.text().map(lambda text: f"v=TLSRPTv1;rua={text}") | st.text(), max_size=2))
 def test_no_record_raises(texts: list[str]) -> None:
     read_destinations(texts)
