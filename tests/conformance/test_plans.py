@@ -70,6 +70,10 @@ def _requests(rows: list[Row], slices: list[int]) -> tuple[object, ...]:
     return ACCOUNT, [row["accepted_on"] for row in rows], [row["request_id"] for row in rows]
 
 
+def _part(rows: list[Row], slices: list[int]) -> tuple[object, ...]:
+    return ACCOUNT, slices[0], list(range(0, 100, 2)), 0, 98, None, 0
+
+
 def _rows_passed(node: dict[str, Any]) -> float:
     """Rows that any step of a plan gave or threw away: an index read as a whole costs few blocks and many rows."""
     removed = node.get("Rows Removed by Filter", 0) + node.get("Rows Removed by Join Filter", 0)
@@ -84,6 +88,8 @@ STATEMENTS = [
     pytest.param(claim._REQUESTS, _requests, id="requests_of_a_claim"),
     pytest.param(backlog.WAITING_IN_SLICES, _by_slice, id="waiting_in_slices"),
     pytest.param(settle._STILL_OURS, _by_slice, id="settlement_locks_its_slices"),
+    pytest.param(settle._PART, _part, id="part_of_a_slice"),
+    pytest.param(settle._REQUEUE, _part, id="rest_of_a_slice"),
     pytest.param(settle._LOGGED, _logged, id="repeated_settlement_finds_its_events"),
     pytest.param(ledger._USED_ON_OTHER_DAYS, _used, id="keys_used_before"),
     pytest.param(ledger._USED_ON_OTHER_DAYS, _used_elsewhere, id="keys_of_days_without_rows"),

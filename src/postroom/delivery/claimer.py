@@ -10,6 +10,7 @@ from collections.abc import Callable
 import structlog
 
 from postroom.delivery.claim import DueLane, Queue
+from postroom.delivery.lanes import lane_capacity
 from postroom.delivery.loading import Loaded, Loader
 from postroom.delivery.slices import LaneKey, Slice
 from postroom.events.codes import StatusCode
@@ -20,7 +21,6 @@ from postroom.store.pool import Pool
 _POLL_SECONDS = 1.0
 _TROUBLE_SECONDS = 0.5
 _LOAD_TRIES = 10
-_SMALL_SHARE = 4  # the lane of small requests may hold a quarter of what a lane of batches may
 
 
 class Claimer:
@@ -64,7 +64,7 @@ class Claimer:
 
     def taken(self, key: LaneKey) -> None:
         """A message left its lane; claims again at half of what the lane may hold."""
-        if self._waiting(key) == self._capacity(key) // 2:
+        if self._waiting(key) == lane_capacity(key, self._lane_messages) // 2:
             self._wake.set()
 
     async def run(self) -> None:
@@ -149,12 +149,9 @@ class Claimer:
                 code=StatusCode.V2_TRIGGERED_SEND_DELETED_FROM_QUEUE,
             )
 
-    def _capacity(self, key: LaneKey) -> int:
-        return self._lane_messages if key.lane else self._lane_messages // _SMALL_SHARE
-
     def _room(self, key: LaneKey) -> int:
         """How many slices of a lane may be claimed now."""
-        capacity = self._capacity(key)
+        capacity = lane_capacity(key, self._lane_messages)
         waiting = self._waiting(key)
         if waiting > capacity // 2:
             return 0

@@ -10,6 +10,14 @@ from collections.abc import Iterable
 
 from postroom.delivery.slices import LaneKey, Message
 
+SMALL_SHARE = 4
+"""The lane of small requests may hold a quarter of what a lane of batches may."""
+
+
+def lane_capacity(key: LaneKey, lane_messages: int) -> int:
+    """How many messages of a lane may be in hand, where a lane of batches may have ``lane_messages``."""
+    return lane_messages if key.lane else lane_messages // SMALL_SHARE
+
 
 class Lanes:
     """A fair buffer. ``take`` gives one message of each lane in turn."""

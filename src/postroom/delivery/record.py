@@ -10,8 +10,8 @@
 A message that can't be composed or may not be sent is not_sent with the code that says why.
 """
 
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import msgspec
@@ -26,12 +26,17 @@ from postroom.delivery.copies import told
 from postroom.delivery.data_access import Write
 from postroom.delivery.outcome import Certificate, Deferred, Outcome, Refused, Sent, Unknown
 from postroom.delivery.retry import RetrySchedule
-from postroom.delivery.slices import Message, Slice
+from postroom.delivery.slices import Message, Part, Postponed, Slice
 from postroom.events.codes import StatusCode
 from postroom.events.log import Event, EventKind
 from postroom.events.put_offs import PutOff
 from postroom.metrics.counts import Counts
 from postroom.metrics.declared import VERDICTS
+
+# A part is queued by itself shortly before it is due. Long before that it is only queued when it has waited for others
+# for a while: messages that are given back one after the other become one part and not many.
+_SHORTLY = timedelta(seconds=1)
+_AWHILE = timedelta(seconds=5)
 
 
 class Settlement(Protocol):
@@ -41,7 +46,9 @@ class Settlement(Protocol):
         self, slice_: Slice, event: Event, writes: tuple[Write, ...] = (), consequence: Consequence | None = None
     ) -> None: ...
 
-    def finish(self, slice_: Slice, due_at: datetime | None) -> None: ...
+    def part(self, slice_: Slice, parts: Sequence[Part]) -> None: ...
+
+    def finish(self, slice_: Slice) -> None: ...
 
 
 class Detail(msgspec.Struct, omit_defaults=True, frozen=True):
@@ -146,19 +153,31 @@ class Recorder:
 
     def empty(self, slice_: Slice) -> None:
         """A slice without one unfinished message is over."""
-        self._settlement.finish(slice_, None)
+        self._settlement.finish(slice_)
 
     def postpone(self, message: Message, until: datetime, why: PutOff) -> None:
         """Give a message back to the queue without an attempt; that is no event."""
         slice_ = message.slice
-        slice_.postponed.append(message.position)
-        if slice_.put_offs is None:
-            slice_.put_offs = {}
-        slice_.put_offs.setdefault(why, []).append(message.position)
         if slice_.deadline is not None:
             until = min(until, slice_.deadline)
-        slice_.postponed_until = min(until, slice_.postponed_until or until)
+        with_it = slice_.postponed.get(why)
+        if with_it is None:
+            slice_.postponed[why] = Postponed([message.position], until)
+        else:
+            with_it.positions.append(message.position)
+            with_it.until = min(with_it.until, until)
+        self._given_back(slice_, self._now())
         self._count(slice_)
+
+    def part(self, slice_: Slice, *, at_once: bool = False) -> None:
+        """Queue by itself what was given back of a slice, if it is time: who still waits must not hold it up."""
+        if slice_.given_back_at is None or not slice_.outstanding:
+            return
+        parts, now = slice_.parts(), self._now()
+        soon = any(part.due_at is not None and part.due_at <= now + _SHORTLY for part in parts)
+        if at_once or soon or now >= slice_.given_back_at + _AWHILE:
+            self._settlement.part(slice_, parts)
+            slice_.forget_parts()
 
     def _took(self, message: Message) -> tuple[int, ...]:
         clock, claimed = self._clock(), message.slice.claimed_at
@@ -180,6 +199,7 @@ class Recorder:
             self._final(slice_, position, "not_sent", contact_id, code, detail, consequence=follows)
             return
         slice_.deferred.append(position)
+        self._given_back(slice_, now)
         detail = msgspec.structs.replace(detail, retry_at=slice_.retry_at)
         self._record(slice_, position, kind, contact_id, None, detail, now)
         self._count(slice_)
@@ -212,8 +232,10 @@ class Recorder:
         return HandedOver(message.address, message.slice.request_id, message.position, self._now())
 
     def _hold(self, slice_: Slice, position: int, contact_id: int, detail: Detail) -> None:
+        now = self._now()
         slice_.held.append(position)
-        self._record(slice_, position, "unknown", contact_id, None, detail, self._now())
+        self._given_back(slice_, now)
+        self._record(slice_, position, "unknown", contact_id, None, detail, now)
         self._count(slice_)
 
     def _final(
@@ -260,7 +282,11 @@ class Recorder:
             consequence,
         )
 
+    def _given_back(self, slice_: Slice, now: datetime) -> None:
+        if slice_.given_back_at is None:
+            slice_.given_back_at = now
+
     def _count(self, slice_: Slice) -> None:
         slice_.outstanding -= 1
         if slice_.outstanding == 0:
-            self._settlement.finish(slice_, slice_.retry_at)
+            self._settlement.finish(slice_)

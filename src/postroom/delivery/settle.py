@@ -2,6 +2,7 @@
 
 Outcomes are collected for some milliseconds and written in one transaction per business unit: events appended by
 COPY, finished slices deleted, deferred and postponed messages queued again as new slices, held ones without a time.
+A slice with messages still outstanding is shrunk instead, when some of them go their own way.
 The transaction holds only slices whose fencing number is still ours; what belongs to a lost slice is dropped and told
 to the log, since whoever has it now will settle it. That may be this same worker, under a newer number.
 
@@ -12,9 +13,8 @@ twice.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from operator import attrgetter
 
 import structlog
@@ -22,7 +22,7 @@ import structlog
 from postroom.audience.soft_bounces import Consequence, HandedOver, carry_out
 from postroom.audience.suppression import Entry
 from postroom.delivery.data_access import Write, apply_writes
-from postroom.delivery.slices import Slice
+from postroom.delivery.slices import Part, Slice
 from postroom.events.log import Event, append_events
 from postroom.events.put_offs import note_put_off
 from postroom.metrics.counts import Counts
@@ -47,6 +47,24 @@ from queue
 where account_id = $1 and slice_id = $2
 """
 
+# A repeat finds that the slice has these positions no more.
+_PART = """
+with whole as (
+    update queue
+    set positions = array(
+            select position
+            from unnest(coalesce(positions, array(select generate_series(first_position, last_position)))) as position
+            where position <> all($3::integer[])),
+        messages = messages - cardinality($3::integer[])
+    where account_id = $1 and slice_id = $2 and (positions is null or positions @> $3::integer[])
+    returning account_id, definition_id, lane, request_id, accepted_on, attempt, accepted_at)
+insert into queue (account_id, definition_id, lane, request_id, accepted_on, first_position, last_position,
+                   positions, messages, attempt, accepted_at, due_at)
+select account_id, definition_id, lane, request_id, accepted_on, $4, $5, $3, cardinality($3::integer[]), attempt + $7,
+       accepted_at, coalesce($6::timestamptz, 'infinity')
+from whole
+"""
+
 _LOGGED = """
 select written.request_id, written.position, written.occurred_at
 from unnest($2::uuid[], $3::integer[], $4::timestamptz[]) as written(request_id, position, occurred_at)
@@ -69,8 +87,10 @@ class _Batch:
     events: list[tuple[Slice, Event]] = field(default_factory=list)
     writes: dict[Event, tuple[Write, ...]] = field(default_factory=dict)
     consequences: dict[Event, Consequence] = field(default_factory=dict)
-    over: dict[Slice, datetime | None] = field(default_factory=dict)
-    """Slices with an outcome for every message, and when their deferred messages are due."""
+    parts: list[tuple[Slice, Sequence[Part]]] = field(default_factory=list)
+    """What leaves a slice that goes on."""
+    over: dict[Slice, None] = field(default_factory=dict)
+    """Slices with an outcome for every message."""
 
 
 class Settler:
@@ -127,9 +147,14 @@ class Settler:
         if self._pending >= _FLUSH_AT:
             self._full.set()
 
-    def finish(self, slice_: Slice, due_at: datetime | None) -> None:
-        """Every message of the slice has its outcome; those in ``slice_.deferred`` are due again at ``due_at``."""
-        self._batch(slice_.account_id).over[slice_] = due_at
+    def part(self, slice_: Slice, parts: Sequence[Part]) -> None:
+        """Some messages of a slice go their own way, while others of it have no outcome yet."""
+        self._batch(slice_.account_id).parts.append((slice_, parts))
+        self._filled.set()
+
+    def finish(self, slice_: Slice) -> None:
+        """Every message of the slice has its outcome; what was given back is queued again."""
+        self._batch(slice_.account_id).over[slice_] = None
         self._filled.set()
 
     def _batch(self, account_id: int) -> _Batch:
@@ -184,7 +209,8 @@ class Settler:
                 return
 
     async def _settle(self, account_id: int, batch: _Batch, *, again: bool) -> None:
-        touched = dict.fromkeys([*(slice_ for slice_, _ in batch.events), *batch.over])
+        given_back = (slice_ for slice_, _ in batch.parts)
+        touched = dict.fromkeys([*(slice_ for slice_, _ in batch.events), *given_back, *batch.over])
         async with self._pool.acquire() as connection, connection.transaction():
             rows = await connection.fetch(_STILL_OURS, account_id, list({slice_.slice_id for slice_ in touched}))
             fences: dict[int, int] = {row["slice_id"]: row["fence"] for row in rows}
@@ -199,22 +225,12 @@ class Settler:
             follows = [batch.consequences[event] for event in events if event in batch.consequences]
             if follows:
                 await carry_out(connection, account_id, follows)
-            over = {slice_: due_at for slice_, due_at in batch.over.items() if slice_ in ours}
-            for slice_, due_at in over.items():
-                for unfinished, due, tried in (
-                    (slice_.deferred, due_at, 1),
-                    (slice_.postponed, slice_.postponed_until, 0),
-                    (slice_.held, None, 1),
-                ):
-                    if unfinished:
-                        positions = sorted(unfinished)
-                        await connection.execute(
-                            _REQUEUE, account_id, slice_.slice_id, positions, positions[0], positions[-1], due, tried
-                        )
-                for why, put_off in (slice_.put_offs or {}).items():
-                    positions = sorted(put_off)
-                    until = slice_.postponed_until
-                    await note_put_off(connection, account_id, slice_.request_id, positions, until, why)
+            for slice_, parts in batch.parts:
+                if slice_ in ours:
+                    await self._queue_again(connection, _PART, slice_, parts)
+            over = [slice_ for slice_ in batch.over if slice_ in ours]
+            for slice_ in over:
+                await self._queue_again(connection, _REQUEUE, slice_, slice_.parts())
             if over:
                 await connection.execute(_DELETE, account_id, [slice_.slice_id for slice_ in over])
         for (kind, code), number in Counter(map(_KIND_AND_CODE, events)).items():
@@ -233,6 +249,26 @@ class Settler:
                     request_id=str(slice_.request_id),
                     messages=sum(1 for owner, _ in batch.events if owner is slice_),
                 )
+
+    async def _queue_again(
+        self, connection: PooledConnection, statement: str, slice_: Slice, parts: Sequence[Part]
+    ) -> None:
+        for part in parts:
+            positions = sorted(part.positions)
+            queued = await connection.execute(
+                statement,
+                slice_.account_id,
+                slice_.slice_id,
+                positions,
+                positions[0],
+                positions[-1],
+                part.due_at,
+                int(part.tried),
+            )
+            if queued.endswith(" 0"):
+                continue
+            for why, put_off in part.put_offs:
+                await note_put_off(connection, slice_.account_id, slice_.request_id, sorted(put_off), part.due_at, why)
 
     async def _write(
         self, connection: PooledConnection, account_id: int, wanted: list[tuple[Event, tuple[Write, ...]]]

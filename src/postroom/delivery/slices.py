@@ -5,6 +5,7 @@ another worker may own the slice. ``outstanding`` counts messages without an out
 and its settlement deletes it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import NamedTuple, Protocol
@@ -23,6 +24,27 @@ class LaneKey(NamedTuple):
     account_id: int
     definition_id: UUID
     lane: int
+
+
+class Part(NamedTuple):
+    """Messages of a slice that go their own way: queued again together, as a slice of their own."""
+
+    positions: list[int]
+    due_at: datetime | None
+    """None for somebody's decision, which has no time."""
+    tried: bool
+    """Whether there was an attempt."""
+    put_offs: Sequence[tuple[PutOff, list[int]]] = ()
+    """Why those without an attempt are given back."""
+
+
+@dataclass(slots=True)
+class Postponed:
+    """Messages given back without an attempt for one reason."""
+
+    positions: list[int]
+    until: datetime
+    """When the first of them should come again."""
 
 
 @dataclass(slots=True, eq=False)
@@ -54,12 +76,10 @@ class Slice:
     """When the deferred ones are due; None while nothing was deferred."""
     held: list[int] = field(default_factory=list)
     """Positions with an unknown outcome that wait for somebody's decision."""
-    postponed: list[int] = field(default_factory=list)
-    """Positions given back without an attempt, because what they wait for is slower than what there is for it."""
-    put_offs: dict[PutOff, list[int]] | None = None
-    """Why the postponed ones are; None while there are none."""
-    postponed_until: datetime | None = None
-    """When the first of the postponed ones should come again."""
+    postponed: dict[PutOff, Postponed] = field(default_factory=dict)
+    """Those given back without an attempt, by why: what they wait for is slower than what there is for it."""
+    given_back_at: datetime | None = None
+    """When the first message was deferred, held or postponed that is in no slice of its own yet."""
     lost: bool = False
     """The lease went to somebody else; nothing of it may begin or be settled any more."""
 
@@ -67,6 +87,32 @@ class Slice:
 
     def __post_init__(self) -> None:
         self.key = LaneKey(self.account_id, self.definition_id, self.lane)
+
+    def parts(self) -> list[Part]:
+        """Everything that was given back, by when and why it comes again."""
+        together: dict[str, list[tuple[PutOff, Postponed]]] = {}
+        for why, each in self.postponed.items():
+            # What waits for one site comes again at its pace, whatever others wait for.
+            together.setdefault(why.place if why.reason == "siteBusy" else why.reason, []).append((why, each))
+        parts = [
+            Part(
+                [position for _, each in group for position in each.positions],
+                min(each.until for _, each in group),
+                tried=False,
+                put_offs=[(why, each.positions) for why, each in group],
+            )
+            for group in together.values()
+        ]
+        if self.deferred:
+            parts.append(Part(self.deferred, self.retry_at, tried=True))
+        if self.held:
+            parts.append(Part(self.held, None, tried=True))
+        return parts
+
+    def forget_parts(self) -> None:
+        """What was given back is no longer part of the slice."""
+        self.deferred, self.held, self.postponed = [], [], {}
+        self.retry_at = self.given_back_at = None
 
 
 @dataclass(frozen=True, slots=True)

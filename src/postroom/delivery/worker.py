@@ -60,6 +60,7 @@ _LEASE_MARGIN_SHARE = 0.25
 _EXPIRY_SECONDS = 60.0
 _STOP_GRACE_SECONDS = 5.0  # `serve` ends the process by force after 8, and then nothing would be given back
 _TROUBLE_SECONDS = 0.5
+_PART_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +206,7 @@ class Worker:
             asyncio.create_task(self._claimer.run()),
             asyncio.create_task(self._renew_leases()),
             asyncio.create_task(self._expire()),
+            asyncio.create_task(self._part_slices()),
         ]
         stopping = asyncio.create_task(stop.wait())
         try:
@@ -224,6 +226,9 @@ class Worker:
         await self._smtp.close(_STOP_GRACE_SECONDS)
         await self._signing.close()
         self._lanes.drain()
+        for slice_ in self._held:
+            # What is released is due at once, and these have their own times.
+            self._recorder.part(slice_, at_once=True)
         # Settled before released: whoever claims the rest must see what is done.
         await self._settler.close()
         try:
@@ -395,6 +400,12 @@ class Worker:
         lanes.put_back(message.slice.key, message)
         self._smtp.wake()
 
+    async def _part_slices(self) -> None:
+        while True:
+            await asyncio.sleep(_PART_SECONDS)
+            for slice_ in self._held:
+                self._recorder.part(slice_)
+
     # -- leases
 
     async def _renew_leases(self) -> None:
@@ -431,6 +442,7 @@ class Worker:
             if slice_.outstanding != len(messages):
                 self._lanes.offer(slice_.key, messages)
         for slice_ in idle:
+            self._recorder.part(slice_, at_once=True)
             slice_.lost = True
             self._held.pop(slice_, None)
         if not idle:

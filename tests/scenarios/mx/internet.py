@@ -64,6 +64,9 @@ class MailHost:
         """Transactions by the address they came from."""
         self.names: set[tuple[str, str]] = set()
         """Each address and what it called itself."""
+        self.answers = asyncio.Event()
+        """No final dot is answered while it is clear."""
+        self.answers.set()
         self.now = 0
         self.most_at_once = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -147,6 +150,7 @@ class MailHost:
         first = recipients[0]
         self.tried[first] += 1
         await asyncio.sleep(self.seconds)
+        await self.answers.wait()
         answer = self.answer(first, self.tried[first])
         if answer.startswith("250"):
             self.taken.update(recipients)

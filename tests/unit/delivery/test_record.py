@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -12,7 +13,7 @@ from postroom.delivery.data_access import Write
 from postroom.delivery.outcome import Deferred, Outcome, Refused, Sent, Skipped, Unknown
 from postroom.delivery.record import Recorder
 from postroom.delivery.retry import RetrySchedule
-from postroom.delivery.slices import Slice
+from postroom.delivery.slices import Part, Slice
 from postroom.events.log import Event
 from postroom.events.put_offs import PutOff
 
@@ -27,6 +28,7 @@ class Book:
     def __init__(self) -> None:
         self.events: list[Event] = []
         self.follows: list[Consequence] = []
+        self.parts: list[Part] = []
         self.over: list[tuple[Slice, datetime | None]] = []
 
     def record(
@@ -37,8 +39,12 @@ class Book:
         if consequence is not None:
             self.follows.append(consequence)
 
-    def finish(self, slice_: Slice, due_at: datetime | None) -> None:
-        self.over.append((slice_, due_at))
+    def part(self, slice_: Slice, parts: Sequence[Part]) -> None:
+        assert slice_.outstanding, "a slice that is over has no parts any more"
+        self.parts.extend(parts)
+
+    def finish(self, slice_: Slice) -> None:
+        self.over.append((slice_, slice_.retry_at))
 
 
 def recorder(book: Book, *, now: datetime = ACCEPTED, soft: SoftBounceRule | None = None) -> Recorder:
@@ -177,7 +183,86 @@ def test_what_is_postponed_comes_back_in_time_to_be_ended() -> None:
     slice_ = make_slice(messages=1)
     slice_.deadline = ACCEPTED + MINUTE
     recorder(book).postpone(make_message(slice_, 0), ACCEPTED + 5 * MINUTE, PutOff("siteBusy", "mx1"))
-    assert slice_.postponed_until == ACCEPTED + MINUTE
+    assert slice_.parts() == [Part([0], ACCEPTED + MINUTE, False, [(PutOff("siteBusy", "mx1"), [0])])]
+
+
+def test_what_waits_for_one_site_or_for_the_dns_comes_again_together() -> None:
+    slice_ = make_slice(messages=5)
+    record = recorder(Book())
+    one, other = PutOff("siteBusy", "mx.a"), PutOff("siteBusy", "mx.b")
+    dns, too = PutOff("dns", "c.test"), PutOff("dns", "d.test")
+    for position, (minutes, why) in enumerate([(5, one), (2, other), (3, one), (4, dns), (6, too)]):
+        record.postpone(make_message(slice_, position), ACCEPTED + minutes * MINUTE, why)
+    assert slice_.parts() == [
+        Part([0, 2], ACCEPTED + 3 * MINUTE, False, [(one, [0, 2])]),
+        Part([1], ACCEPTED + 2 * MINUTE, False, [(other, [1])]),
+        Part([3, 4], ACCEPTED + 4 * MINUTE, False, [(dns, [3]), (too, [4])]),
+    ]
+
+
+SECOND = timedelta(seconds=1)
+DNS = PutOff("dns", "c.test")
+
+
+def test_what_was_given_back_does_not_wait_for_the_rest_of_its_slice() -> None:
+    """A slow host may have the rest for hours."""
+    book = Book()
+    slice_ = make_slice(messages=5)
+    recorder(book).outcome(make_message(slice_, 0), Deferred(code=451))
+    recorder(book).postpone(make_message(slice_, 1), ACCEPTED + 3 * SECOND, DNS)
+    recorder(book, now=ACCEPTED + SECOND).part(slice_)
+    assert not book.parts, "what follows within moments can go with it"
+    recorder(book, now=ACCEPTED + 2 * SECOND).part(slice_)
+    assert book.parts == [
+        Part([1], ACCEPTED + 3 * SECOND, False, [(DNS, [1])]),
+        Part([0], ACCEPTED + MINUTE, tried=True),
+    ]
+    assert slice_.parts() == []
+    recorder(book, now=ACCEPTED + MINUTE).part(slice_)
+    assert len(book.parts) == 2
+
+
+def test_what_is_given_back_one_by_one_is_gathered_for_a_while() -> None:
+    book = Book()
+    slice_ = make_slice(messages=8)
+    for position in range(4):
+        record = recorder(book, now=ACCEPTED + position * SECOND)
+        record.outcome(make_message(slice_, position), Deferred(code=451))
+        record.part(slice_)
+    assert not book.parts
+    late = recorder(book, now=ACCEPTED + 5 * SECOND)
+    late.part(slice_)
+    assert book.parts == [Part([0, 1, 2, 3], ACCEPTED + MINUTE, tried=True)]
+    late.outcome(make_message(slice_, 4), Deferred(code=451))
+    assert slice_.parts() == [Part([4], ACCEPTED + 5 * SECOND + MINUTE, tried=True)], "a time of its own"
+
+
+def test_a_held_message_can_be_decided_about_while_others_of_its_slice_wait() -> None:
+    book = Book()
+    slice_ = make_slice(messages=2)
+    slice_.sending = SendingOptions(on_unknown="hold")
+    recorder(book).outcome(make_message(slice_, 1), Unknown())
+    recorder(book, now=ACCEPTED + 5 * SECOND).part(slice_)
+    assert book.parts == [Part([1], None, tried=True)]
+
+
+def test_before_a_stop_everything_given_back_gets_its_time() -> None:
+    book = Book()
+    slice_ = make_slice(messages=2)
+    recorder(book).outcome(make_message(slice_, 0), Deferred(code=451))
+    recorder(book).part(slice_, at_once=True)
+    assert book.parts == [Part([0], ACCEPTED + MINUTE, tried=True)]
+    untouched = make_slice(messages=2)
+    recorder(book).part(untouched, at_once=True)
+    assert len(book.parts) == 1
+
+
+def test_a_slice_that_is_over_takes_everything_along() -> None:
+    book = Book()
+    slice_ = make_slice(messages=1)
+    recorder(book).outcome(make_message(slice_, 0), Deferred(code=451))
+    recorder(book).part(slice_, at_once=True)
+    assert (book.parts, book.over) == ([], [(slice_, ACCEPTED + MINUTE)])
 
 
 def test_a_message_that_may_not_go_out_keeps_its_code_and_reason() -> None:

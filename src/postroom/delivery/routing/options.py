@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from postroom.delivery.job import Job
 from postroom.delivery.lanes import Lanes
 from postroom.delivery.outcome import Outcome
+from postroom.delivery.routing.host_addresses import HostAddresses
 from postroom.delivery.routing.mx import NoRoute, RouteAnswer, find_route
 from postroom.delivery.routing.ramps import StoredCounts
 from postroom.delivery.routing.resolver import QUESTION_SECONDS, Resolver
@@ -131,8 +132,9 @@ def _securing(
     fetcher = PolicyFetcher(resolver, verifying=verifying, port=options.sts_port, allow_private=options.allow_private)
     policies = StsPolicies(StoredPolicies(pool), text=resolver.text, fetch=fetcher.fetch, failed=counts.policy_failed)
     counts.policy = policies.lines
+    shared = HostAddresses(resolver, clock=asyncio.get_running_loop().time)
     return Securing(
-        find=lambda domain: find_route(domain, resolver, rand=rand, allow_private=options.allow_private),
+        find=lambda domain: find_route(domain, shared, rand=rand, allow_private=options.allow_private),
         policy=policies.policy if options.sts else None,
         tlsa=resolver.tlsa,
         rule=TlsRule(options.tls),

@@ -2,6 +2,8 @@
 
 HORIZON_SECONDS = 10.0
 """A site may hold what it can send in this time; what does not fit is given back to the queue."""
+SOON_SECONDS = 2.0
+"""What a site will send in this time takes part of the room for claims; what is beyond is put aside."""
 FEWEST = 4
 PATIENCE_SECONDS = 5.0
 """A new site has worked for this long before anything is known: one moment says more of us than of the site."""
@@ -44,6 +46,16 @@ class Pace:
     def limit(self) -> int | None:
         """Most messages of one lane that may wait here."""
         return None if self.per_second is None else max(FEWEST, int(self.per_second * HORIZON_SECONDS))
+
+    @property
+    def soon(self) -> int | None:
+        """How many messages it will send in the next moments, as far as its work so far tells; None before any."""
+        rate = self.per_second
+        if rate is None:
+            if not self._busy_seconds:
+                return None
+            rate = self._busy_done / self._busy_seconds
+        return max(FEWEST, int(rate * SOON_SECONDS))
 
     def book(self, now: float, waiting: int) -> float:
         """Seconds after which one more message, which does not fit now, should come again.

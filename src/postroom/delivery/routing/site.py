@@ -11,7 +11,7 @@ A site never raises for what its hosts do, and holds nobody's messages but its o
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from postroom.delivery.outcome import Deferred, Outcome
@@ -155,6 +155,13 @@ class Site:
         """Whether one more message of a lane may wait here."""
         limit = self.pace.limit
         return limit is None or (self.lanes.waiting(key) < limit and len(self.lanes) < 4 * limit)
+
+    def beyond(self) -> Iterable[tuple[LaneKey, int]]:
+        """See ``Holder``."""
+        soon = self.pace.soon
+        if soon is None or len(self.lanes) <= soon:
+            return ()
+        return [(key, more) for key in self.lanes.keys() if (more := self.lanes.waiting(key) - soon) > 0]  # noqa: SIM118
 
     def arrive(self, message: Message) -> None:
         """One message for this site; it waits here, or is deferred when no host can be reached."""

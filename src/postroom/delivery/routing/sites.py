@@ -12,7 +12,7 @@ the outcome's ``refused_recipients``, as they are when one host takes all.
 
 import asyncio
 import contextlib
-from collections import Counter, OrderedDict
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,6 +25,7 @@ from postroom.content.address import parse_address
 from postroom.delivery.job import Job
 from postroom.delivery.lanes import Lanes
 from postroom.delivery.outcome import Deferred, Outcome, Refused, Sent
+from postroom.delivery.routing.in_hand import InHand
 from postroom.delivery.routing.mx import MxHost, NoRoute, Route
 from postroom.delivery.routing.parcel import Parcel
 from postroom.delivery.routing.ramps import Counts, Ramp, Ramps
@@ -43,8 +44,9 @@ MOST_SITES = 1000
 MOST_COPIES = 100
 """Waiting at one site; messages with more copies for it wait."""
 DNS_PATIENCE_SECONDS = 2.0
+"""What waits for a look-up that takes longer may be given back, for as long as it has taken so far."""
 COME_AGAIN_SECONDS = 15.0
-"""For what waits for the DNS, for room among the sites or for copies to leave."""
+"""For what waits for room among the sites or for copies to leave."""
 
 
 class SiteKey(NamedTuple):
@@ -64,8 +66,10 @@ class Later:
 
 
 class Sites:
-    """``take`` composes the next message of some lanes, ``withdraw`` takes back
-    what of them is composed and not begun. ``changed`` is called when messages left unsent, ``closed`` at the end."""
+    """``take`` composes the next message of some lanes, ``withdraw`` takes back what of them is composed and not
+    begun. ``postponed(message, seconds, why)`` gives a message back to the queue. ``changed`` is called when
+    messages left unsent, ``closed`` at the end.
+    """
 
     available = True
 
@@ -90,13 +94,12 @@ class Sites:
         self._table = table
         self._routes = routes
         self._shaping = shaping
-        self._half_lane = lane_messages // 2
         self._compose = take
         self._settled = settled
         self._postponed = postponed
         self._withdraw = withdraw
         self._changed = changed
-        self._tally: Counter[LaneKey] = Counter()
+        self._in_hand = InHand(lane_messages)
         self._sites: OrderedDict[SiteKey, Site] = OrderedDict()
         self._providers: dict[str, Provider] = {}
         self._asking: dict[str | Ramp, tuple[float, list[Message]]] = {}
@@ -119,8 +122,8 @@ class Sites:
     # -- in the place of the lanes
 
     def waiting(self, key: LaneKey) -> int:
-        """How many messages of a lane wait, over all sites."""
-        return self._tally.get(key, 0)
+        """How much of a lane is taken, over all sites; what waits for slow ones is put aside."""
+        return self._in_hand.waiting(key)
 
     def offer(self, key: LaneKey, messages: Iterable[Message]) -> None:
         """Messages of one lane; each finds its site."""
@@ -133,7 +136,8 @@ class Sites:
         for _, messages in self._asking.values():
             drained.extend(messages)
         self._asking.clear()
-        self._tally.clear()
+        self._in_hand.tally.clear()
+        self._in_hand.unrouted.clear()
         for message in drained:
             _not_counted(message)
         return drained
@@ -179,21 +183,24 @@ class Sites:
         found = self._destination(message, address.domain, first=True)
         if isinstance(found, Site):
             if found.unreachable is None and not found.fits(message.slice.key):
-                seconds = found.pace.book(self._loop.time(), len(found.lanes))
-                self._later(message, seconds, PutOff("siteBusy", found.name))
+                self._later(message, self._booked(found))
             else:
                 found.arrive(message)
         elif isinstance(found, NoRoute):
             kind = Refused if found.permanent else Deferred
             self._settled(message, kind(enhanced=found.enhanced, text=found.text, stage="connect"))
         elif isinstance(found, Later):
-            self._later(message, found.seconds, found.why)
+            self._later(message, found)
         else:
             self._ask(found, message)
 
-    def _later(self, message: Message, seconds: float, why: PutOff) -> None:
+    def _later(self, message: Message, later: Later) -> None:
         _not_counted(message)
-        self._postponed(message, seconds, why)
+        self._postponed(message, later.seconds, later.why)
+
+    def _booked(self, site: Site) -> Later:
+        seconds = site.pace.book(self._loop.time(), len(site.lanes))
+        return Later(seconds, PutOff("siteBusy", site.name))
 
     def _away(self, message: Message, outcome: Outcome) -> None:
         _not_counted(message)
@@ -253,7 +260,8 @@ class Sites:
 
     def _ask(self, whom: "str | Ramp", message: Message) -> None:
         """Keep a message until a domain's route is known (its own or that of a copy), or a warm-up has counted more."""
-        self._tally[message.slice.key] += 1
+        self._in_hand.tally[message.slice.key] += 1
+        self._in_hand.unrouted[message.slice.key] += 1
         entry = self._asking.get(whom)
         if entry is not None:
             entry[1].append(message)
@@ -267,7 +275,7 @@ class Sites:
         except DATABASE_AWAY as error:
             self._log.warning("warm_up_waits_for_database", error=repr(error))
             for message in self._asked(whom):
-                self._later(message, COME_AGAIN_SECONDS, PutOff("database"))
+                self._later(message, Later(COME_AGAIN_SECONDS, PutOff("database")))
             return
         except Exception:
             # One domain that nobody foresaw must not end delivery to the others.
@@ -281,10 +289,15 @@ class Sites:
 
     def _asked(self, whom: "str | Ramp") -> list[Message]:
         _, messages = self._asking.pop(whom, (0.0, []))
-        self._tally.subtract(message.slice.key for message in messages)
-        for key in {message.slice.key for message in messages}:
-            if not self._tally[key]:
-                del self._tally[key]
+        return self._counted_out(messages)
+
+    def _counted_out(self, messages: list[Message]) -> list[Message]:
+        keys = [message.slice.key for message in messages]
+        for counter in (self._in_hand.tally, self._in_hand.unrouted):
+            counter.subtract(keys)
+            for key in set(keys):
+                if not counter[key]:
+                    del counter[key]
         return messages
 
     def _site(self, way: Way, source: str | None, route: Route) -> Site | None:
@@ -300,7 +313,7 @@ class Sites:
             route.hosts,
             self._provider(route.hosts),
             self._lines[source],
-            self._tally,
+            self._in_hand.tally,
             take=self._take,
             deferred=self._away,
             changed=self._host_failed,
@@ -312,7 +325,7 @@ class Sites:
             (host,),
             provider,
             line,
-            self._tally,
+            self._in_hand.tally,
             take=self._take,
             deferred=lambda message, _: self._route(message),
             changed=self._relay_failed,
@@ -368,7 +381,7 @@ class Sites:
                 here.append(recipient)
             elif isinstance(other, Later) or len(other.copies) >= MOST_COPIES:
                 why = other.why if isinstance(other, Later) else PutOff("copies", other.name)
-                self._later(job.message, COME_AGAIN_SECONDS, why)
+                self._later(job.message, Later(COME_AGAIN_SECONDS, why))
                 return None
             else:
                 elsewhere.setdefault(other, []).append(recipient)
@@ -447,12 +460,14 @@ class Sites:
                 self._close_later(site)
         for ramp in self._ramps.idle():
             self._in_background(ramp.close())
-        if any(waiting > self._half_lane // _SMALLEST_SHARE for waiting in self._tally.values()):
-            self._relieve(now)
+        if self._in_hand.look(self._sites.values()):
+            self._changed()
+        full = self._in_hand.full()
+        if full:
+            self._relieve(now, full)
 
-    def _relieve(self, now: float) -> None:
+    def _relieve(self, now: float, full: set[LaneKey]) -> None:
         """Where a lane is so full that nothing more of it is claimed, give back what waits for the slow."""
-        full = {key for key, waiting in self._tally.items() if waiting > self._half_lane // _share(key)}
         for site in self._sites.values():
             limit = site.pace.limit
             if limit is None:
@@ -461,12 +476,16 @@ class Sites:
                 if key in full:
                     # From the front of what is given back on, so that the earliest is booked first.
                     for message in reversed(site.lanes.shed(key, site.lanes.waiting(key) - limit)):
-                        self._later(message, site.pace.book(now, len(site.lanes)), PutOff("siteBusy", site.name))
-        for domain, (since, messages) in list(self._asking.items()):
-            if now - since > DNS_PATIENCE_SECONDS and any(message.slice.key in full for message in messages):
-                why = PutOff("database") if isinstance(domain, Ramp) else PutOff("dns", domain)
-                for message in self._asked(domain):
-                    self._later(message, COME_AGAIN_SECONDS, why)
+                        self._later(message, self._booked(site))
+        for whom, (since, messages) in list(self._asking.items()):
+            age = now - since
+            if age > DNS_PATIENCE_SECONDS and any(message.slice.key in full for message in messages):
+                # The look-up goes on. Who comes again before its end waits for twice as long.
+                why = PutOff("database") if isinstance(whom, Ramp) else PutOff("dns", whom)
+                given_back = messages.copy()
+                messages.clear()
+                for message in self._counted_out(given_back):
+                    self._later(message, Later(age, why))
         self._changed()
 
     def _close_later(self, site: Site) -> None:
@@ -501,18 +520,12 @@ class Sites:
 
 # When there are too many sites, those go first that had nothing to do for this time.
 _FORGET_EARLY_SECONDS = 5.0
-# The lane of small requests holds a quarter of what a lane of batches may (see the claimer).
-_SMALLEST_SHARE = 4
 
 
 def _not_counted(message: Message) -> None:
     if message.admitted is not None:
         message.admitted.give_back()
         message.admitted = None
-
-
-def _share(key: LaneKey) -> int:
-    return 1 if key.lane else _SMALLEST_SHARE
 
 
 def _domain(address: str) -> str:

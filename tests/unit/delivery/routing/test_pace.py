@@ -3,7 +3,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postroom.delivery.routing.pace import FEWEST, HORIZON_SECONDS, LONGEST_WAIT_SECONDS, PATIENCE_SECONDS, Pace
+from postroom.delivery.routing.pace import (
+    FEWEST,
+    HORIZON_SECONDS,
+    LONGEST_WAIT_SECONDS,
+    PATIENCE_SECONDS,
+    SOON_SECONDS,
+    Pace,
+)
 
 
 def ticks(pace: Pace, count: int, done: int, *, waiting: bool = True) -> None:
@@ -50,6 +57,18 @@ def test_a_site_that_keeps_up_may_have_more_and_more() -> None:
     assert slow is not None
     assert pace.limit is not None
     assert pace.limit > 50 * slow
+
+
+def test_what_it_sends_soon_is_told_by_its_work_from_the_first_moment_on() -> None:
+    """Nothing is given back for this number, it only leaves room for others: it need not be patient."""
+    pace = Pace()
+    ticks(pace, 1, 50)
+    assert pace.soon is None
+    ticks(pace, 1, 50)
+    assert pace.soon == 50 * SOON_SECONDS
+    silent = Pace()
+    ticks(silent, 2, 0)
+    assert silent.soon == FEWEST
 
 
 def test_what_does_not_fit_comes_back_at_the_rate_of_the_site() -> None:
