@@ -39,8 +39,9 @@ class Pace:
             elif self._busy_seconds >= PATIENCE_SECONDS:
                 self.per_second = self._busy_done / self._busy_seconds
         elif self.per_second is not None:
-            # It kept up with all there was, so nobody knows how much more it can do.
-            self.per_second = min(1e6, 1.5 * max(self.per_second, rate) + 1)
+            # It kept up with what it got, and is given more, but no more than twice what it did: a slow site that
+            # had nothing to do for a while is still slow, and what is believed of it must not take the lane again.
+            self.per_second = max(self.per_second, min(2 * rate, 1.5 * self.per_second + 1))
 
     @property
     def limit(self) -> int | None:

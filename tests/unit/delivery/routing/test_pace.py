@@ -53,10 +53,36 @@ def test_a_site_that_keeps_up_may_have_more_and_more() -> None:
     pace = Pace()
     ticks(pace, 20, 1)
     slow = pace.limit
-    ticks(pace, 12, 10, waiting=False)
+    ticks(pace, 12, 100, waiting=False)
     assert slow is not None
     assert pace.limit is not None
     assert pace.limit > 50 * slow
+
+
+def test_a_slow_site_that_had_nothing_to_do_is_still_slow() -> None:
+    """Once its estimate grew with every idle moment, and its next mails stopped those of everybody for 15 seconds."""
+    pace = Pace()
+    ticks(pace, 20, 1)
+    slow = pace.limit
+    ticks(pace, 1000, 0, waiting=False)
+    assert pace.limit == slow
+
+
+def test_the_few_last_answers_of_a_slow_site_are_no_proof_that_it_is_quick() -> None:
+    pace = Pace()
+    ticks(pace, 20, 0)
+    ticks(pace, 5, 1, waiting=False)
+    ticks(pace, 100, 0, waiting=False)
+    assert pace.limit == 2 * HORIZON_SECONDS
+
+
+@given(st.lists(st.tuples(st.integers(0, 50), st.booleans()), max_size=60))
+def test_nobody_is_believed_to_do_more_than_twice_what_it_did(history: list[tuple[int, bool]]) -> None:
+    pace = Pace()
+    for done, backlog in history:
+        ticks(pace, 1, done, waiting=backlog)
+        if pace.per_second is not None:
+            assert pace.per_second <= 2 * max(most for most, _ in history)
 
 
 def test_what_it_sends_soon_is_told_by_its_work_from_the_first_moment_on() -> None:
