@@ -126,7 +126,8 @@ class DeliverySettings:
         int,
         doc(
             "Most messages of one definition's batches that one delivery process holds at a time; "
-            "a quarter of it for its small requests. At the least, one slice is held.",
+            "a quarter of it for its small requests. At the least, one slice is held. As many again may wait in it for "
+            "slow MX hosts and for the DNS.",
             unit="messages",
             ge=1,
             le=100_000,
