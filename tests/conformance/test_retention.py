@@ -4,6 +4,7 @@ import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 from tests.conformance.house import ACCOUNT, Hand, House, open_house
@@ -57,7 +58,9 @@ async def test_events_can_go_before_messages_and_messages_before_events(house: H
     assert (set(found.days), found.needed) == (past, ())
     assert found.bytes > 0
     await forget_due(house.pool, keeping(events=DAY), now())
-    assert not past & await partitions(house, "event")
+    for table in ("event", "put_off", "webhook_attempt"):
+        assert not past & await partitions(house, table)
+        assert today in await partitions(house, table)
     assert past <= await partitions(house, "message")
     await forget_due(house.pool, keeping(messages=DAY), now())
     assert not past & (await partitions(house, "message") | await partitions(house, "send_request"))
@@ -105,6 +108,25 @@ async def test_opens_and_clicks_forget_from_where_they_came(house: House) -> Non
     assert json.loads(left["detail"]) == {"verdict": "person", "link": 3}
     assert await house.pool.fetchval("select detail from event where kind = 'sent'") == sent
     assert all(each.rows == 0 for each in await due(house.pool, retention, later))
+
+
+async def test_outages_and_pauses_go_when_they_are_over_as_long_as_events(house: House) -> None:
+    for age in (0, 1, 3):
+        then = now() - age * DAY
+        await house.pool.execute(
+            "insert into relay_outage (relay, since, seen_until, reply) values ('smtp://r', $1, $2, '')",
+            then - DAY,
+            then,
+        )
+        await house.pool.execute("insert into definition_pause values ($1, $2, $3, $3)", ACCOUNT, uuid4(), then)
+    await house.pool.execute(
+        "insert into definition_pause values ($1, $2, now() - interval '9 days')", ACCOUNT, uuid4()
+    )
+    kind = "outages of the relay and pauses of definitions"
+    found = {each.kind: each.rows for each in await due(house.pool, keeping(events=2 * DAY), now())}
+    assert found[kind] == 2
+    await forget_due(house.pool, keeping(events=2 * DAY), now())
+    assert (await house.count("relay_outage"), await house.count("definition_pause")) == (2, 3)
 
 
 async def test_captured_mails_go_by_age_and_the_total_is_kept(house: House) -> None:
@@ -158,6 +180,7 @@ def test_by_command_first_dry(database: str) -> None:
         "messages and requests",
         "events",
         "details of opens and clicks",
+        "outages of the relay and pauses of definitions",
         "captured mails",
         "replies of Idempotency-Keys",
         "expired suppressions",

@@ -48,7 +48,14 @@ set detail = (select json_object_agg(d.key, d.value)::text from json_each(detail
 where {_TRACED}
 """  # noqa: S608
 
-# A few rows; what lasts is kept.
+# What lasts is kept.
+_COUNT_STANDSTILLS = """
+select count(*) as rows, coalesce(sum(size), 0) as bytes
+from (select pg_column_size(o.*) as size from relay_outage o where seen_until < $1
+      union all
+      select pg_column_size(p.*) from definition_pause p where until < $1) past
+"""
+
 _DELETE_OUTAGES = "delete from relay_outage where seen_until < $1"
 _DELETE_PAUSES = "delete from definition_pause where until < $1"
 
@@ -118,6 +125,7 @@ async def due(pool: Pool, retention: Retention, now: datetime) -> list[Due]:
                 rows, size = rows + row["rows"], size + row["bytes"]  # type: ignore[index]
     found.append(Due("details of opens and clicks", rows, size))
     for kind, statement, before in (
+        ("outages of the relay and pauses of definitions", _COUNT_STANDSTILLS, now - retention.events),
         ("captured mails", _COUNT_CAPTURED, now - retention.captured),
         ("replies of Idempotency-Keys", _COUNT_REPLIES, now - _IDEMPOTENCY),
         ("expired suppressions", _COUNT_SUPPRESSIONS, now - retention.suppressions),
