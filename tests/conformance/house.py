@@ -160,10 +160,12 @@ class House:
         cc: tuple[str, ...] = (),
         bcc: tuple[str, ...] = (),
         sending: SendingOptions = DEFAULT,
+        content: Content | None = None,
+        track_links: bool = False,
     ) -> UUID:
-        """Make a definition with one version."""
+        """Make a definition with one version; of this content, or of a text alone."""
         definition_id = uuid4()
-        content = Content(subject="Hello", html=None, text=text, from_address=from_address, cc=cc, bcc=bcc)
+        content = content or Content(subject="Hello", html=None, text=text, from_address=from_address, cc=cc, bcc=bcc)
         async with self.pool.acquire() as connection, connection.transaction():
             list_id = await connection.fetchval("select list_id from list where account_id = $1", account_id)
             version_id = await store_version(
@@ -174,7 +176,7 @@ class House:
                     list_id,
                     auto_add,
                     update,
-                    False,
+                    track_links,
                     content,
                     data_extension_id,
                     sending=sending,

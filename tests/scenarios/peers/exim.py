@@ -32,6 +32,7 @@ chunking_advertise_hosts = *
 smtputf8_advertise_hosts = *
 message_size_limit = {largest}
 recipients_max = 5
+smtp_accept_queue_per_connection = 0
 log_selector = +received_recipients +received_sender +8bitmime +pipelining +smtp_connection
 deliver_drop_privilege = true
 message_logs = false
@@ -123,13 +124,23 @@ class PrivateExim:
         """The log's lines about mails to this recipient as they came, protocol, cipher and sizes among them."""
         return [line for line in self.log().splitlines() if " <= " in line and recipient in line.partition(" for ")[2]]
 
+    def every_mail(self) -> list[bytes]:
+        """The mails that are there: what Exim wrote before them, and lines with CRLF."""
+        return [path.read_bytes().replace(b"\n", b"\r\n") for path in self._delivered()]
+
+    def delivered(self) -> int:
+        """How many they are."""
+        return len(self._delivered())
+
+    def _delivered(self) -> list[Path]:
+        new = self._folder / "mail" / "new"
+        return sorted(new.iterdir()) if new.exists() else []
+
     def mails(self, recipient: str, least: int = 1) -> list[bytes]:
-        """The mails to this recipient, once there are so many: what Exim wrote before them, and lines with CRLF."""
+        """The mails to this recipient, once there are so many."""
         deadline = time.monotonic() + 10
         while True:
-            new = self._folder / "mail" / "new"
-            raws = (path.read_bytes().replace(b"\n", b"\r\n") for path in sorted(new.iterdir())) if new.exists() else ()
-            found = [raw for raw in raws if recipient in envelope(raw)]
+            found = [raw for raw in self.every_mail() if recipient in envelope(raw)]
             if len(found) >= least:
                 return found
             assert time.monotonic() < deadline, self.log()[-3000:]
