@@ -185,6 +185,7 @@ async def definition_deleted(house: House) -> None:
         lane_messages=100,
         slice_size=10,
         ready=lambda: True,
+        held=lambda: (),
         loaded=lambda _slices, _loaded: None,
     )
     claimer.announce(ACCOUNT)

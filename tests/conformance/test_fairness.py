@@ -38,6 +38,7 @@ async def test_a_single_send_is_in_the_next_claim_after_a_backlog_of_20000(house
         lane_messages=LANE_MESSAGES,
         slice_size=SLICE_SIZE,
         ready=lambda: True,
+        held=lambda: (),
         loaded=loaded,
     )
     working = asyncio.create_task(claimer.run())

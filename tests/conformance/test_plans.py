@@ -12,7 +12,7 @@ from tests.conformance.house import ACCOUNT, KEY_WINDOW, House, open_house
 from postroom.audience import soft_bounces, suppression
 from postroom.audience.suppression import Entry, load_address_hash, suppress
 from postroom.delivery import claim, settle
-from postroom.events import posted, put_offs, search, status
+from postroom.events import log, posted, put_offs, search, status
 from postroom.intake import backlog, ledger
 from postroom.sandbox import mailbox
 from postroom.store.partitions import index_days
@@ -53,7 +53,7 @@ def _by_slice(rows: list[Row], slices: list[int]) -> tuple[object, ...]:
 
 def _logged(rows: list[Row], slices: list[int]) -> tuple[object, ...]:
     times = [row["accepted_on"] for row in rows]
-    return ACCOUNT, [row["request_id"] for row in rows], [row["position"] for row in rows], times
+    return ACCOUNT, [row["request_id"] for row in rows], [row["position"] for row in rows], times, ["sent"] * len(rows)
 
 
 def _used(rows: list[Row], slices: list[int]) -> tuple[object, ...]:
@@ -90,7 +90,7 @@ STATEMENTS = [
     pytest.param(settle._STILL_OURS, _by_slice, id="settlement_locks_its_slices"),
     pytest.param(settle._PART, _part, id="part_of_a_slice"),
     pytest.param(settle._REQUEUE, _part, id="rest_of_a_slice"),
-    pytest.param(settle._LOGGED, _logged, id="repeated_settlement_finds_its_events"),
+    pytest.param(log.LOGGED, _logged, id="repeated_settlement_finds_its_events"),
     pytest.param(ledger._USED_ON_OTHER_DAYS, _used, id="keys_used_before"),
     pytest.param(ledger._USED_ON_OTHER_DAYS, _used_elsewhere, id="keys_of_days_without_rows"),
 ]

@@ -106,9 +106,16 @@ where account_id = $1 and slice_id = any(array(select slice_id from ours))
 returning slice_id, fence
 """
 
+# By fencing number: the worker may have claimed one of them again meanwhile.
 _RELEASE = """
 update queue set leased_until = '-infinity', lease_owner = null
-where account_id = $1 and slice_id = any($2::bigint[]) and lease_owner = $3
+where account_id = $1 and slice_id = any($2::bigint[])
+  and fence = ($3::bigint[])[array_position($2::bigint[], slice_id)]
+"""
+
+_RELEASE_OTHERS = """
+update queue set leased_until = '-infinity', lease_owner = null
+where account_id = $1 and lease_owner = $2 and slice_id <> all($3::bigint[])
 """
 
 _RELEASE_OWNER = "update queue set leased_until = '-infinity', lease_owner = null where lease_owner = $1"
@@ -209,7 +216,12 @@ class Queue:
         """Give back one business unit's slices; what of them is unfinished is due at once for any worker."""
         slices = [each.slice_id for each in held]
         await self._pool.execute(NOTE_SLICES, held[0].account_id, slices, self._owner, *why)
-        await self._pool.execute(_RELEASE, held[0].account_id, slices, self._owner)
+        await self._pool.execute(_RELEASE, held[0].account_id, slices, [each.fence for each in held])
+
+    async def release_others(self, account_id: int, held: Iterable[Slice]) -> None:
+        """Give back what the worker has claimed of a business unit without knowing it: all that is not ``held``."""
+        known = [each.slice_id for each in held if each.account_id == account_id]
+        await self._pool.execute(_RELEASE_OTHERS, account_id, self._owner, known)
 
     async def release_owner(self, owner: str) -> None:
         """Give back whatever a worker holds that has stopped or is known to be dead; due at once for any other."""

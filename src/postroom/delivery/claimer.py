@@ -5,7 +5,7 @@ sent. A lane's bound is its own: a backlog of batches never takes the room of sm
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import structlog
 
@@ -25,7 +25,7 @@ _LOAD_TRIES = 10
 
 class Claimer:
     """Claims while ``ready()`` is true, and hands what it loaded to ``loaded``; ``waiting`` says how many messages of
-    a lane are on their way already."""
+    a lane are on their way already, and ``held`` which slices the worker has."""
 
     def __init__(
         self,
@@ -37,6 +37,7 @@ class Claimer:
         lane_messages: int,
         slice_size: int,
         ready: Callable[[], bool],
+        held: Callable[[], Iterable[Slice]],
         loaded: Callable[[list[Slice], Loaded], None],
     ) -> None:
         self._pool = pool
@@ -46,10 +47,13 @@ class Claimer:
         self._lane_messages = lane_messages
         self._slice_size = slice_size
         self._ready = ready
+        self._held = held
         self._loaded = loaded
         self.loading: dict[Slice, None] = {}
         """Claimed and not loaded yet: their leases have to be renewed, since the database may be slow or away."""
         self._accounts: dict[int, None] = {}
+        self._doubtful: dict[int, None] = {}
+        """Business units of which slices may be ours without our knowing: the answer to their claim was lost."""
         self._wake = asyncio.Event()
         self._log = structlog.get_logger("delivery")
 
@@ -94,6 +98,10 @@ class Claimer:
     async def _round(self) -> bool:
         """One claim of each business unit that has work; False when there was nothing to claim or no room."""
         claimed = False
+        for account_id in list(self._doubtful):
+            await self._queue.release_others(account_id, self._held())
+            del self._doubtful[account_id]
+            self._accounts.setdefault(account_id)
         for account_id in list(self._accounts):
             # Forgotten before the look: what is announced while it is under way must be looked at again.
             del self._accounts[account_id]
@@ -105,10 +113,14 @@ class Claimer:
             rooms = [(each.key, room) for each in lanes if each.status == "Active" and (room := self._room(each.key))]
             if not rooms:
                 continue
-            slices = await self._queue.claim(account_id, rooms)
-            if slices:
-                claimed = True
-                await self._load(account_id, slices)
+            try:
+                slices = await self._queue.claim(account_id, rooms)
+                if slices:
+                    claimed = True
+                    await self._load(account_id, slices)
+            except DATABASE_AWAY:
+                self._doubtful[account_id] = None
+                raise
         return claimed
 
     async def _load(self, account_id: int, slices: list[Slice]) -> None:

@@ -23,7 +23,7 @@ from postroom.audience.soft_bounces import Consequence, HandedOver, carry_out
 from postroom.audience.suppression import Entry
 from postroom.delivery.data_access import Write, apply_writes
 from postroom.delivery.slices import Part, Slice
-from postroom.events.log import Event, append_events
+from postroom.events.log import Event, append_events, without_logged
 from postroom.events.put_offs import note_put_off
 from postroom.metrics.counts import Counts
 from postroom.metrics.declared import NOT_SENT, OUTCOMES, SUPPRESSING
@@ -63,16 +63,6 @@ insert into queue (account_id, definition_id, lane, request_id, accepted_on, fir
 select account_id, definition_id, lane, request_id, accepted_on, $4, $5, $3, cardinality($3::integer[]), attempt + $7,
        accepted_at, coalesce($6::timestamptz, 'infinity')
 from whole
-"""
-
-_LOGGED = """
-select written.request_id, written.position, written.occurred_at
-from unnest($2::uuid[], $3::integer[], $4::timestamptz[]) as written(request_id, position, occurred_at)
-cross join lateral (
-    select from event
-    where account_id = $1 and request_id = written.request_id and position = written.position
-      and occurred_at = written.occurred_at
-    limit 1) e
 """
 
 _KIND_AND_CODE = attrgetter("kind", "status_code")
@@ -217,7 +207,7 @@ class Settler:
             ours = {slice_ for slice_ in touched if fences.get(slice_.slice_id) == slice_.fence}
             events = [event for slice_, event in batch.events if slice_ in ours]
             if again:
-                events = await self._without_logged(connection, account_id, events)
+                events = await without_logged(connection, account_id, events)
             if events:
                 await append_events(connection, events)
             if batch.writes:
@@ -276,14 +266,3 @@ class Settler:
         for event, writes in wanted:
             for problem in await apply_writes(connection, account_id, writes, event.occurred_at):
                 self._log.warning("template_write_left_out", request_id=str(event.request_id), problem=problem)
-
-    async def _without_logged(self, connection: PooledConnection, account_id: int, events: list[Event]) -> list[Event]:
-        rows = await connection.fetch(
-            _LOGGED,
-            account_id,
-            [event.request_id for event in events],
-            [event.position for event in events],
-            [event.occurred_at for event in events],
-        )
-        logged = {(row["request_id"], row["position"], row["occurred_at"]) for row in rows}
-        return [event for event in events if (event.request_id, event.position, event.occurred_at) not in logged]

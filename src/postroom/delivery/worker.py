@@ -119,6 +119,7 @@ class Worker:
         self._clock = loop.time
         self._lease_margin = min(_LEASE_MARGIN_SECONDS, options.lease.total_seconds() * _LEASE_MARGIN_SHARE)
         self._held: dict[Slice, None] = {}
+        self._renewed_at = loop.time()
         self._queue = Queue(pool, owner=options.owner, lease=options.lease, clock=loop.time)
         self._versions = Versions(
             pool,
@@ -186,7 +187,8 @@ class Worker:
             waiting=lambda key: self._lanes.waiting(key) + self._renderer.waiting(key),
             lane_messages=options.lane_messages,
             slice_size=options.slice_size,
-            ready=lambda: self._smtp.available,
+            ready=lambda: self._smtp.available and not self._leases_doubtful,
+            held=lambda: self._held,
             loaded=self._loaded,
         )
         self._background: set[asyncio.Task[None]] = set()
@@ -408,10 +410,18 @@ class Worker:
 
     # -- leases
 
+    @property
+    def _leases_doubtful(self) -> bool:
+        """Whether a lease may have run out. What is still ours is renewed then before anything is claimed: claimed
+        again, its mails that are sent and not settled would go twice."""
+        return self._clock() > self._renewed_at + self._options.lease.total_seconds()
+
     async def _renew_leases(self) -> None:
         interval = self._options.lease.total_seconds() / 3
+        wait = interval
         while True:
-            await asyncio.sleep(interval)
+            await asyncio.sleep(wait)
+            wait, began = interval, self._clock()
             try:
                 if not self._smtp.available:
                     await self._give_back()
@@ -421,7 +431,11 @@ class Worker:
                 await self._outages.write()
             except DATABASE_AWAY as error:
                 self._log.warning("leases_not_renewed", error=repr(error))
+                wait = min(interval, _TROUBLE_SECONDS)
                 continue
+            if self._leases_doubtful:
+                self._claimer.wake()
+            self._renewed_at = began
             for slice_ in [slice_ for slice_ in self._held if slice_.lost]:
                 del self._held[slice_]
             self._smtp.wake()
@@ -444,13 +458,14 @@ class Worker:
         for slice_ in idle:
             self._recorder.part(slice_, at_once=True)
             slice_.lost = True
-            self._held.pop(slice_, None)
         if not idle:
             return
         # Settled before released: whoever claims the rest must see what is done.
         await self._settler.flush()
         for _, group in groupby(sorted(idle, key=_by_account), key=_by_account):
             await self._queue.release(list(group), PutOff("relayAway", str(self._options.target)))
+        for slice_ in idle:
+            self._held.pop(slice_, None)
 
     async def _expire(self) -> None:
         while True:

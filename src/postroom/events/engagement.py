@@ -1,7 +1,8 @@
 """Opens and clicks on their way into the event log: answered first, gathered, judged, and written many at a time.
 
 What is gathered is in memory for ``interval`` and lost when the process is killed. It is bounded: of one mail at most
-``MOST_A_MINUTE`` are kept a minute, and while the database is away at most ``MOST_WAITING`` in all.
+``MOST_A_MINUTE`` are kept a minute, and while the database is away at most ``MOST_WAITING`` in all. What a commit has
+written whose answer was lost is not written again.
 """
 
 import asyncio
@@ -15,10 +16,10 @@ import msgspec
 import structlog
 
 from postroom.content.link_tokens import Token
-from postroom.events.log import Event, append_events
+from postroom.events.log import Event, append_events, without_logged
 from postroom.events.machines import MachineRules, Visit
 from postroom.store.errors import DATABASE_AWAY
-from postroom.store.pool import Pool
+from postroom.store.pool import Pool, PooledConnection
 
 MOST_A_MINUTE = 60
 MOST_WAITING = 100_000
@@ -101,6 +102,8 @@ class Engagement:
         self._interval = interval
         self._private = private
         self._waiting: list[Hit] = []
+        self._begun: list[int] = []
+        """What `_bursts` said of the first hits that wait, when they could not be written."""
         self._woken = asyncio.Event()
         self._seen: OrderedDict[_Key, Seen] = OrderedDict()
         self._definitions: OrderedDict[tuple[int, int], UUID] = OrderedDict()
@@ -129,7 +132,7 @@ class Engagement:
             if not self._closing:
                 await asyncio.sleep(self._interval)
             while self._waiting:
-                if not await self._write(self._waiting[:_BATCH]):
+                if not await self._write(self._waiting[: len(self._begun) or _BATCH]):
                     if self._closing:
                         self._log.error("opens_and_clicks_lost", count=len(self._waiting))
                         return
@@ -144,7 +147,9 @@ class Engagement:
         self._woken.set()
 
     async def _write(self, hits: Sequence[Hit]) -> bool:
+        again = bool(self._begun)
         try:
+            self._begun = self._begun or self._bursts(hits)
             await self._find_definitions(hits)
             known = await self._known_contacts(hits)
             private = await self._private_accounts(hits)
@@ -155,10 +160,10 @@ class Engagement:
                     known=(hit.token.message.account_id, hit.token.message.contact_id) in known,
                     private=hit.token.message.account_id in private,
                 )
-                for hit, links in zip(hits, self._bursts(hits), strict=True)
+                for hit, links in zip(hits, self._begun, strict=True)
             ]
             async with self._pool.acquire() as connection, connection.transaction():
-                await append_events(connection, [event for event in events if event is not None])
+                await self._append(connection, [event for event in events if event is not None], again=again)
         except DATABASE_AWAY as error:
             self._log.warning("opens_and_clicks_wait_for_database", count=len(self._waiting), error=repr(error))
             return False
@@ -166,7 +171,18 @@ class Engagement:
             # Whatever it is, it would come again: better these few are lost than all that follow.
             self._log.exception("opens_and_clicks_lost", count=len(hits))
         del self._waiting[: len(hits)]
+        self._begun = []
         return True
+
+    async def _append(self, connection: PooledConnection, events: list[Event], *, again: bool) -> None:
+        if again:
+            by_account: dict[int, list[Event]] = {}
+            for event in events:
+                by_account.setdefault(event.account_id, []).append(event)
+            events = []
+            for account_id, each in by_account.items():
+                events += await without_logged(connection, account_id, each)
+        await append_events(connection, events)
 
     async def _find_definitions(self, hits: Sequence[Hit]) -> None:
         wanted = {(hit.token.message.account_id, hit.token.message.version_id) for hit in hits}

@@ -20,6 +20,18 @@ EventKind: TypeAlias = Literal[
 FINAL_KINDS: Sequence[EventKind] = ("sent", "not_sent")
 
 
+LOGGED = """
+select written.place
+from unnest($2::uuid[], $3::integer[], $4::timestamptz[], $5::text[]) with ordinality
+     as written(request_id, position, occurred_at, kind, place)
+cross join lateral (
+    select from event
+    where account_id = $1 and request_id = written.request_id and position = written.position
+      and occurred_at = written.occurred_at and kind = written.kind
+    limit 1) e
+"""
+
+
 class Event(NamedTuple):
     """One row of the log; ``detail`` is JSON text (host, reply, TLS, reason) or None.
 
@@ -41,3 +53,18 @@ class Event(NamedTuple):
 async def append_events(connection: Connection, events: Iterable[Event]) -> None:
     """Append within the caller's transaction, by COPY."""
     await connection.copy_records_to_table("event", records=events, columns=Event._fields)
+
+
+async def without_logged(connection: Connection, account_id: int, events: Sequence[Event]) -> list[Event]:
+    """The events of one business unit that are not in the log: of those whose first writing gave no answer, what is
+    still to be written."""
+    rows = await connection.fetch(
+        LOGGED,
+        account_id,
+        [event.request_id for event in events],
+        [event.position for event in events],
+        [event.occurred_at for event in events],
+        [event.kind for event in events],
+    )
+    logged = {row["place"] for row in rows}
+    return [event for place, event in enumerate(events, 1) if place not in logged]

@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import cast
 from uuid import UUID
@@ -29,6 +29,9 @@ class FakeQueue:
         self.look_open = asyncio.Event()
         self.look_open.set()
         self.trouble: Exception | None = None
+        self.lost_answers = 0
+        self.unknown: dict[LaneKey, list[Slice]] = {}
+        self.released: list[list[int]] = []
 
     def put(self, slice_id: int, *, definition: int = 1, lane: int = 1, messages: int = SLICE_SIZE) -> None:
         slice_ = make_slice(slice_id, definition=definition, lane=lane, messages=messages)
@@ -60,7 +63,18 @@ class FakeQueue:
         for key, room in rooms:
             taken += self.waiting[key][:room]
             self.waiting[key] = self.waiting[key][room:]
+        if self.lost_answers:
+            self.lost_answers -= 1
+            for each in taken:
+                self.unknown.setdefault(each.key, []).append(each)
+            raise ConnectionResetError("the answer is lost, and the claim is committed")
         return taken
+
+    async def release_others(self, _account_id: int, held: Iterable[Slice]) -> None:
+        self.released.append([each.slice_id for each in held])
+        for key, slices in self.unknown.items():
+            self.waiting[key] = slices + self.waiting[key]
+        self.unknown = {}
 
 
 class FakeLoader:
@@ -83,6 +97,7 @@ class Stage:
         self.ready = True
         self.came = asyncio.Event()
         self.arrived: list[int] = []
+        self.held: list[Slice] = []
         self.claimer = Claimer(
             cast(Pool, None),
             cast(Queue, self.queue),
@@ -91,11 +106,13 @@ class Stage:
             lane_messages=100,
             slice_size=SLICE_SIZE,
             ready=lambda: self.ready,
+            held=lambda: self.held,
             loaded=self._loaded,
         )
 
     def _loaded(self, slices: list[Slice], found: Loaded) -> None:
         self.arrived += [each.slice_id for each in slices]
+        self.held += slices
         self.came.set()
         for message in found.messages:
             self.lanes.offer(message.slice.key, (message,))
@@ -221,3 +238,17 @@ async def test_a_database_that_is_away_is_waited_for() -> None:
         assert on.arrived == []
         on.claimer.announce(ACCOUNT)
         await on.until(1)
+
+
+async def test_a_claim_whose_answer_was_lost_is_given_back() -> None:
+    """Else its messages would wait for the end of a lease that nobody knows of."""
+    async with stage() as on:
+        on.queue.put(1)
+        on.claimer.announce(ACCOUNT)
+        await on.until(1)
+        on.queue.put(2)
+        on.queue.lost_answers = 1
+        on.claimer.announce(ACCOUNT)
+        await on.until(2)
+        assert on.arrived == [1, 2]
+        assert on.queue.released == [[1]]
