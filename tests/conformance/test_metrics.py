@@ -10,6 +10,7 @@ from postroom.api.metrics import Metrics
 from postroom.audience.suppression import Entry, suppress
 from postroom.metrics.counts import counting, read_counts
 from postroom.metrics.declared import OUTCOMES, REFUSED_RECIPIENTS
+from postroom.metrics.sites import BusySite, note_sites, read_sites
 
 TOKEN = "a token of sixteen or more"
 
@@ -50,6 +51,32 @@ async def test_the_queue_and_what_is_suppressed_are_told_as_they_stand(house: Ho
     lines = reply.body.decode().splitlines()
     assert 'postroom_queue_messages{state="due"} 250' in lines
     assert 'postroom_suppressions{cause="bounce",state="in-force"} 2' in lines
+
+
+async def test_what_processes_have_in_hand_for_a_site_is_told_together(house: House) -> None:
+    slow = BusySite("mx.slow.test", 4, 5, 30, 90.0)
+    await note_sites(house.pool, "a", [slow, BusySite("", 70, 0, None, None)])
+    await note_sites(house.pool, "b", [slow])
+    await note_sites(house.pool, "b", [BusySite("mx.slow.test", 3, 1, None, None)])
+    told = {(name, labels): value for name, labels, value in await read_sites(house.pool)}
+    seconds = told.pop(("postroom_site_next_turn_seconds", 'site="mx.slow.test"'))
+    assert 60 < seconds <= 90
+    assert told == {
+        ("postroom_site_messages", 'site="",state="waiting"'): 70,
+        ("postroom_site_messages", 'site="",state="under-way"'): 0,
+        ("postroom_site_messages", 'site="mx.slow.test",state="waiting"'): 7,
+        ("postroom_site_messages", 'site="mx.slow.test",state="under-way"'): 6,
+        ("postroom_site_per_minute", 'site="mx.slow.test"'): 30,
+    }
+    await note_sites(house.pool, "b", [])
+    await house.pool.execute("update delivery_site set seen_at = now() - interval '31 seconds'")
+    assert await read_sites(house.pool) == [], "nobody tells of the processes that are no more"
+
+
+def test_sites_with_a_host_in_common_are_told_as_one() -> None:
+    one, other = BusySite("mx.a.test", 1, 2, None, 5.0), BusySite("mx.a.test", 10, 20, 60, None)
+    assert one.with_others(other) == other.with_others(one) == BusySite("mx.a.test", 11, 22, 60, 5.0)
+    assert one.with_others(None) == one
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from postroom.api.oauth import AnyRequest
 from postroom.api.reply import Reply, error_reply
 from postroom.metrics.counts import label_text, read_counts
 from postroom.metrics.declared import QUEUE, SUPPRESSIONS
+from postroom.metrics.sites import read_sites
 from postroom.metrics.text import CONTENT_TYPE, metrics_text
 from postroom.store.database import Pool
 
@@ -59,6 +60,7 @@ class Metrics:
         samples += [
             (QUEUE.name, label_text(QUEUE, (row["state"],)), row["messages"]) for row in await self._pool.fetch(_QUEUE)
         ]
+        samples += await read_sites(self._pool)
         text = metrics_text(samples + await self._stored_suppressions())
         return Reply(text.encode(), headers=_NO_STORE, media_type=CONTENT_TYPE.encode("ascii"))
 

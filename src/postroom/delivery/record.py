@@ -31,7 +31,7 @@ from postroom.events.codes import StatusCode
 from postroom.events.log import Event, EventKind
 from postroom.events.put_offs import PutOff
 from postroom.metrics.counts import Counts
-from postroom.metrics.declared import VERDICTS
+from postroom.metrics.declared import PUT_OFFS, VERDICTS
 
 # A part is queued by itself shortly before it is due. Long before that it is only queued when it has waited for others
 # for a while: messages that are given back one after the other become one part and not many.
@@ -158,6 +158,7 @@ class Recorder:
     def postpone(self, message: Message, until: datetime, why: PutOff) -> None:
         """Give a message back to the queue without an attempt; that is no event."""
         slice_ = message.slice
+        self._counts.add(PUT_OFFS, why.reason)
         if slice_.deadline is not None:
             until = min(until, slice_.deadline)
         with_it = slice_.postponed.get(why)

@@ -51,6 +51,7 @@ from postroom.events.put_offs import PutOff
 from postroom.intake.backlog import expire_late, expire_queue
 from postroom.metrics.counts import Counts
 from postroom.metrics.declared import SUPPRESSED_COPIES, SUPPRESSED_MESSAGES
+from postroom.metrics.sites import SECONDS, note_sites
 from postroom.store.errors import DATABASE_AWAY
 from postroom.store.pool import Pool
 
@@ -210,6 +211,8 @@ class Worker:
             asyncio.create_task(self._expire()),
             asyncio.create_task(self._part_slices()),
         ]
+        if isinstance(self._lanes, Sites):
+            loops.append(asyncio.create_task(self._tell_of_sites(self._lanes)))
         stopping = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait([stopping, *loops], return_when=asyncio.FIRST_COMPLETED)
@@ -235,6 +238,7 @@ class Worker:
         await self._settler.close()
         try:
             await self._outages.write()
+            await note_sites(self._pool, self._options.owner, ())
             await self._queue.release_owner(self._options.owner)
         except DATABASE_AWAY as error:
             self._log.warning("leases_not_released", slices=len(self._held), error=repr(error))
@@ -401,6 +405,14 @@ class Worker:
             await asyncio.sleep(_TROUBLE_SECONDS)
         lanes.put_back(message.slice.key, message)
         self._smtp.wake()
+
+    async def _tell_of_sites(self, sites: Sites) -> None:
+        while True:
+            await asyncio.sleep(SECONDS)
+            try:
+                await note_sites(self._pool, self._options.owner, sites.busy())
+            except DATABASE_AWAY as error:
+                self._log.warning("sites_wait_for_database", error=repr(error))
 
     async def _part_slices(self) -> None:
         while True:

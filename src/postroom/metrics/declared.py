@@ -95,6 +95,42 @@ QUEUE = Metric(
     ("`due`, `leased` (with a delivery process), `waiting` (for its next attempt), `held` (for a decision)",),
 )
 
+PUT_OFFS = Metric(
+    "postroom_put_offs_total",
+    "counter",
+    "Messages that a delivery process gave back to the queue without an attempt, each time.",
+    ("reason",),
+    (
+        "`siteBusy` (more waits for the site than goes there), `dns`, `tooManySites`, `copies`, `relayAway`, `warmUp`, "
+        "`database`",
+    ),
+)
+SITE_MESSAGES = Metric(
+    "postroom_site_messages",
+    "gauge",
+    "Messages that delivery processes have in hand for a busy site, at most five seconds ago. Of each process the 100 "
+    "sites that have most.",
+    ("site", "state"),
+    (
+        "one of its hosts, or a relay; empty for messages whose hosts are being looked up in the DNS",
+        "`waiting` (for a connection), `under-way`",
+    ),
+)
+SITE_PACE = Metric(
+    "postroom_site_per_minute",
+    "gauge",
+    "Messages a minute that a busy site has shown itself to take. Nothing before it had to work for 5 s.",
+    ("site",),
+    ("the same",),
+)
+SITE_NEXT_TURN = Metric(
+    "postroom_site_next_turn_seconds",
+    "gauge",
+    "Seconds until the last message comes again that was given back because more waits for a site than goes there.",
+    ("site",),
+    ("the same",),
+)
+
 METRICS = (
     ACCEPTED,
     QUEUE,
@@ -107,4 +143,8 @@ METRICS = (
     SUPPRESSED_COPIES,
     SUPPRESSING,
     SUPPRESSIONS,
+    PUT_OFFS,
+    SITE_MESSAGES,
+    SITE_PACE,
+    SITE_NEXT_TURN,
 )

@@ -4,6 +4,8 @@ from tests.conformance.house import House
 from tests.scenarios.delivery.workers import all_final, until
 from tests.scenarios.mx.internet import internet, working
 
+from postroom.metrics.sites import read_sites
+
 MAILS = 100
 
 
@@ -25,6 +27,13 @@ async def test_all_mail_of_the_quick_host_is_final_before_the_slow_one_has_answe
             assert set(await house.final()) == set(keys[::2])
             assert slow.tried.total() > 0
             assert slow.taken.total() == 0, "it has not answered yet"
+
+            async def told() -> bool:
+                labels = f'site="{slow.name}",state="under-way"'
+                return ("postroom_site_messages", labels, 5) in await read_sites(house.pool)
+
+            # Whom the rest waits for can be seen.
+            await until(told)
             slow.answers.set()
             assert await all_final(house, MAILS) == dict.fromkeys(keys, ("sent", None))
     assert set(quick.tried.values()) == {2}

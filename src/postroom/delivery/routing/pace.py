@@ -58,6 +58,10 @@ class Pace:
             rate = self._busy_done / self._busy_seconds
         return max(FEWEST, int(rate * SOON_SECONDS))
 
+    def booked(self, now: float) -> float:
+        """Seconds until the last of those comes again that did not fit; 0 when none is outstanding."""
+        return max(0.0, self._booked_until - now)
+
     def book(self, now: float, waiting: int) -> float:
         """Seconds after which one more message, which does not fit now, should come again.
 

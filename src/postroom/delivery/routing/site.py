@@ -29,6 +29,7 @@ from postroom.delivery.smtp.reach import Reach
 from postroom.delivery.smtp.target import SmtpTarget
 from postroom.delivery.smtp.timeouts import Timeouts
 from postroom.delivery.smtp.trust import TlsSession, Trust
+from postroom.metrics.sites import BusySite
 
 FIRST_AWAY_SECONDS = 15.0
 LONGEST_AWAY_SECONDS = 600.0
@@ -162,6 +163,14 @@ class Site:
         if soon is None or len(self.lanes) <= soon:
             return ()
         return [(key, more) for key in self.lanes.keys() if (more := self.lanes.waiting(key) - soon) > 0]  # noqa: SIM118
+
+    def busy(self, now: float) -> BusySite | None:
+        """What the site has in hand and is known to do; None when there is nothing to tell."""
+        booked, rate = self.pace.booked(now), self.pace.per_second
+        if not (self.lanes or self.under_way or booked):
+            return None
+        per_minute = None if rate is None else round(rate * 60)
+        return BusySite(self.name, len(self.lanes), self.under_way, per_minute, booked or None)
 
     def arrive(self, message: Message) -> None:
         """One message for this site; it waits here, or is deferred when no host can be reached."""

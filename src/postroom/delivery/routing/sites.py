@@ -37,10 +37,12 @@ from postroom.delivery.routing.tls_rule import TlsRule
 from postroom.delivery.routing.way import Way
 from postroom.delivery.slices import LaneKey, Message
 from postroom.events.put_offs import PutOff
+from postroom.metrics.sites import BusySite
 from postroom.store.errors import DATABASE_AWAY
 
 TICK_SECONDS = 0.5
 MOST_SITES = 1000
+MOST_TOLD = 100
 MOST_COPIES = 100
 """Waiting at one site; messages with more copies for it wait."""
 DNS_PATIENCE_SECONDS = 2.0
@@ -118,6 +120,18 @@ class Sites:
     def __len__(self) -> int:
         """The number of sites."""
         return len(self._sites)
+
+    def busy(self) -> list[BusySite]:
+        """The sites with most in hand, and under an empty name what waits for the DNS; at most one of each name."""
+        now, found = self._loop.time(), dict[str, BusySite]()
+        for site in self._sites.values():
+            one = site.busy(now)
+            if one is not None:
+                found[one.site] = one.with_others(found.get(one.site))
+        unrouted = self._in_hand.unrouted.total()
+        if unrouted:
+            found[""] = BusySite("", unrouted, 0, None, None)
+        return sorted(found.values(), key=lambda each: each.waiting + each.under_way, reverse=True)[:MOST_TOLD]
 
     # -- in the place of the lanes
 
