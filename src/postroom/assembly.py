@@ -475,14 +475,14 @@ def route_names(settings: Settings) -> frozenset[str] | None:
 
 def check_sources(settings: Settings) -> None:
     """Raises SettingsRejected when this machine has no address of a source pool."""
-    from postroom.delivery.routing.sources import SourceUnusable, has_address, of_this_machine
+    from postroom.delivery.routing.sources import SourceUnusable, check_source, has_address
 
     table = _route_table(settings)
     if table is None:
         return
     for source in table.sources.values():
         try:
-            of_this_machine(source, has_address)
+            check_source(source, has_address)
         except SourceUnusable as wrong:
             raise SettingsRejected([f"option POSTROOM_ROUTES={settings.routes}: {wrong}"]) from None
 
@@ -516,7 +516,8 @@ def own_host(settings: Settings) -> str:
     """The name by which this machine is known to others."""
     # A receiver wants a name it can look up: ours is the public one, when that is a name at all.
     host = urlsplit(settings.public_url).hostname or ""
-    return host if host.rpartition(".")[2].isalpha() else socket.gethostname()
+    is_address = ":" in host or host.rpartition(".")[2].isdigit()
+    return socket.gethostname() if is_address else host
 
 
 def _web_view(settings: Settings, pool: Pool, links: MailLinks) -> WebView:

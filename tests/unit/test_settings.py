@@ -1,5 +1,6 @@
 """Settings: where values come from, what is refused and how the refusal reads, and what defaults depend on."""
 
+import socket
 from dataclasses import fields
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from postroom.assembly import own_host
 from postroom.settings import (
     Address,
     Machine,
@@ -101,6 +103,8 @@ def test_the_file_of_the_option_wins_over_the_one_of_the_environment(tmp_path: P
         ("public_url", "ftp://mail.example.com", "write https://host or https://host:port"),
         ("public_url", "https://u:p@mail.example.com", "write https://host or https://host:port"),
         ("public_url", "https://mail.example.com?x=1", "write https://host or https://host:port"),
+        ("public_url", "https://mail.ex$ample.com", "write https://host or https://host:port"),
+        ("public_url", "https://mail.example.com.", "write https://host or https://host:port"),
         ("bounce_domain", "bounces", "it is no domain name; write bounces.example.com"),
         ("bounce_domain", "b*.example.com", "it is no domain name"),
         ("bounce_domain", "a@example.com", "it is no domain name"),
@@ -240,11 +244,32 @@ def test_password_leak_into_an_error_message(secret_holder: dict[str, str]) -> N
             "no-reply@mail.example.com",
         ),
         ({"POSTROOM_PUBLIC_URL": "https://[2001:db8::1]"}, "https://[2001:db8::1]", "no-reply@postroom.localhost"),
+        (
+            {"POSTROOM_PUBLIC_URL": "https://Post.Bücher.example:8443/shop/"},
+            "https://post.xn--bcher-kva.example:8443/shop",
+            "no-reply@post.xn--bcher-kva.example",
+        ),
     ],
 )
 def test_public_names_follow_from_the_address(environ: dict[str, str], public_url: str, from_address: str) -> None:
     settings = load_settings(environ, machine=SERVER)
     assert (settings.public_url, settings.from_address) == (public_url, from_address)
+
+
+@pytest.mark.parametrize(
+    ("public_url", "own"),
+    [
+        ("https://mail.example.com", "mail.example.com"),
+        ("https://почта.пример.рф", "xn--80a1acny.xn--e1afmkfd.xn--p1ai"),
+        ("http://192.0.2.1:8025", None),
+        ("http://[2001:db8::1]", None),
+    ],
+)
+def test_others_know_this_machine_by_the_host_of_the_public_url_unless_that_is_an_address(
+    public_url: str, own: str | None
+) -> None:
+    settings = load_settings({"POSTROOM_PUBLIC_URL": public_url}, machine=SERVER)
+    assert own_host(settings) == (own or socket.gethostname())
 
 
 @pytest.mark.parametrize(("text", "size"), [("1048576", 1 << 20), ("2 MiB", 2 << 20), ("3gib", 3 << 30)])

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
+import idna
 import msgspec
 from msgspec import Meta
 
@@ -234,14 +235,33 @@ def _checked_relay(text: str) -> str:
 
 
 def _checked_public_url(text: str) -> str:
+    """The same with its host in A-labels: it is said in EHLO, and stands in mails and addresses."""
     parts = urlsplit(text)
     try:
-        complete = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        complete = parts.scheme in ("http", "https") and parts.port != 0
+        host = _wire_host(parts.hostname or "")
     except ValueError:
-        complete = False
-    if not complete or parts.query or parts.fragment or parts.username is not None or re.search(r"\s", text):
+        complete, host = False, ""
+    if (
+        not complete
+        or not host
+        or parts.query
+        or parts.fragment
+        or parts.username is not None
+        or re.search(r"\s", text)
+    ):
         raise ValueError("it is not the base of a web address; write https://host or https://host:port")
+    if not (parts.hostname or "").isascii():
+        text = parts._replace(netloc=host if parts.port is None else f"{host}:{parts.port}").geturl()
     return text.rstrip("/")
+
+
+def _wire_host(host: str) -> str:
+    """A host's name as the DNS knows it, or an address; empty when it is neither. Raises ValueError."""
+    if ":" in host:
+        return str(ipaddress.IPv6Address(host))
+    ascii_host = host if host.isascii() else idna.encode(host, uts46=True).decode("ascii")
+    return ascii_host if re.fullmatch(r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9_])?", ascii_host) else ""
 
 
 def _checked_from_address(text: str) -> str:

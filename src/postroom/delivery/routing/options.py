@@ -18,7 +18,7 @@ from postroom.delivery.routing.secured_route import Securing
 from postroom.delivery.routing.shaping import Shaping, read_shaping
 from postroom.delivery.routing.site import Line
 from postroom.delivery.routing.sites import Sites
-from postroom.delivery.routing.sources import SourceTurns, has_address, of_this_machine
+from postroom.delivery.routing.sources import SourceTurns, check_source, has_address
 from postroom.delivery.routing.sts import StoredPolicies, StsPolicies
 from postroom.delivery.routing.sts_fetch import PolicyFetcher
 from postroom.delivery.routing.table import RouteTable, single_route
@@ -99,8 +99,9 @@ def open_sites(
         )
         if source is None:
             return made
-        addresses = of_this_machine(options.table.sources[source], has_address).addresses
-        return replace(made, sources=SourceTurns(addresses, helo=helo))
+        source_pool = options.table.sources[source]
+        check_source(source_pool, has_address)
+        return replace(made, sources=SourceTurns(source_pool, helo=helo, has=has_address, clock=clock))
 
     return Sites(
         options.table,

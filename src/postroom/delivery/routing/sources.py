@@ -3,16 +3,16 @@
 import errno
 import socket
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from ipaddress import ip_address
 
 import structlog
 
 from postroom.delivery.routing.health import Health
-from postroom.delivery.routing.table import SourceAddress, SourcePool
+from postroom.delivery.routing.table import SourcePool
 from postroom.delivery.routing.turns import Turns
 from postroom.delivery.smtp.local_address import LocalAddress
 
+LOOK_SECONDS = 60.0
 FIRST_REFUSED_SECONDS = 60.0
 LONGEST_REFUSED_SECONDS = 3600.0
 _MOST_TURNS = 100
@@ -25,29 +25,57 @@ class SourceUnusable(ValueError):
 class SourceTurns:
     """The addresses of one pool in turn, by weight; those of a family only for hosts of that family.
 
-    Shared by all sites, so that the weights hold over all of them.
+    Shared by all sites, so that the weights hold over all of them. Which addresses this machine ``has`` is looked at
+    every minute: they come late at a start, and may move from one machine to another.
     """
 
-    def __init__(self, addresses: Iterable[SourceAddress], *, helo: str) -> None:
-        self._members = {each.ip: (LocalAddress(each.ip, each.helo or helo), each.weight) for each in addresses}
+    def __init__(
+        self,
+        pool: SourcePool,
+        *,
+        helo: str,
+        has: Callable[[str], bool],
+        clock: Callable[[], float],
+    ) -> None:
+        self._pool = pool
+        self._members = {each.ip: (LocalAddress(each.ip, each.helo or helo), each.weight) for each in pool.addresses}
+        self._has = has
+        self._clock = clock
+        self._look_at = clock()
+        self._here: frozenset[str] = frozenset()
         self._turns: dict[tuple[int, frozenset[str]], Turns[LocalAddress]] = {}
 
     def next(self, host_address: str, without: frozenset[str] = frozenset()) -> LocalAddress | None:
         """The address from which to connect to this one; None when there is none of its family but ``without``."""
+        own = self.of_family(host_address)
         key = _version(host_address), without
         turns = self._turns.get(key)
         if turns is None:
             if len(self._turns) >= _MOST_TURNS:
                 self._turns.clear()
             # Each selection takes turns by itself: among others it would count as away, and lose what it is owed.
-            chosen = [self._members[ip] for ip in self.of_family(host_address) if ip not in without]
-            turns = self._turns[key] = Turns(chosen)
+            turns = self._turns[key] = Turns([self._members[ip] for ip in own if ip not in without])
         return turns.next()
 
     def of_family(self, host_address: str) -> dict[str, LocalAddress]:
         """The addresses from which this one might be connected to."""
+        self._look()
         version = _version(host_address)
-        return {ip: local for ip, (local, _) in self._members.items() if _version(ip) == version}
+        return {ip: local for ip, (local, _) in self._members.items() if ip in self._here and _version(ip) == version}
+
+    def _look(self) -> None:
+        now = self._clock()
+        if now < self._look_at:
+            return
+        self._look_at = now + LOOK_SECONDS
+        here = frozenset(ip for ip in self._members if self._has(ip))
+        if here != self._here:
+            self._here = here
+            self._turns.clear()
+            elsewhere = [ip for ip in self._members if ip not in here]
+            structlog.get_logger("delivery").info(
+                "source_addresses", source=self._pool.name, here=sorted(here), elsewhere=elsewhere
+            )
 
 
 class SiteSources:
@@ -104,16 +132,11 @@ class SiteSources:
         return frozenset(ip for ip, health in self._refused.items() if health.state(now) == "away")
 
 
-def of_this_machine(pool: SourcePool, has: Callable[[str], bool]) -> SourcePool:
-    """The pool with the addresses that this machine has: several machines may share one table.
-
-    Raises SourceUnusable when none is left.
-    """
-    own = tuple(address for address in pool.addresses if has(address.ip))
-    if not own:
+def check_source(pool: SourcePool, has: Callable[[str], bool]) -> None:
+    """Raises SourceUnusable when this machine has no address of the pool; several machines may share one table."""
+    if not any(has(address.ip) for address in pool.addresses):
         names = ", ".join(address.ip for address in pool.addresses)
         raise SourceUnusable(f"source {pool.name}: none of {names} is an address of this machine; name one that is")
-    return replace(pool, addresses=own)
 
 
 def has_address(ip: str) -> bool:

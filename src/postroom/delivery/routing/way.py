@@ -66,4 +66,5 @@ class Way:
 
 
 def _host(relay: Relay) -> MxHost:
-    return MxHost(f"{relay.target.host}:{relay.target.port}", ())
+    host = relay.target.host
+    return MxHost(f"[{host}]:{relay.target.port}" if ":" in host else f"{host}:{relay.target.port}", ())

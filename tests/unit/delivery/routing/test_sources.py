@@ -6,11 +6,12 @@ import pytest
 
 from postroom.delivery.routing.sources import (
     FIRST_REFUSED_SECONDS,
+    LOOK_SECONDS,
     SiteSources,
     SourceTurns,
     SourceUnusable,
+    check_source,
     has_address,
-    of_this_machine,
 )
 from postroom.delivery.routing.table import SourceAddress, SourcePool
 from postroom.delivery.smtp.local_address import LocalAddress
@@ -22,8 +23,19 @@ MIXED = (
 )
 
 
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def turns_of(addresses: tuple[SourceAddress, ...], helo: str = "x") -> SourceTurns:
+    return SourceTurns(SourcePool("pool", addresses), helo=helo, has=lambda _: True, clock=lambda: 0.0)
+
+
 def test_addresses_take_turns_by_weight_within_the_family_of_the_host() -> None:
-    turns = SourceTurns(MIXED, helo="mail.example.com")
+    turns = turns_of(MIXED, helo="mail.example.com")
     assert Counter(turns.next("198.51.100.1") for _ in range(40)) == {
         LocalAddress("192.0.2.1", "one.example.com"): 30,
         LocalAddress("192.0.2.2", "mail.example.com"): 10,
@@ -33,11 +45,11 @@ def test_addresses_take_turns_by_weight_within_the_family_of_the_host() -> None:
 
 
 def test_a_host_of_another_family_can_not_be_reached() -> None:
-    assert SourceTurns(MIXED[:1], helo="x").next("2001:db8::99") is None
+    assert turns_of(MIXED[:1]).next("2001:db8::99") is None
 
 
 def test_each_address_gets_its_share_also_when_hosts_of_both_families_alternate() -> None:
-    turns = SourceTurns(MIXED, helo="x")
+    turns = turns_of(MIXED)
     chosen = Counter(turns.next(host) for _ in range(40) for host in ("198.51.100.1", "2001:db8::99"))
     assert {local.ip: times for local, times in chosen.items() if local} == {
         "192.0.2.1": 30,
@@ -49,13 +61,6 @@ def test_each_address_gets_its_share_also_when_hosts_of_both_families_alternate(
 HOST, HOST6 = "198.51.100.1", "2001:db8::99"
 
 
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 def at_site(turns: SourceTurns, clock: Clock) -> SiteSources:
     return SiteSources(turns, "mx.one.test", clock=clock, rand=lambda: 0.5)
 
@@ -65,7 +70,7 @@ def chosen(sources: SiteSources, times: int) -> dict[str, int]:
 
 
 def test_an_address_that_a_site_refuses_is_left_out_there_and_nowhere_else() -> None:
-    clock, turns = Clock(), SourceTurns(MIXED, helo="x")
+    clock, turns = Clock(), turns_of(MIXED)
     here, there = at_site(turns, clock), at_site(turns, clock)
     assert here.refused("192.0.2.1", "554 no", [HOST])
     picked = [(here.next(HOST), there.next(HOST)) for _ in range(40)]
@@ -75,7 +80,7 @@ def test_an_address_that_a_site_refuses_is_left_out_there_and_nowhere_else() -> 
 
 def test_it_is_probed_by_one_connection_and_left_alone_for_longer_each_time() -> None:
     clock = Clock()
-    sources = at_site(SourceTurns(MIXED, helo="x"), clock)
+    sources = at_site(turns_of(MIXED), clock)
     assert sources.refused("192.0.2.1", "554 no", [HOST])
     assert sources.refused("192.0.2.1", "554 no", [HOST]), "begun together, refused together: counted once"
     for wait in (FIRST_REFUSED_SECONDS, 2 * FIRST_REFUSED_SECONDS, 4 * FIRST_REFUSED_SECONDS):
@@ -91,7 +96,7 @@ def test_it_is_probed_by_one_connection_and_left_alone_for_longer_each_time() ->
 
 
 def test_when_none_is_left_all_are_used_again() -> None:
-    sources = at_site(SourceTurns(MIXED, helo="x"), Clock())
+    sources = at_site(turns_of(MIXED), Clock())
     assert sources.refused("192.0.2.1", "554 no", [HOST])
     assert not sources.refused("192.0.2.2", "554 no", [HOST]), "the other family is of no use to this host"
     assert chosen(sources, 8) == {"192.0.2.1": 6, "192.0.2.2": 2}
@@ -102,7 +107,7 @@ def test_when_none_is_left_all_are_used_again() -> None:
 
 def test_a_probe_under_way_does_not_keep_the_last_address_from_use() -> None:
     clock = Clock()
-    sources = at_site(SourceTurns(MIXED, helo="x"), clock)
+    sources = at_site(turns_of(MIXED), clock)
     assert sources.refused("192.0.2.1", "554 no", [HOST])
     clock.now += FIRST_REFUSED_SECONDS
     assert chosen(sources, 1) == {"192.0.2.1": 1}
@@ -110,11 +115,25 @@ def test_a_probe_under_way_does_not_keep_the_last_address_from_use() -> None:
     assert chosen(sources, 3) == {"192.0.2.1": 3}
 
 
-def test_addresses_of_other_machines_are_left_out() -> None:
+def test_addresses_of_other_machines_are_left_out_until_they_are_here() -> None:
+    clock, here = Clock(), {"192.0.2.2"}
+    turns = SourceTurns(SourcePool("new", MIXED), helo="x", has=here.__contains__, clock=clock)
+    assert chosen(at_site(turns, clock), 8) == {"192.0.2.2": 8}
+    here |= {"192.0.2.1"}
+    clock.now = LOOK_SECONDS - 1
+    assert chosen(at_site(turns, clock), 8) == {"192.0.2.2": 8}
+    clock.now = LOOK_SECONDS
+    assert chosen(at_site(turns, clock), 8) == {"192.0.2.1": 6, "192.0.2.2": 2}
+    here -= {"192.0.2.2"}
+    clock.now = 2 * LOOK_SECONDS
+    assert chosen(at_site(turns, clock), 8) == {"192.0.2.1": 8}
+
+
+def test_a_pool_without_an_address_of_this_machine_is_no_use() -> None:
     pool = SourcePool("new", MIXED)
-    assert of_this_machine(pool, lambda ip: ip == "192.0.2.2").addresses == MIXED[2:]
+    check_source(pool, lambda ip: ip == "192.0.2.2")
     with pytest.raises(SourceUnusable) as caught:
-        of_this_machine(pool, lambda _: False)
+        check_source(pool, lambda _: False)
     assert str(caught.value) == (
         "source new: none of 192.0.2.1, 2001:db8::1, 192.0.2.2 is an address of this machine; name one that is"
     )
