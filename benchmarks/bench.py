@@ -383,8 +383,7 @@ class Bench:
         return _signed_each(await self._relayed(postfix, sink, count, f"signed-{number}"))
 
     async def _sign(self, number: int) -> Run:
-        # In a thread: the signing threads are its own, and the event loop goes on.
-        return await asyncio.to_thread(dkim.signatures, 3.0, _cores())
+        return await dkim.signatures(3.0, _cores())
 
     async def _openssl(self, number: int) -> Run:
         return await asyncio.to_thread(dkim.openssl_speed, 3, _cores())

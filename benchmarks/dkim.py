@@ -1,27 +1,37 @@
-"""Signing alone: whole mails through the signer on every core, beside what `openssl speed` says of the same cores.
+"""Signing alone: whole mails by an event loop and its signing processes, beside what `openssl speed` says of the same
+cores.
 
 .venv/bin/python -m benchmarks.dkim [--seconds 3]
 """
 
 import argparse
+import asyncio
 import os
 import subprocess
-import threading
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from uuid import UUID
 
+import uvloop
 from benchmarks.compose import content, contexts
+from benchmarks.cpu import CpuMeter
 from benchmarks.figures import Run, number
 from benchmarks.processes import ProgramFailed
 
+from postroom.audience.contacts import Contact
 from postroom.content.compiler import compile_content
 from postroom.content.model import Mail
 from postroom.delivery.dkim.key import SigningKey
 from postroom.delivery.dkim.signer import Signer
-from postroom.tenancy.sender_domains import KeyAlgorithm, new_key
+from postroom.delivery.signing.ahead import Ahead
+from postroom.delivery.signing.processes import Signing
+from postroom.delivery.slices import Message, Request, Slice
+from postroom.tenancy.sender_domains import new_key
 
 DOMAIN = "shop.example.com"
 _AT = 1790000000
+_START_SECONDS = 1.0
 
 
 def mails(count: int) -> list[Mail]:
@@ -36,33 +46,58 @@ def mails(count: int) -> list[Mail]:
     return made
 
 
-def signatures(seconds: float, threads: int, algorithm: KeyAlgorithm = "rsa") -> Run:
-    """How many mails a second are signed by so many threads of one process, body hash and header included."""
-    key = new_key(algorithm)
+def _message() -> Message:
+    at = datetime.fromtimestamp(_AT, UTC)
+    request = UUID(int=1)
+    slice_ = Slice(1, 1, 1, UUID(int=2), 0, request, at.date(), at, 1, 0.0)
+    contact = Contact(1, "a@example.net", {}, "Active")
+    return Message(slice_, 0, "key", "key", "a@example.net", {}, Request(request, 1, 1, None), contact)
+
+
+async def signatures(seconds: float, processes: int) -> Run:
+    """How many mails a second an event loop and so many signing processes sign, body hash and header included, when
+    each mail goes the way that delivery takes: given ahead, and taken when it is done."""
+    key = new_key("rsa")
     signer = Signer(DOMAIN, [SigningKey(key.selector, key.private)])
     batch = mails(200)
-    counts = [0] * threads
-    begun = time.perf_counter()
-    deadline = begun + seconds
+    message = _message()
+    told = asyncio.Event()
+    signing = Signing(processes=processes, ready=told.set)
+    ahead = Ahead(signing)
 
-    def sign(place: int) -> None:
-        while time.perf_counter() < deadline:
-            for mail in batch[:20]:
-                signer.sign(mail.data, _AT, mail.body_form)
-            counts[place] += 20
+    async def sign(until: float) -> int:
+        given = taken = 0
+        while time.perf_counter() < until:
+            while ahead.room:
+                ahead.give(message, batch[given % len(batch)], signer)
+                given += 1
+            await told.wait()
+            told.clear()
+            while (done := ahead.take()) is not None:
+                if not isinstance(done[1], Mail):
+                    raise ProgramFailed(f"not signed: {done[1].reason}")
+                taken += 1
+        return taken
 
-    cpu = time.process_time()
-    running = [threading.Thread(target=sign, args=(place,)) for place in range(threads)]
-    for thread in running:
-        thread.start()
-    for thread in running:
-        thread.join()
-    taken = time.perf_counter() - begun
-    return {"rate": sum(counts) / taken, "us CPU": (time.process_time() - cpu) / sum(counts) * 1e6}
+    try:
+        # The processes need some tenths of a second to start.
+        await sign(time.perf_counter() + _START_SECONDS)
+        meter = CpuMeter({"processes": signing.pids}).start()
+        begun, cpu_begun = time.perf_counter(), time.process_time()
+        taken = await sign(begun + seconds)
+        taken_seconds, loop_seconds = time.perf_counter() - begun, time.process_time() - cpu_begun
+        cpu = meter.stop()
+    finally:
+        await signing.close()
+    return {
+        "rate": taken / taken_seconds,
+        "us CPU loop": loop_seconds / taken * 1e6,
+        "us CPU processes": cpu["processes"] / taken * 1e6,
+    }
 
 
 class _NoSignature(SigningKey):
-    def sign(self, data: bytes) -> bytes:
+    def sign(self, digest: bytes) -> bytes:
         return bytes(256)
 
 
@@ -105,9 +140,12 @@ def main() -> None:
     print(f"all but the signature: {preparation():.1f} us")
     for _ in range(options.rounds):
         theirs = openssl_speed(options.seconds, cores)["rate"]
-        ours = signatures(options.seconds, cores)["rate"]
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            run = runner.run(signatures(options.seconds, cores))
+        ours = run["rate"]
         print(
-            f"{cores} cores: {number(ours)} mails/s, openssl speed {number(theirs)} signatures/s: {ours / theirs:.0%}"
+            f"{cores} cores: {number(ours)} mails/s, openssl speed {number(theirs)} signatures/s: {ours / theirs:.0%}; "
+            f"event loop {run['us CPU loop']:.0f} us a mail, signing processes {run['us CPU processes']:.0f}"
         )
 
 
