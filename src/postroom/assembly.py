@@ -206,7 +206,9 @@ async def run_delivery(settings: Settings, dsn: str, *, owner: str, replaces: st
             await running.enter_async_context(_background(listen(dsn, worker.announce)))
             await running.enter_async_context(_background(keep_retention(pool, retention_of(settings))))
             if reporting is not None:
-                reporter = TlsReporter(pool, reporting, now=lambda: datetime.now(UTC), rand=random.random)
+                reporter = TlsReporter(
+                    pool, reporting, now=lambda: datetime.now(UTC), rand=random.random, counts=counts
+                )
                 await running.enter_async_context(_background(reporter.keep()))
             await worker.run(stop)
 

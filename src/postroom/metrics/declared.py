@@ -80,6 +80,13 @@ SUPPRESSING = Metric(
     ("consequence",),
     ("`bounce` and `complaint` (suppressed with that cause), `soft-bounce` (counted)",),
 )
+TLS_REPORTS = Metric(
+    "postroom_tls_reports_total",
+    "counter",
+    "Reports of TLS that were due (RFC 8460), by what came of each attempt.",
+    ("outcome",),
+    ("`sent`, `not-asked` (the domain wants none), `waiting` (to be tried again), `failed` (given up)",),
+)
 SUPPRESSIONS = Metric(
     "postroom_suppressions",
     "gauge",
@@ -147,4 +154,5 @@ METRICS = (
     SITE_MESSAGES,
     SITE_PACE,
     SITE_NEXT_TURN,
+    TLS_REPORTS,
 )

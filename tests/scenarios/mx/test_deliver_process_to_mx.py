@@ -47,7 +47,10 @@ async def test_the_process_delivers_counts_and_reports(house: House, tmp_path: P
             await process.running(_reported(house))
             await process.stop()
     assert host.taken == dict.fromkeys([*keys, "tls"], 1)
-    assert await read_counts(house.pool) == [("postroom_outcomes_total", 'kind="sent"', len(keys))]
+    assert await read_counts(house.pool) == [
+        ("postroom_outcomes_total", 'kind="sent"', len(keys)),
+        ("postroom_tls_reports_total", 'outcome="sent"', 1),
+    ]
     assert await house.count("queue") == 0
 
 

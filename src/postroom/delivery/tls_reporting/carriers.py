@@ -91,8 +91,9 @@ class Carriers:
     async def post(self, url: str, body: bytes) -> str:
         """Send a report by HTTPS."""
         parts = urlsplit(url)
+        host = (parts.hostname or "").rstrip(".")
         fetcher = GuardedFetcher(
-            frozenset({f"{(parts.hostname or '').lower()}:{parts.port or 443}"}),
+            frozenset({f"{host}:{parts.port or 443}"}),
             limits=_LIMITS,
             tls=self._mx.verifying,
             resolve=self._addresses,
@@ -102,7 +103,7 @@ class Carriers:
         response = await fetcher.fetch(Request("POST", url, headers, body))
         if 200 <= response.status < 300:
             return ""
-        return response.problem or f"{parts.hostname} answers with status {response.status}"
+        return response.problem or f"{host} answers with status {response.status}"
 
     async def _addresses(self, host: str, _port: int) -> Sequence[str]:
         # IPv4 first: only one address is tried, and not every machine has IPv6.

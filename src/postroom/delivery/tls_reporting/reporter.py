@@ -24,8 +24,10 @@ from postroom.delivery.routing.tls_report import tls_report
 from postroom.delivery.smtp.reply import printable
 from postroom.delivery.tls_reporting.carriers import Carriers
 from postroom.delivery.tls_reporting.destination import Destination, read_destinations
-from postroom.delivery.tls_reporting.report_log import Claimed, ReportLog
+from postroom.delivery.tls_reporting.report_log import Claimed, Outcome, ReportLog
 from postroom.delivery.tls_reporting.report_mail import ReportMail
+from postroom.metrics.counts import Counts
+from postroom.metrics.declared import TLS_REPORTS
 from postroom.store.errors import DATABASE_AWAY
 from postroom.store.pool import Pool
 from postroom.tenancy.sender_domains import owner_of_domain
@@ -56,11 +58,18 @@ class TlsReporter:
     """One process's share. ``now`` is UTC; ``rand`` gives [0, 1)."""
 
     def __init__(
-        self, pool: Pool, options: ReportingOptions, *, now: Callable[[], datetime], rand: Callable[[], float]
+        self,
+        pool: Pool,
+        options: ReportingOptions,
+        *,
+        now: Callable[[], datetime],
+        rand: Callable[[], float],
+        counts: Counts | None = None,
     ) -> None:
         self._pool = pool
         self._options = options
         self._now = now
+        self._counts = counts or Counts()
         self._log_of_reports = ReportLog(pool)
         self._keyring = Keyring(pool)
         self._resolver = Resolver(options.mx.dns_servers, validates=options.mx.dane)
@@ -103,7 +112,7 @@ class TlsReporter:
             return
         destinations = read_destinations(answer.texts) if isinstance(answer, TextFound) else ()
         if not destinations:
-            await self._log_of_reports.settle(claimed, "not-asked")
+            await self._settle(claimed, "not-asked")
             return
         compressed = await self._report(claimed)
         problems = []
@@ -118,7 +127,7 @@ class TlsReporter:
         if problems:
             await self._again(claimed, problems)
         else:
-            await self._log_of_reports.settle(claimed, "sent")
+            await self._settle(claimed, "sent")
             self._log.info("tls_report_sent", domain=claimed.domain, day=str(claimed.day))
 
     async def _report(self, claimed: Claimed) -> bytes:
@@ -161,4 +170,10 @@ class TlsReporter:
         self._log.warning(
             "tls_report_not_sent", domain=claimed.domain, day=str(claimed.day), error=error, given_up=over
         )
-        await self._log_of_reports.settle(claimed, "failed" if over else "", error=error, wait=wait)
+        await self._settle(claimed, "failed" if over else "", error=error, wait=wait)
+
+    async def _settle(
+        self, claimed: Claimed, outcome: Outcome, *, error: str = "", wait: timedelta = timedelta()
+    ) -> None:
+        await self._log_of_reports.settle(claimed, outcome, error=error, wait=wait)
+        self._counts.add(TLS_REPORTS, outcome or "waiting")
