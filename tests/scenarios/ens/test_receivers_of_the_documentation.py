@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from tests.conformance.house import ACCOUNT, House
+from tests.node import NODE
 from tests.scenarios.ens.receiver import events_worker, send, subscribe, telling
 
 from postroom.events.callbacks import find_callback
@@ -19,7 +20,7 @@ from postroom.events.poster import Posted, Poster
 from postroom.events.reach import Endpoint, read_url
 
 PAGE = Path(__file__).parents[3] / "docs" / "webhooks.md"
-COMMANDS = {"python": [sys.executable, "-c"], "javascript": ["node", "-e"]}
+COMMANDS = {"python": [sys.executable, "-c"], "javascript": [NODE, "-e"]}
 
 
 @pytest.mark.parametrize("language", ["python", "javascript"])
