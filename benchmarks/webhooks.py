@@ -5,9 +5,10 @@
 `postroom serve` with its one events process, a relay that takes everything at once, and endpoints that are processes
 of their own. A turn is two rounds: a fast endpoint alone, and the same beside one that never answers and one that
 answers 500; which of them goes first changes with every turn. A round sends as fast as the server takes it, which gives
-the delivery rate, and then at a steady pace, which gives the time from outcome to request at the fast endpoint. Before
-each round PostgreSQL has written its checkpoint and vacuumed, and nothing that is asked while a round runs grows with
-the rounds before it. At last everything is replayed to the fast endpoint, which gives events a second.
+the delivery rate, and then at a steady pace, which gives the time from outcome to request at the fast endpoint. A gauge
+beside it tells what processor time is worth at each moment (benchmarks.gauge). Before each round PostgreSQL has written
+its checkpoint and vacuumed, and nothing that is asked while a round runs grows with the rounds before it. At last
+everything is replayed to the fast endpoint, which gives events a second.
 Prints medians, the median change within a turn with its confidence interval, and single runs; stores all of it.
 """
 
@@ -28,6 +29,7 @@ from uuid import UUID, uuid4
 
 from benchmarks.cpu import CpuMeter, read_stats
 from benchmarks.figures import Run, median_interval, medians, number, percentile, table
+from benchmarks.gauge import mean_cost
 from benchmarks.http_load import send_all
 from benchmarks.machine import machine_facts, result_name
 from benchmarks.processes import Child, ProgramFailed, free_port, listens, require_programs, until
@@ -124,7 +126,10 @@ class Hook:
 class Measured:
     """The server, its endpoints and its people."""
 
-    def __init__(self, server: WholeServer, pool: Pool, good: Hook, bad: Sequence[Hook], messages: int) -> None:
+    def __init__(
+        self, server: WholeServer, pool: Pool, good: Hook, bad: Sequence[Hook], gauge: Path, messages: int
+    ) -> None:
+        self._gauge = gauge
         self._server = server
         self._pool = pool
         self._good = good
@@ -149,7 +154,7 @@ class Measured:
         sent = await self._sent()
         meter = CpuMeter({"server": [pid for pids in self._server.roots().values() for pid in pids] + _events_role()})
         meter.start()
-        begun = time.perf_counter()
+        begun, since = time.perf_counter(), time.time()
         posting = asyncio.ensure_future(send_all(self._server.address, full, connections=4))
         await posting
         while not await self._pool.fetchval(_EMPTY, DEFAULT_ACCOUNT_ID):  # noqa: ASYNC110 - other processes send
@@ -157,9 +162,18 @@ class Measured:
         rate = self._messages / (time.perf_counter() - begun)
         await self._all_told(sent + self._messages)
         micros = meter.stop()["server"] / self._messages * 1e6
+        # Pieces of the gauge a message: the processor time by the measure of the same moments.
+        pieces = micros / mean_cost(self._gauge, since, time.time()) * 1000
         p50, p95 = await self._paced(name)
         disturbances = await self._pool.fetchval(_DISTURBANCES) - disturbances
-        return {"rate": rate, "us": micros, "p50": p50, "p95": p95, "disturbances": float(disturbances)}
+        return {
+            "rate": rate,
+            "us": micros,
+            "pieces": pieces,
+            "p50": p50,
+            "p95": p95,
+            "disturbances": float(disturbances),
+        }
 
     async def _paced(self, name: str) -> tuple[float, float]:
         sent, requests = await self._sent(), len(self._good.told())
@@ -213,6 +227,7 @@ def _events_role() -> list[int]:
 TITLES = {
     "rate": "messages/s at full speed",
     "us": "us of the server's processors each",
+    "pieces": "the same in thousandths of the gauge's piece",
     "p50": f"ms to the request at {PACE}/s, p50",
     "p95": f"ms to the request at {PACE}/s, p95",
 }
@@ -233,7 +248,9 @@ async def measure(folder: Path, turns: int, messages: int) -> dict[str, object]:
         for hook in hooks:
             held.push_async_callback(hook.stop)
             await hook.start(pool)
-        measured = Measured(server, pool, good, bad, messages)
+        gauge = Child([sys.executable, "-m", "benchmarks.gauge"], log=folder / "gauge.log", env=dict(os.environ))
+        held.push_async_callback(gauge.stop)
+        measured = Measured(server, pool, good, bad, folder / "gauge.log", messages)
         for number_ in range(2):
             await measured.round(f"warm{number_}", with_bad=bool(number_))
         alone: list[Run] = []
