@@ -249,10 +249,11 @@ class Session:
             if self._kept is not None or self._data_size > self._max_message_bytes + 2:
                 del self._data[: -len(END_OF_DATA) + 1]
             return
+        # Also of what is kept no more; the content's own end may have come, and been counted, with the piece before.
+        size = self._data_size + end + 2 - seen
         self._buffer += self._data[end + len(END_OF_DATA) :]
         del self._data[end + 2 :]  # what stays ends with the CRLF that is both the mail's and the terminator's
-        thrown_away = self._data_size > self._max_message_bytes + 2
-        if thrown_away or len(self._data) - 2 > self._max_message_bytes:
+        if size > self._max_message_bytes:
             self._say(f"552 5.3.4 The mail is larger than {self._max_message_bytes} bytes")
             self._forget_mail()
             return

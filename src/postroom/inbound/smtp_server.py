@@ -118,6 +118,7 @@ class MailProtocol(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._handshake: asyncio.Task[None] | None = None
         self._early = b""
+        self._secured = False
         self._farewell = ""
         self._host = ""
         self.committing = False
@@ -150,7 +151,8 @@ class MailProtocol(asyncio.Protocol):
         if not self.committing and self._transport is not None:
             self._transport.close()
         self._farewell = self._farewell or "421 4.4.2 Closing"
-        return self._transport is not None and self._transport.get_extra_info("sslcontext") is None
+        # TLS has no half-closed connections; and asyncio's transport cannot be asked about TLS once it is closing.
+        return self._transport is not None and not self._secured
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
@@ -206,6 +208,7 @@ class MailProtocol(asyncio.Protocol):
             transport.abort()
             return
         self._transport = secured
+        self._secured = True
         self._handshake = None
         if self._farewell:
             self._say_farewell()

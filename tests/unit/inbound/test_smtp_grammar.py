@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -143,15 +144,16 @@ def test_cross_protocol_http_post_from_a_browser_is_hung_up_on() -> None:
 # -- size -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("keep", [None, 10])
 @pytest.mark.parametrize("cut", [1, 2, 3, 7, 50, 10_000])
-@pytest.mark.parametrize(("size", "code"), [(100, "250"), (101, "552"), (5000, "552")])
-def test_size_limit_is_exact_however_the_stream_is_cut(size: int, code: str, cut: int) -> None:
-    smtp = session(max_message_bytes=100)
+@pytest.mark.parametrize(("size", "code"), [(100, "250"), (101, "552"), (102, "552"), (103, "552"), (5000, "552")])
+def test_size_limit_is_exact_however_the_stream_is_cut(size: int, code: str, cut: int, keep: int | None) -> None:
+    smtp = session(max_message_bytes=100, manner=replace(ANYTHING, keep_bytes=keep))
     stream = b"x" * (size - 2) + b"\r\n.\r\nNOOP\r\n"
     converse(smtp, ENVELOPE)
     said, mails = converse(smtp, *(stream[at : at + cut] for at in range(0, len(stream), cut)))
     assert codes(said) == [code, "250"]
-    assert [len(mail.raw) for mail in mails] == ([size] if code == "250" else [])
+    assert [len(mail.raw) for mail in mails] == ([keep or size] if code == "250" else [])
 
 
 def test_endless_mail_does_not_fill_the_memory() -> None:
