@@ -4,6 +4,7 @@ What the mails of a definition version have in common is brought into its form o
 """
 
 import re
+from collections.abc import Iterator
 
 # A pattern of two plain bytes is searched twice as fast as the same with ``in``.
 _TWO_BLANKS = re.compile(rb"  ").search
@@ -11,6 +12,7 @@ _BLANK_AT_END = re.compile(rb" \r").search
 
 _KEPT_LINES = 4096
 _KEPT_LENGTH = 200
+_BLOCK = 16384
 
 
 class HeaderForm:
@@ -68,9 +70,16 @@ class BodyForm:
 
     def of(self, body: bytes) -> bytes:
         """The canonical form of a whole body."""
-        if b"\t" in body or _TWO_BLANKS(body) is not None or _BLANK_AT_END(body) is not None:
-            body = self._by_lines(body)
+        if len(body) > 2 * _BLOCK:
+            body = b"".join([self._of_lines(block) for block in _blocks(body)])
+        else:
+            body = self._of_lines(body)
         return without_empty_lines_at_end(body)
+
+    def _of_lines(self, body: bytes) -> bytes:
+        if b"\t" in body or _TWO_BLANKS(body) is not None or _BLANK_AT_END(body) is not None:
+            return self._by_lines(body)
+        return body
 
     def _by_lines(self, body: bytes) -> bytes:
         forms = self._forms
@@ -85,6 +94,17 @@ class BodyForm:
                     forms[line] = form
             found.append(form)
         return b"\r\n".join(found)
+
+
+def _blocks(body: bytes) -> Iterator[bytes]:
+    """Whole lines each, the last one perhaps not: an indented text beside ten megabytes of base64 is not to have all of
+    them looked at line by line."""
+    at = 0
+    while at < len(body):
+        end = body.find(b"\r\n", at + _BLOCK)
+        end = len(body) if end < 0 else end + 2
+        yield body[at:end]
+        at = end
 
 
 def without_empty_lines_at_end(body: bytes) -> bytes:
