@@ -71,7 +71,11 @@ def _requests(rows: list[Row], slices: list[int]) -> tuple[object, ...]:
 
 
 def _part(rows: list[Row], slices: list[int]) -> tuple[object, ...]:
-    return ACCOUNT, slices[0], list(range(0, 100, 2)), 0, 98, None, 0
+    return ACCOUNT, slices[0], list(range(0, 100, 2)), 0, 98, None, 0, None
+
+
+def _called(rows: list[Row], slices: list[int]) -> tuple[object, ...]:
+    return ACCOUNT, "mx.slow.test", 100
 
 
 def _rows_passed(node: dict[str, Any]) -> float:
@@ -89,6 +93,7 @@ STATEMENTS = [
     pytest.param(backlog.WAITING_IN_SLICES, _by_slice, id="waiting_in_slices"),
     pytest.param(settle._STILL_OURS, _by_slice, id="settlement_locks_its_slices"),
     pytest.param(settle._PART, _part, id="part_of_a_slice"),
+    pytest.param(claim._CALL_BACK, _called, id="what_waits_for_a_site"),
     pytest.param(settle._REQUEUE, _part, id="rest_of_a_slice"),
     pytest.param(log.LOGGED, _logged, id="repeated_settlement_finds_its_events"),
     pytest.param(ledger._USED_ON_OTHER_DAYS, _used, id="keys_used_before"),

@@ -125,3 +125,19 @@ async def test_what_a_late_worker_gives_back_does_not_count(house: House) -> Non
     assert await house.count("queue") == 1
     assert loaded.messages[0].slice.lost
     assert await house.kinds(keys[0]) == []
+
+
+async def test_a_site_with_room_calls_back_what_waits_for_it_and_nothing_else(house: House) -> None:
+    await house.accept_many(6)
+    hand = Hand(house, "a")
+    loaded = await hand.load(await hand.claim())
+    await part(hand, loaded.messages[:2])
+    await part(hand, loaded.messages[2:4])
+    assert await hand.queue.call_back(ACCOUNT, "mx.other.test", 10) == 0
+    assert await hand.queue.call_back(ACCOUNT + 1, "mx.slow.test", 10) == 0
+    assert await hand.queue.call_back(ACCOUNT, "mx.slow.test", 1) == 1
+    (first,) = await Hand(house, "b").claim()
+    assert await hand.queue.call_back(ACCOUNT, "mx.slow.test", 10) == 1, "what is claimed need not be called"
+    rows = await house.pool.fetch("select positions from queue where due_at > now() order by slice_id")
+    assert [row["positions"] for row in rows] == [[0], [2]], "the deferred wait for their time"
+    assert first.attempt == 0

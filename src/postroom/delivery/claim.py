@@ -118,6 +118,19 @@ update queue set leased_until = '-infinity', lease_owner = null
 where account_id = $1 and lease_owner = $2 and slice_id <> all($3::bigint[])
 """
 
+# Those that were to come first are called first.
+_CALL_BACK = """
+with called as (
+    select slice_id from queue
+    where account_id = $1 and waits_for = $2 and due_at > now() and due_at < 'infinity' and leased_until <= now()
+    order by due_at
+    limit $3
+    for update skip locked)
+update queue set due_at = now()
+where account_id = $1 and slice_id = any(array(select slice_id from called))
+returning messages
+"""
+
 _RELEASE_OWNER = "update queue set leased_until = '-infinity', lease_owner = null where lease_owner = $1"
 
 
@@ -222,6 +235,11 @@ class Queue:
         """Give back what the worker has claimed of a business unit without knowing it: all that is not ``held``."""
         known = [each.slice_id for each in held if each.account_id == account_id]
         await self._pool.execute(_RELEASE_OTHERS, account_id, self._owner, known)
+
+    async def call_back(self, account_id: int, site: str, slices: int) -> int:
+        """Make up to so many slices due that were given back because the site had no room; how many messages."""
+        rows = await self._pool.fetch(_CALL_BACK, account_id, site, slices)
+        return sum(row["messages"] for row in rows)
 
     async def release_owner(self, owner: str) -> None:
         """Give back whatever a worker holds that has stopped or is known to be dead; due at once for any other."""

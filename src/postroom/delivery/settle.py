@@ -40,9 +40,9 @@ _DELETE = "delete from queue where account_id = $1 and slice_id = any($2::bigint
 
 _REQUEUE = """
 insert into queue (account_id, definition_id, lane, request_id, accepted_on, first_position, last_position,
-                   positions, messages, attempt, accepted_at, due_at)
+                   positions, messages, attempt, accepted_at, due_at, waits_for)
 select account_id, definition_id, lane, request_id, accepted_on, $4, $5, $3, cardinality($3::integer[]), attempt + $7,
-       accepted_at, coalesce($6::timestamptz, 'infinity')
+       accepted_at, coalesce($6::timestamptz, 'infinity'), $8
 from queue
 where account_id = $1 and slice_id = $2
 """
@@ -59,9 +59,9 @@ with whole as (
     where account_id = $1 and slice_id = $2 and (positions is null or positions @> $3::integer[])
     returning account_id, definition_id, lane, request_id, accepted_on, attempt, accepted_at)
 insert into queue (account_id, definition_id, lane, request_id, accepted_on, first_position, last_position,
-                   positions, messages, attempt, accepted_at, due_at)
+                   positions, messages, attempt, accepted_at, due_at, waits_for)
 select account_id, definition_id, lane, request_id, accepted_on, $4, $5, $3, cardinality($3::integer[]), attempt + $7,
-       accepted_at, coalesce($6::timestamptz, 'infinity')
+       accepted_at, coalesce($6::timestamptz, 'infinity'), $8
 from whole
 """
 
@@ -254,6 +254,7 @@ class Settler:
                 positions[-1],
                 part.due_at,
                 int(part.tried),
+                part.waits_for,
             )
             if queued.endswith(" 0"):
                 continue

@@ -37,6 +37,11 @@ class Part(NamedTuple):
     put_offs: Sequence[tuple[PutOff, list[int]]] = ()
     """Why those without an attempt are given back."""
 
+    @property
+    def waits_for(self) -> str | None:
+        """The site that may call them back early."""
+        return next((why.place for why, _ in self.put_offs if why.reason == "siteBusy"), None)
+
 
 @dataclass(slots=True)
 class Postponed:

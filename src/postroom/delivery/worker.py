@@ -38,6 +38,7 @@ from postroom.delivery.record import Recorder
 from postroom.delivery.rendering import Renderer
 from postroom.delivery.retry import RetrySchedule
 from postroom.delivery.routing.options import MxOptions, open_sites
+from postroom.delivery.routing.site import Site
 from postroom.delivery.routing.sites import Sites
 from postroom.delivery.settle import Settler
 from postroom.delivery.signing.ahead import Ahead
@@ -62,6 +63,9 @@ _EXPIRY_SECONDS = 60.0
 _STOP_GRACE_SECONDS = 5.0  # `serve` ends the process by force after 8, and then nothing would be given back
 _TROUBLE_SECONDS = 0.5
 _PART_SECONDS = 1.0
+_CALL_BACK_SECONDS = 1.0
+_PARTED_SECONDS = 10.0  # by then what was given back is in the queue, whatever became of the rest of its slice
+_MESSAGES_OF_A_PART = 10  # as a guess: what does not fit is given back again
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +217,7 @@ class Worker:
         ]
         if isinstance(self._lanes, Sites):
             loops.append(asyncio.create_task(self._tell_of_sites(self._lanes)))
+            loops.append(asyncio.create_task(self._call_back(self._lanes)))
         stopping = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait([stopping, *loops], return_when=asyncio.FIRST_COMPLETED)
@@ -413,6 +418,29 @@ class Worker:
                 await note_sites(self._pool, self._options.owner, sites.busy())
             except DATABASE_AWAY as error:
                 self._log.warning("sites_wait_for_database", error=repr(error))
+
+    async def _call_back(self, sites: Sites) -> None:
+        """What was given back comes early when its site has room earlier than was thought."""
+        while True:
+            await asyncio.sleep(_CALL_BACK_SECONDS)
+            try:
+                for site, room in sites.with_room():
+                    await self._call_back_for(site, room)
+            except DATABASE_AWAY as error:
+                self._log.warning("call_back_waits_for_database", error=repr(error))
+
+    async def _call_back_for(self, site: Site, room: int) -> None:
+        for account_id, since in list(site.given_back.items()):
+            called = await self._queue.call_back(account_id, site.name, max(1, room // _MESSAGES_OF_A_PART))
+            if called:
+                self._claimer.announce(account_id)
+                room -= called
+                if room <= 0:
+                    return
+            elif self._clock() - since > _PARTED_SECONDS:
+                del site.given_back[account_id]
+        if not site.given_back:
+            site.pace.all_back()
 
     async def _part_slices(self) -> None:
         while True:

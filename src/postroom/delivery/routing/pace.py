@@ -62,6 +62,10 @@ class Pace:
         """Seconds until the last of those comes again that did not fit; 0 when none is outstanding."""
         return max(0.0, self._booked_until - now)
 
+    def all_back(self) -> None:
+        """Nothing that was given back is left."""
+        self._booked_until = 0.0
+
     def book(self, now: float, waiting: int) -> float:
         """Seconds after which one more message, which does not fit now, should come again.
 

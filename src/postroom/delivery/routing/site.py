@@ -102,6 +102,8 @@ class Site:
         self.lanes = SiteLanes(tally)
         self.copies: deque[Parcel] = deque()
         self.pace = Pace()
+        self.given_back: dict[int, float] = {}
+        """The business units of which messages were given back because there was no room, and when last."""
         self.under_way = 0
         self.only_copies = False
         """Set when the worker stops: nothing new begins, but what was promised is finished."""
@@ -171,6 +173,14 @@ class Site:
             return None
         per_minute = None if rate is None else round(rate * 60)
         return BusySite(self.name, len(self.lanes), self.under_way, per_minute, booked or None)
+
+    def room(self, now: float) -> int:
+        """For how many more of the messages given back there is room now; 0 when none was."""
+        limit = self.pace.limit
+        if limit is None or not self.given_back or not self.pace.booked(now) or self.unreachable is not None:
+            return 0
+        waiting = len(self.lanes)
+        return limit - waiting if waiting <= limit // 4 else 0
 
     def arrive(self, message: Message) -> None:
         """One message for this site; it waits here, or is deferred when no host can be reached."""

@@ -133,6 +133,11 @@ class Sites:
             found[""] = BusySite("", unrouted, 0, None, None)
         return sorted(found.values(), key=lambda each: each.waiting + each.under_way, reverse=True)[:MOST_TOLD]
 
+    def with_room(self) -> list[tuple[Site, int]]:
+        """The sites that gave messages back and have room now, for how many."""
+        now = self._loop.time()
+        return [(site, room) for site in self._sites.values() if (room := site.room(now)) > 0]
+
     # -- in the place of the lanes
 
     def waiting(self, key: LaneKey) -> int:
@@ -197,7 +202,7 @@ class Sites:
         found = self._destination(message, address.domain, first=True)
         if isinstance(found, Site):
             if found.unreachable is None and not found.fits(message.slice.key):
-                self._later(message, self._booked(found))
+                self._later(message, self._booked(found, message))
             else:
                 found.arrive(message)
         elif isinstance(found, NoRoute):
@@ -212,8 +217,10 @@ class Sites:
         _not_counted(message)
         self._postponed(message, later.seconds, later.why)
 
-    def _booked(self, site: Site) -> Later:
-        seconds = site.pace.book(self._loop.time(), len(site.lanes))
+    def _booked(self, site: Site, message: Message) -> Later:
+        now = self._loop.time()
+        site.given_back[message.slice.account_id] = now
+        seconds = site.pace.book(now, len(site.lanes))
         return Later(seconds, PutOff("siteBusy", site.name))
 
     def _away(self, message: Message, outcome: Outcome) -> None:
@@ -490,7 +497,7 @@ class Sites:
                 if key in full:
                     # From the front of what is given back on, so that the earliest is booked first.
                     for message in reversed(site.lanes.shed(key, site.lanes.waiting(key) - limit)):
-                        self._later(message, self._booked(site))
+                        self._later(message, self._booked(site, message))
         for whom, (since, messages) in list(self._asking.items()):
             age = now - since
             if age > DNS_PATIENCE_SECONDS and any(message.slice.key in full for message in messages):

@@ -104,6 +104,17 @@ def test_what_does_not_fit_comes_back_at_the_rate_of_the_site() -> None:
     assert waits == [10.5, 11.0, 11.5, 12.0, 12.5]
 
 
+def test_it_knows_until_when_it_has_given_messages_back() -> None:
+    pace = Pace()
+    ticks(pace, 20, 2)
+    assert pace.booked(100.0) == 0
+    pace.book(100.0, 20)
+    assert pace.booked(104.0) == 6.5
+    assert pace.booked(111.0) == 0
+    pace.all_back()
+    assert pace.booked(104.0) == 0
+
+
 @given(st.lists(st.tuples(st.integers(0, 50), st.booleans()), max_size=40), st.integers(0, 2000))
 def test_a_wait_is_never_nothing_and_never_for_ever(history: list[tuple[int, bool]], waiting: int) -> None:
     pace = Pace()
