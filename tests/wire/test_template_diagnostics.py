@@ -102,20 +102,24 @@ def test_content_blocks_that_nobody_has_stored_are_doubtful(unit: Unit) -> None:
         "<p>%%=ContentBlockByKey('FOOT')=%%\n%%=ContentBlockByKey('head')=%%%%=ContentBlockByKey('x', '', 0)=%%\n"
         f"%%=ContentBlockByID({stored})=%% %%=ContentBlockByID('1')=%% %%=ContentBlockByKey(Some)=%%</p>"
     )
-    unit.make_asset(html=html)
+    at = len(f"%%=ContentBlockByID({stored})=%% %%=") + 1
+    doubts = [("warning", "UnknownContentBlock", "html", 2, 4), ("warning", "UnknownContentBlock", "html", 3, at)]
+    assert told(unit.make_asset(html=html)) == doubts
     made = unit.call("POST", DEFINITIONS, json=definition_body())
     assert made.status_code == 201, made.text
-    at = len(f"%%=ContentBlockByID({stored})=%% %%=") + 1
-    assert told(made.json()) == [
-        ("warning", "UnknownContentBlock", "html", 2, 4),
-        ("warning", "UnknownContentBlock", "html", 3, at),
-    ]
+    assert told(made.json()) == doubts
     first, second = made.json()["postroomDiagnostics"]
     assert (first["message"], first["function"]) == (
         "there is no content block with the key 'head'",
         "ContentBlockByKey",
     )
     assert second["message"] == "there is no content block with the id '1'"
+    within = {"name": "s", "customerKey": "side", "assetType": {"id": 197}, "content": html + "%%=Nothing()=%%"}
+    saved = unit.call("POST", ASSETS, json=within).json()
+    assert [code for _, code, *_ in told(saved)] == ["UnknownFunction", *["UnknownContentBlock"] * 2]
+    unit.call("POST", ASSETS, json={**block, "customerKey": "HEAD"})
+    mended = unit.call("PATCH", f"{ASSETS}/{saved['id']}", json={"content": "%%=ContentBlockByKey('head')=%%"})
+    assert "postroomDiagnostics" not in mended.json()
 
 
 def test_names_that_a_send_with_a_data_extension_cannot_have_are_errors(unit: Unit) -> None:

@@ -1,6 +1,5 @@
 """The asset routes (contract §7.1)."""
 
-import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -60,7 +59,7 @@ class Assets:
                 asset = await create_asset(connection, call.account_id, uuid7(), draft)
         except AssetKeyTaken as taken:
             raise _key_taken(taken) from None
-        return await self._saved(asset, 201)
+        return await self._saved(call.account_id, asset, 201)
 
     async def get(self, call: Call) -> Reply:
         """GET /assets/{id}."""
@@ -163,10 +162,10 @@ class Assets:
         except AssetKeyTaken as taken:
             raise _key_taken(taken) from None
         assert asset is not None
-        return await self._saved(asset, 200)
+        return await self._saved(call.account_id, asset, 200)
 
-    async def _saved(self, asset: Asset, status: int) -> Reply:
-        found = await asyncio.to_thread(diagnose_asset, asset.draft, self._engine)
+    async def _saved(self, account_id: int, asset: Asset, status: int) -> Reply:
+        found = await diagnose_asset(self._pool, account_id, asset.draft, self._engine)
         return Reply(_encode(full_asset(asset, self._base_url) | own_member(found)), status)
 
     def _shown(self, asset: Asset) -> bytes:

@@ -8,6 +8,7 @@ import msgspec
 from postroom.audience.directory import declared_attributes
 from postroom.catalog.assets import EMAIL_TYPES, FILE_TYPES, AssetDraft
 from postroom.catalog.data_extensions import DataExtension
+from postroom.content.ampscript.block_names import NamedBlock
 from postroom.content.ampscript.engine import Engine
 from postroom.content.attributes import fold_name
 from postroom.content.compiler import compile_content
@@ -39,20 +40,29 @@ async def names_known(database: Database, account_id: int, extension: DataExtens
     return SYSTEM_NAMES | {fold_name(name) for name in (*declared, *(column.name for column in extension.columns))}
 
 
-def diagnose_asset(draft: AssetDraft, engine: Engine) -> list[Problem]:
+async def diagnose_asset(database: Database, account_id: int, draft: AssetDraft, engine: Engine) -> list[Problem]:
     """What is wrong or doubtful in the templates of an asset, errors and warnings; nothing for an asset without any.
 
-    An email is looked at as a definition would send it, any other asset as a content block is evaluated.
+    An email is looked at as a definition would send it, any other asset as a content block is evaluated. Content
+    blocks that are named literally and that the business unit does not have are doubtful.
     """
+    found, named = await asyncio.to_thread(_diagnose, draft, engine)
+    return [*found, *await _unknown(database, account_id, named)]
+
+
+def _diagnose(draft: AssetDraft, engine: Engine) -> tuple[list[Problem], list[NamedBlock]]:
     if draft.asset_type in _NO_TEMPLATES:
-        return []
+        return [], []
+    named: list[NamedBlock] = []
     try:
         if draft.asset_type in EMAIL_TYPES:
-            return list(compile_content(content_from_views(_views.decode(draft.views)), engine=engine).warnings)
+            content = content_from_views(_views.decode(draft.views))
+            named = engine.named_blocks(_parts(content))
+            return list(compile_content(content, engine=engine).warnings), named
         source = block_source(draft.content, draft.views)
     except ContentRejected as rejected:
-        return sorted([*rejected.problems, *rejected.warnings], key=_place)
-    return [found.problem() for found in engine.diagnose({"html": source})]
+        return sorted([*rejected.problems, *rejected.warnings], key=_place), named
+    return [found.problem() for found in engine.diagnose({"html": source})], engine.named_blocks({"html": source})
 
 
 def block_source(content: str | None, views: str) -> str:
@@ -68,8 +78,14 @@ def block_source(content: str | None, views: str) -> str:
 
 async def unknown_blocks(database: Database, account_id: int, content: Content, engine: Engine) -> list[Problem]:
     """A warning for each content block that ``content`` names literally and the business unit does not have."""
-    parts = {part: getattr(content, part) for part in _PARTS if getattr(content, part)}
-    named = await asyncio.to_thread(engine.named_blocks, parts)
+    return await _unknown(database, account_id, await asyncio.to_thread(engine.named_blocks, _parts(content)))
+
+
+def _parts(content: Content) -> dict[str, str]:
+    return {part: getattr(content, part) for part in _PARTS if getattr(content, part)}
+
+
+async def _unknown(database: Database, account_id: int, named: list[NamedBlock]) -> list[Problem]:
     if not named:
         return []
     rows = await database.fetch(
