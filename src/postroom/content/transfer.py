@@ -20,6 +20,7 @@ import re
 from binascii import b2a_base64, b2a_qp
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 LINE = 75  # of the 76 of RFC 2045 §6.7 rule 5; the last is for the "=" of a soft break
@@ -30,6 +31,7 @@ SOFT_BREAK = "=\r\n"
 Next = Literal["value", "flow", "end"]
 """What follows a static piece: a value, something decided at run time, or the end of the part."""
 
+_SHORT = 200
 _FIRST_BUDGET = LINE - AFTER_VALUE
 _VALUE_BUDGET = AFTER_VALUE - AFTER_STATIC
 
@@ -50,6 +52,10 @@ def qp_value(text: str) -> str:
     """One value as a quoted-printable piece; may follow any static piece."""
     if _ready(text) is not None:
         return text
+    return _remembered(text) if len(text) <= _SHORT else _qp_value(text)
+
+
+def _qp_value(text: str) -> str:
     if not text:
         return SOFT_BREAK  # shields a blank that may end the piece before from a line break in the one after
     if text.isprintable():  # so it holds neither line breaks nor anything to repair
@@ -73,6 +79,10 @@ def qp_value(text: str) -> str:
     wrapped = [_wrap(line, LINE, LINE) for line in whole]
     wrapped.append(_wrap(last, LINE, AFTER_VALUE))
     return SOFT_BREAK + "\r\n".join(wrapped)
+
+
+# What one part of a mail prints, the other mostly prints as well.
+_remembered = lru_cache(maxsize=1024)(_qp_value)
 
 
 def qp_static(text: str, *, first: bool, then: Next) -> str:

@@ -38,7 +38,7 @@ class NumberStyle:
     negative_percent: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class DateStyle:
     """Names from January and from Monday; patterns in .NET's letters. ``of_month`` are the names beside a day number
     (genitive in Slavic languages)."""

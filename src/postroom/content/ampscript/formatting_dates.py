@@ -21,6 +21,7 @@ from .faults import ValueFault
 _NET_LETTERS: Final = frozenset("dfFghHKmMstyz")
 _VENDOR_LETTERS: Final = _NET_LETTERS | frozenset("DSTY")
 _MAX_PATTERN: Final = 1_000
+_SHORT: Final = 64
 _ENGLISH_DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _ENGLISH_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _OFFSET_HOURS: Final = int(SYSTEM_OFFSET.total_seconds() // 3600)
@@ -87,6 +88,12 @@ def vendor_date(
     """
     if len(date_pattern) + len(time_pattern) > _MAX_PATTERN:
         raise ValueFault(f"the pattern is longer than {_MAX_PATTERN:,} characters")
+    if len(date_pattern) + len(time_pattern) <= _SHORT:
+        return _remembered_date(moment, date_pattern, time_pattern, style, offset)
+    return _vendor_date(moment, date_pattern, time_pattern, style, offset)
+
+
+def _vendor_date(moment: datetime, date_pattern: str, time_pattern: str, style: DateStyle, offset: bool) -> str:
     if not date_pattern and not time_pattern:
         return standard_date(moment, "G", style) or ""
     parts = [
@@ -95,6 +102,10 @@ def vendor_date(
         if pattern
     ]
     return " ".join(parts)
+
+
+# The parts of one mail mostly write the same date, and so do the mails of one day.
+_remembered_date = lru_cache(maxsize=512)(_vendor_date)
 
 
 def _half(moment: datetime, pattern: str, style: DateStyle, *, offset: bool, clock: bool) -> str:
@@ -156,7 +167,7 @@ _Run = tuple[str, int, str | None]
 def _read(pattern: str, *, fold: bool) -> tuple[_Run, ...]:
     """A pattern as runs of one letter and their length, or literals (with their letter where they were not quoted);
     ``fold``: D, S, T and Y are small letters."""
-    return _remembered(pattern, fold) if len(pattern) <= 64 else tuple(_runs(pattern, fold=fold))
+    return _remembered(pattern, fold) if len(pattern) <= _SHORT else tuple(_runs(pattern, fold=fold))
 
 
 @lru_cache(maxsize=256)

@@ -41,6 +41,13 @@ def _standard_pattern(pattern: str) -> tuple[str, int | None] | None:
     return match.group(1), int(match.group(2)) if match.group(2) else None
 
 
+@lru_cache(maxsize=256)
+def _around(pattern: str, symbol: str) -> tuple[str, str]:
+    """What stands before and after the digits."""
+    before, _, after = pattern.partition("n")
+    return before.replace("¤", symbol), after.replace("¤", symbol)
+
+
 def format_currency(number: Decimal, style: NumberStyle, decimals: int | None = None, symbol: str | None = None) -> str:
     """An amount of money; ``decimals`` and ``symbol`` default to the culture's."""
     if not number.is_finite():
@@ -48,7 +55,10 @@ def format_currency(number: Decimal, style: NumberStyle, decimals: int | None = 
     places = style.currency_decimals if decimals is None else decimals
     digits, negative = _fixed(number, places, style, grouped=True)
     pattern = style.negative_currency if negative else style.currency
-    return pattern.replace("n", digits).replace("¤", style.symbol if symbol is None else symbol)
+    if symbol is not None:
+        return pattern.replace("n", digits).replace("¤", symbol)
+    before, after = _around(pattern, style.symbol)
+    return f"{before}{digits}{after}"
 
 
 def _standard(number: Decimal, letter: str, precision: int | None, style: NumberStyle) -> str | None:

@@ -8,6 +8,7 @@ there.
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 from .budget import Budget
@@ -16,6 +17,7 @@ from .faults import ValueFault
 Json: TypeAlias = object
 _MAX_LENGTH: Final = 2_000
 _MAX_NESTING: Final = 20
+_SHORT: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +64,13 @@ _Operand: TypeAlias = "Callable[[Json, _Scope], list[Json]]"
 
 def select_json(document: Json, source: str, budget: Budget) -> list[Json]:
     """The values ``source`` selects in a decoded document, in order; ValueFault when it cannot be read."""
-    selectors = _Parser(source).parse()
+    selectors = _remembered(source) if len(source) <= _SHORT else _Parser(source).parse()
     return _selected([document], selectors, _Scope(document, budget))
+
+
+@lru_cache(maxsize=256)
+def _remembered(source: str) -> Sequence[_Selector]:
+    return _Parser(source).parse()
 
 
 def _selected(found: list[Json], selectors: Sequence[_Selector], scope: _Scope) -> list[Json]:

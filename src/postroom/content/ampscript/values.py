@@ -87,7 +87,13 @@ class RowSet:
             for number, name in enumerate(self.columns):
                 numbers.setdefault(name.strip().casefold(), number)
             self._numbers = numbers
-        return self._numbers.get(column.strip().casefold())
+        # as written it is found where it is the column's folded name, which it mostly is
+        found: int | None = self._numbers.get(column)
+        return self._numbers.get(column.strip().casefold()) if found is None else found
+
+
+_AS_THEY_ARE: Final = frozenset({bool, float, int, str})
+"""What a table holds most; these are values of the language as well."""
 
 
 class Row:
@@ -111,7 +117,8 @@ class Row:
         number = self._set.number_of(column)
         if number is None or number >= len(self._cells):
             return False, None
-        return True, from_table(self._cells[number])
+        cell = self._cells[number]
+        return True, cell if type(cell) in _AS_THEY_ARE else from_table(cell)
 
     def by_number(self, number: int) -> tuple[bool, object]:
         """Whether there is a column ``number`` from 1, and its value."""
@@ -169,6 +176,8 @@ def to_number(value: object) -> float:
     """The number a mathematical function works with; ValueFault for anything but numbers and numeric texts."""
     if isinstance(value, float):
         return value
+    if type(value) is int:
+        return float(value)
     if isinstance(value, (int, Decimal)) and not isinstance(value, bool):
         return float(value)
     if isinstance(value, str) and len(value) <= 400 and _NUMBER.fullmatch(value):
@@ -198,12 +207,12 @@ def to_decimal(value: object, *, grouped: bool = False) -> Decimal | None:
 
     ``grouped`` also reads commas between digits. Infinities and NaN come through as they are.
     """
+    if isinstance(value, float):
+        return Decimal(f"{value:.15G}") if math.isfinite(value) else Decimal(value)
     if isinstance(value, bool):
         return None
     if isinstance(value, (int, Decimal)):
         return Decimal(value)
-    if isinstance(value, float):
-        return Decimal(f"{value:.15G}") if math.isfinite(value) else Decimal(value)
     if isinstance(value, str):
         text = _without_groups(value) if grouped and "," in value else value
         if len(text) <= 64 and _PLAIN.fullmatch(text):
@@ -250,8 +259,8 @@ def compare(operator: str, left: object, right: object) -> bool:
     """``left operator right`` by the rules of §5; ``operator`` is one of ``== != < <= > >=``."""
     if type(left) is int and type(right) is int:  # no boolean
         return _ordered(operator, (left > right) - (left < right))
-    if isinstance(left, str) and isinstance(right, str) and left == right:
-        return operator in {"==", "<=", ">="}
+    if isinstance(left, str) and isinstance(right, str):
+        return operator in {"==", "<=", ">="} if left == right else _compare_texts(operator, left, right)
     if is_null(left) or is_null(right):
         return _alike(operator, is_null(left) and is_null(right))
     if isinstance(left, bool) or isinstance(right, bool):
@@ -262,7 +271,17 @@ def compare(operator: str, left: object, right: object) -> bool:
     number, other_number = _number_like(left), _number_like(right)
     if number is not None or other_number is not None:
         return _compare_numbers(operator, number or Decimal(0), other_number or Decimal(0))
-    text, other_text = to_text(left), to_text(right)
+    return _compare_words(operator, to_text(left), to_text(right))
+
+
+def _compare_texts(operator: str, text: str, other_text: str) -> bool:
+    number, other_number = _number_like(text), _number_like(other_text)
+    if number is not None or other_number is not None:
+        return _compare_numbers(operator, number or Decimal(0), other_number or Decimal(0))
+    return _compare_words(operator, text, other_text)
+
+
+def _compare_words(operator: str, text: str, other_text: str) -> bool:
     if operator in {"==", "!="}:
         return (text == other_text or ordinal_fold(text) == ordinal_fold(other_text)) is (operator == "==")
     key, other_key = _sort_key(text), _sort_key(other_text)
