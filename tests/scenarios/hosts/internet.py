@@ -18,7 +18,8 @@ from postroom.intake.announce import queue_announcer
 
 PORT = 25
 AWAY_SECONDS = 0.5
-FALLBACK_SECONDS = 3.0
+FALLBACK_SECONDS = 0.5
+"""Less than a connection takes that is not answered."""
 REFUSED_SECONDS = 2.0
 TIMEOUTS = {
     "connect": 1.0,

@@ -12,12 +12,12 @@ Hosts and addresses are bounded, so a hostile zone costs a fixed number of quest
 """
 
 import asyncio
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from typing import TypeAlias
 
+from postroom.delivery.routing.host_name import is_host_name
 from postroom.delivery.routing.records import (
     AddressAnswer,
     AddressesFound,
@@ -33,9 +33,6 @@ MOST_HOSTS = 8
 MOST_ADDRESSES = 4
 """Of each family and host."""
 
-_HOST_NAME = re.compile(
-    r"(?=.{1,253}\Z)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z](?:[a-z0-9-]{0,61}[a-z0-9])?"
-)
 _NO_RECORDS_TTL = 300.0
 
 
@@ -107,14 +104,9 @@ async def find_route(domain: str, dns: Dns, *, rand: Callable[[], float], allow_
 
 def by_preference(records: Iterable[MxRecord], rand: Callable[[], float]) -> list[str]:
     """Host names, the most preferred first, equals shuffled, each once; names that are no host names are left out."""
-    usable = [record for record in records if _HOST_NAME.fullmatch(record.host) and not _is_address(record.host)]
+    usable = [record for record in records if is_host_name(record.host) and not _is_address(record.host)]
     drawn = sorted((record.preference, rand(), record.host) for record in usable)
     return list(dict.fromkeys(host for _, _, host in drawn))
-
-
-def is_host_name(name: str) -> bool:
-    """Whether a name in lower case is one that the DNS could know a host by."""
-    return _HOST_NAME.fullmatch(name) is not None
 
 
 def is_public(address: str) -> bool:

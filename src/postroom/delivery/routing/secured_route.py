@@ -20,7 +20,8 @@ from dataclasses import dataclass, replace
 import structlog
 
 from postroom.delivery.routing.dane import usable_records
-from postroom.delivery.routing.mx import MxHost, NoRoute, Route, RouteAnswer, is_host_name
+from postroom.delivery.routing.host_name import is_host_name
+from postroom.delivery.routing.mx import MxHost, NoRoute, Route, RouteAnswer
 from postroom.delivery.routing.records import TlsaAnswer, TlsaFound, Trouble
 from postroom.delivery.routing.sts_fetch import NoPolicy
 from postroom.delivery.routing.sts_policy import StsPolicy

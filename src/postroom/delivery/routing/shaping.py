@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from postroom.delivery.outcome import Deferred, Outcome, Refused, Sent
+from postroom.delivery.routing.host_name import is_host_name
 
 COMPLAINT_GAP_SECONDS = 5.0
 """Complaints closer together than this are one: messages under way together are refused together."""
@@ -83,6 +84,8 @@ def read_shaping(text: str | None = None, *, source: str = "shaping.toml") -> Sh
         for host in hosts:
             if "*" in host.removeprefix("*."):
                 raise ShapingRejected(f"{place}: mx has {host!r}; a * may only stand at the beginning, as *.")
+            if not is_host_name(host.removeprefix("*.").lower()):
+                raise ShapingRejected(f"{place}: mx has {host!r}, which is no host name; write it like *.example.net")
             patterns.append((host.lower(), limits))
     return Shaping(default, tuple(patterns))
 

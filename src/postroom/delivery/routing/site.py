@@ -210,7 +210,9 @@ class Site:
             # For what had left its lane to be signed when the site went away.
             self._pool = self._open(self._hosts[self._host])
             self._pool.wake()
-        if self._host and self._loop.time() - self._fallback_since > FALLBACK_SECONDS:
+        trying = self._pool is not None and self._pool.trying
+        # Whoever answers slowly is heard out: between two such hosts nothing would ever be decided.
+        if self._host and not trying and self._loop.time() - self._fallback_since > FALLBACK_SECONDS:
             self._host = 0
             self._retire(_RETIRE_SECONDS)
             self.wake()

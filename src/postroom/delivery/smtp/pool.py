@@ -143,6 +143,11 @@ class SmtpPool:
         """Connections open or being opened."""
         return len(self._connections)
 
+    @property
+    def trying(self) -> bool:
+        """Whether it is just being found out if the target takes connections."""
+        return len(self._connections) > 0 and not self._working
+
     def wake(self) -> None:
         """There may be work. Cheap; may be called from anywhere on the loop, also from ``finish``."""
         if not self._pump_due and self.available and not self._closing:

@@ -56,6 +56,8 @@ def test_the_first_pattern_counts_and_what_is_not_named_is_as_in_default() -> No
         ('[[provider]]\nmx = ["a.example"]', "a name of its own"),
         ('[[provider]]\nname = "a"', "mx must be a list"),
         ('[[provider]]\nname = "a"\nmx = ["a.*.example"]', "'a.*.example'"),
+        ('[[provider]]\nname = "a"\nmx = ["mx.a.example."]', "'mx.a.example.', which is no host name"),
+        ('[[provider]]\nname = "a"\nmx = ["@a.example"]', "write it like *.example.net"),
         ('[[provider]]\nname = 5\nmx = ["a.example"]', "name = 5"),
         ('[[provider]]\nname = "a"\nmx = ["a.example"]\n[[provider]]\nname = "a"\nmx = ["b.example"]', "of its own"),
     ],
