@@ -210,11 +210,7 @@ def _show(job: MessageJob, as_json: bool) -> None:
     typer.echo(f"job {job.job_id}: {job.action} {of}; {job.state}")
     typer.echo(f"  counted {shown.counted}: {_counts(job.matching, MATCHING)}{more}; for {job.action}: {job.meant}")
     if job.state != "counted":
-        typer.echo(f"  so far: {_counts(job.results, RESULTS)}" if job.state == "running" else _ended(job))
-
-
-def _ended(job: MessageJob) -> str:
-    return f"  {job.state}: {_counts(job.results, RESULTS)}"
+        typer.echo(f"  {'so far' if job.state == 'running' else job.state}: {_counts(job.results, RESULTS)}")
 
 
 def _counts(counts: Mapping[str, int], names: tuple[str, ...]) -> str:
