@@ -7,6 +7,7 @@ hold up one mail of another"). Pure: no clock, no I/O.
 
 from collections import OrderedDict, deque
 from collections.abc import Iterable
+from typing import Protocol
 
 from postroom.delivery.slices import LaneKey, Message
 
@@ -19,12 +20,24 @@ def lane_capacity(key: LaneKey, lane_messages: int) -> int:
     return lane_messages if key.lane else lane_messages // SMALL_SHARE
 
 
+class Signed(Protocol):
+    """The mails of some lanes that are signed or being signed."""
+
+    def __len__(self) -> int: ...
+
+    @property
+    def ready(self) -> bool:
+        """Whether one of them can be taken."""
+
+
 class Lanes:
     """A fair buffer. ``take`` gives one message of each lane in turn."""
 
     def __init__(self) -> None:
         self._lanes: OrderedDict[LaneKey, deque[Message]] = OrderedDict()
         self._size = 0
+        self.ahead: Signed | None = None
+        """What left these lanes to be signed and no connection has taken; None before there was any."""
 
     def __len__(self) -> int:
         return self._size

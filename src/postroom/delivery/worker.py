@@ -183,7 +183,10 @@ class Worker:
                 on_available=self._relay_back,
                 rand=rand,
             )
-        self._signing = Signing(processes=options.signing_processes, ready=self._smtp.wake)
+        self._signing = Signing(
+            processes=options.signing_processes,
+            ready=self._smtp.wake_signed if isinstance(self._smtp, Sites) else self._smtp.wake,
+        )
         self._renderer = Renderer(pool, self._versions, self._composer, rendered=self._offer)
         self._claimer = Claimer(
             pool,
@@ -274,7 +277,7 @@ class Worker:
         """The next job of some lanes: all there are for a relay, those of one site otherwise."""
         ahead = self._ahead.get(lanes)
         if ahead is None:
-            ahead = self._ahead[lanes] = Ahead(self._signing)
+            ahead = self._ahead[lanes] = lanes.ahead = Ahead(self._signing)
         while True:
             made = ahead.take()
             if made is None:

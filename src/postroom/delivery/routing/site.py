@@ -136,7 +136,7 @@ class Site:
     @property
     def idle(self) -> bool:
         """Nothing waits and nothing is under way."""
-        return not self.lanes and not self.copies and not self.under_way
+        return not self.lanes and not self.lanes.ahead and not self.copies and not self.under_way
 
     def forgettable(self, now: float, seconds: float = FORGET_SECONDS) -> bool:
         """Idle for so long, without connections, and not known to be away. A relay never is."""

@@ -168,6 +168,12 @@ class Sites:
         for site in self._sites.values():
             site.wake()
 
+    def wake_signed(self) -> None:
+        """Mails were signed: the sites that have one to take are told, and no others."""
+        for site in self._sites.values():
+            if site.lanes.ahead is not None and site.lanes.ahead.ready:
+                site.wake()
+
     async def close(self, grace: float) -> None:
         """Begin nothing new, finish what is on the wire and its copies within ``grace`` seconds, then close."""
         self._closing = True

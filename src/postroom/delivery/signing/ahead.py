@@ -46,10 +46,18 @@ class Ahead:
         self._given: dict[_Given, None] = {}
         self._bytes = 0
 
+    def __len__(self) -> int:
+        return len(self._done) + len(self._given)
+
+    @property
+    def ready(self) -> bool:
+        """Whether ``take`` has one."""
+        return bool(self._done)
+
     @property
     def room(self) -> bool:
         """Whether another mail may be composed ahead."""
-        inside = len(self._done) + len(self._given)
+        inside = len(self)
         return not inside or (
             inside < self._most and self._bytes < TARGET_BYTES and self._signing.bytes_ahead < ALL_BYTES
         )

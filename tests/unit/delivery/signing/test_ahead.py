@@ -63,7 +63,9 @@ def test_all_come_out_signed_each_at_its_own_target_in_the_order_in_which_they_a
     for place, each in enumerate(given):
         assert targets[place % 2].give(each, mail(), RSA) is None
     assert targets[0].take() is None
+    assert (len(targets[0]), targets[0].ready) == (6, False)
     signing.sign()
+    assert (len(targets[0]), targets[0].ready) == (6, True)
     for place in (0, 1):
         done = taken(targets[place])
         assert [id(each) for each, _ in done] == [id(each) for each in given[place::2]]
