@@ -110,9 +110,14 @@ class Databases:
 
 
 # Ends with its standard input, so also when the tests are killed: stops what still runs below $1 and removes it.
+# The mail and web servers may have left their number behind, which may be somebody else's by now.
 GUARD = """
 cat >/dev/null
 for file in $(find "$1" -name postmaster.pid 2>/dev/null); do kill -QUIT "$(head -n 1 "$file")"; done 2>/dev/null
+for file in $(find "$1" -name exim.pid -o -name nginx.pid -o -name master.pid 2>/dev/null); do
+    read -r pid <"$file"
+    case "$(readlink "/proc/$pid/cwd") $(tr '\\0' ' ' <"/proc/$pid/cmdline")" in *"$1"*) kill -TERM "$pid" ;; esac
+done 2>/dev/null
 rm -rf "$1" 2>/dev/null || { sleep 1; rm -rf "$1"; }
 """
 

@@ -131,7 +131,7 @@ def exim_target(host: PrivateExim) -> SmtpTarget:
     return SmtpTarget(host.address, host.port, TlsMode.REQUIRED)
 
 
-async def test_bytes_arrive_unchanged(host: PrivateExim, authority: Authority) -> None:
+async def test_bytes_arrive_unchanged(host: PrivateExim) -> None:
     dots = b".\r\n..\r\n.hidden\r\n" + b"x" * 998 + b"\r\nblanks  \t\r\nFrom here\r\n\r\n\r\n"
     eight = b"".join(bytes(range(start, 256)) + b"\r\n" for start in range(128, 256, 7))
     bodies = {"dots": dots, "first": b"." + dots, "eight": eight, "large": (b"." * 70 + b"\r\n") * 4_000, "empty": b""}
