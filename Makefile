@@ -6,6 +6,9 @@ BIN := .venv/bin
 RUNTIME := $(if $(wildcard .venv/.installed-dev),.venv/.installed-dev,.venv/.installed)
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
+# Compiled once, also where the environment forbids it as images of Python do: a server is five processes.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: help demo demo-postfix test node-clients schemathesis fuzz check bench bench-webhooks bench-mx memory docs format \
 	environment ready system clean
 
