@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+import asyncpg
 import structlog
 
 from postroom.audience.suppression import SuppressionList
@@ -110,7 +111,18 @@ class Renderer:
             group.ready.append(message)
 
     async def _render(self, group: _Group, message: Message) -> None:
-        own = group.data.rendering()
+        try:
+            await self._compose(group, group.data, message)
+        except asyncpg.DataError:
+            # A value that the database won't read fails the statement of all that asked together: each asks alone.
+            alone = ClaimData(self._pool, group.account_id, self._lookups)
+            try:
+                await self._compose(group, alone, message)
+            except asyncpg.DataError:
+                self._broken([message])
+
+    async def _compose(self, group: _Group, data: ClaimData, message: Message) -> None:
+        own = data.rendering()
         try:
             mail = await self._composer.compose_async(message, own, group.blocks)
             while mail is None:

@@ -1,7 +1,9 @@
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import cast
 
+import asyncpg
 from tests.unit.delivery.queue_rows import make_message, make_slice
 
 from postroom.content.model import NotComposed
@@ -107,6 +109,22 @@ async def test_a_database_that_is_away_is_waited_for() -> None:
     await on.over()
     assert on.positions == [0, 4, 2]
     assert on.ready[2].mail is MADE
+
+
+async def test_poison_a_value_that_the_database_will_not_read_ends_its_own_message_only() -> None:
+    tries: Counter[int] = Counter()
+
+    async def compose(message: Message) -> NotComposed:
+        tries[message.position] += 1
+        if message.position == 2 or tries[message.position] == 1:
+            raise asyncpg.DataError("invalid byte sequence")
+        return MADE
+
+    on = Stage(compose)
+    on.renderer.take(on.messages)
+    await on.over()
+    assert {message.position: message.mail == MADE for message in on.ready} == {0: True, 2: False, 4: True}
+    assert tries == {0: 2, 2: 2, 4: 2}
 
 
 async def test_a_version_that_was_let_go_meanwhile_is_loaded_again() -> None:
