@@ -13,8 +13,11 @@ def begun(diary: list[list[str]], role: str) -> list[list[str]]:
     return [line for line in diary if line[:2] == ["begin", role]]
 
 
-async def test_a_delivery_process_is_replaced_and_told_whom_it_replaces(reachable_tmp_path: Path) -> None:
-    async with running(reachable_tmp_path / "data", reachable_tmp_path / "diary") as server:
+async def test_a_delivery_process_is_replaced_and_told_whom_it_replaces(
+    reachable_tmp_path: Path, database: str
+) -> None:
+    where = {"POSTROOM_DATABASE_URL": database}
+    async with running(reachable_tmp_path / "data", reachable_tmp_path / "diary", **where) as server:
         await server.ready()
         diary = await server.diary_says(lambda diary: len(begun(diary, "deliver")) == 1)
         _, _, pid, owner, replaces = begun(diary, "deliver")[0]
@@ -26,8 +29,9 @@ async def test_a_delivery_process_is_replaced_and_told_whom_it_replaces(reachabl
         assert next_replaces == owner
 
 
-async def test_an_api_process_is_replaced_on_the_same_port(reachable_tmp_path: Path) -> None:
-    async with running(reachable_tmp_path / "data", reachable_tmp_path / "diary") as server:
+async def test_an_api_process_is_replaced_on_the_same_port(reachable_tmp_path: Path, database: str) -> None:
+    where = {"POSTROOM_DATABASE_URL": database}
+    async with running(reachable_tmp_path / "data", reachable_tmp_path / "diary", **where) as server:
         await server.ready()
         os.kill(int(begun(server.diary(), "api")[0][2]), signal.SIGKILL)
         # Nobody accepts at this moment, but the port is held: the request waits for the new process.
