@@ -21,6 +21,7 @@ AWAY_SECONDS = 0.5
 FALLBACK_SECONDS = 0.5
 """Less than a connection takes that is not answered."""
 REFUSED_SECONDS = 2.0
+TROUBLE_SECONDS = 0.5
 TIMEOUTS = {
     "connect": 1.0,
     "greeting": 5.0,
@@ -137,6 +138,7 @@ async def sending(house: House, net: Internet, folder: Path, **settings: object)
             "away": AWAY_SECONDS,
             "fallback": FALLBACK_SECONDS,
             "refused": REFUSED_SECONDS,
+            "trouble": TROUBLE_SECONDS,
         }
     )
     path = folder / "sending.log"

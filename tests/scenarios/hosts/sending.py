@@ -2,7 +2,8 @@
 
 The settings are in the environment as always, PATIENCE in it is a JSON object: seconds for each step of a dialogue
 (``timeouts``), for one question to the DNS (``dns``), and for which a site (``away``) or a source address at one
-(``refused``) is left alone at first, and after which a preferred host is tried again (``fallback``).
+(``refused``) is left alone at first, and after which a preferred host is tried again (``fallback``), or the
+DNS (``trouble``).
 """
 
 import asyncio
@@ -16,7 +17,7 @@ from postroom.assembly import worker_options
 from postroom.cli.child import run_until_stopped
 from postroom.cli.failures import report_failures
 from postroom.cli.logs import configure_logs
-from postroom.delivery.routing import site, sources
+from postroom.delivery.routing import routes, site, sources
 from postroom.delivery.routing.options import MxOptions
 from postroom.delivery.smtp.timeouts import Timeouts
 from postroom.delivery.wakeups import listen
@@ -29,6 +30,7 @@ async def work(stop: asyncio.Event) -> None:
     patience = json.loads(os.environ.pop("PATIENCE"))
     site.FIRST_AWAY_SECONDS = patience["away"]
     site.FALLBACK_SECONDS = patience["fallback"]
+    routes.TROUBLE_SECONDS = patience["trouble"]
     sources.FIRST_REFUSED_SECONDS = patience["refused"]
     settings = load_settings(os.environ)
     assert settings.database_url is not None
