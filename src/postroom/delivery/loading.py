@@ -95,24 +95,13 @@ class Loader:
         standing = await account_standing(self._pool, account_id)
         await self._keyring.refresh(account_id, standing.signing_revision)
         rows = await self._queue.message_rows(account_id, slices)
-        requests = {
-            row["request_id"]: Request(
-                row["request_id"], row["version_id"], row["batch_id"], _decode(row["attributes"])
-            )
-            for row in await self._queue.request_rows(account_id, slices)
-        }
+        requests = await self._requests(account_id, slices)
         versions = {
             version_id: await self._versions.version(account_id, version_id)
             for version_id in {request.version_id for request in requests.values()}
         }
         for each in slices:
-            version_id = requests[each.request_id].version_id
-            each.definition_key = self._versions.definition_key(account_id, version_id)
-            sending = versions[version_id].sending
-            if sending is not DEFAULT:
-                each.sending = sending
-                within = sending.deliver_within
-                each.deadline = None if within is None else each.accepted_at + within
+            self._choose(each, versions[requests[each.request_id].version_id])
         claim = _Claim({each.slice_id: each for each in slices}, requests, versions, self._names)
         declared = {fold_name(name): name for name in await profile_attributes(self._pool, account_id)}
         claim.read(rows, declared, datetime.now(UTC))
@@ -139,6 +128,23 @@ class Loader:
             ordinary = [message for message in loaded.messages if not self._composer.waits(message)]
             await self._copies.look(account_id, ordinary)
         return loaded
+
+    async def _requests(self, account_id: int, slices: Sequence[Slice]) -> dict[object, Request]:
+        return {
+            row["request_id"]: Request(
+                row["request_id"], row["version_id"], row["batch_id"], _decode(row["attributes"])
+            )
+            for row in await self._queue.request_rows(account_id, slices)
+        }
+
+    def _choose(self, slice_: Slice, version: Version) -> None:
+        """What a definition version says of how its messages are sent."""
+        slice_.definition_key = self._versions.definition_key(version.account_id, version.version_id)
+        sending = version.sending
+        if sending is not DEFAULT:
+            slice_.sending = sending
+            within = sending.deliver_within
+            slice_.deadline = None if within is None else slice_.accepted_at + within
 
     async def _memberships(
         self, account_id: int, versions: Mapping[int, Version], contacts: Mapping[str, Contact]
