@@ -31,16 +31,20 @@ _TOGETHER = 250
 # Half of a delivery process's connections: claiming and settling have the others.
 _LOOKUPS_AT_ONCE = 3
 _TROUBLE_SECONDS = 0.5
+# A look-up that runs into the limit on a statement's time so often is one that always does.
+_MOST_CANCELLED = 3
 
 
 @dataclass(slots=True)
 class _Group:
-    """The messages of one claim in one lane, and what they share; ``ready`` are those to be handed over next."""
+    """The messages of one claim in one lane, and what they share; ``ready`` are those to be handed over next, and
+    ``cancelled`` counts the look-ups of a message that took too long."""
 
     account_id: int
     data: ClaimData
     blocks: AssetBlocks
     ready: list[Message] = field(default_factory=list)
+    cancelled: Counter[Message] = field(default_factory=Counter)
 
 
 class Renderer:
@@ -113,6 +117,11 @@ class Renderer:
     async def _render(self, group: _Group, message: Message) -> None:
         try:
             await self._compose(group, group.data, message)
+        except asyncpg.QueryCanceledError:
+            group.cancelled[message] += 1
+            if group.cancelled[message] < _MOST_CANCELLED:
+                raise
+            self._broken([message])
         except asyncpg.DataError:
             # A value that the database won't read fails the statement of all that asked together: each asks alone.
             alone = ClaimData(self._pool, group.account_id, self._lookups)

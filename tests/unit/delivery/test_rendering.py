@@ -127,6 +127,18 @@ async def test_poison_a_value_that_the_database_will_not_read_ends_its_own_messa
     assert tries == {0: 2, 2: 2, 4: 2}
 
 
+async def test_poison_a_look_up_that_always_takes_too_long_ends_its_message() -> None:
+    async def compose(message: Message) -> NotComposed:
+        if message.position == 2:
+            raise asyncpg.QueryCanceledError("canceling statement due to statement timeout")
+        return MADE
+
+    on = Stage(compose)
+    on.renderer.take(on.messages)
+    await on.over()
+    assert [(message.position, message.mail == MADE) for message in on.ready] == [(0, True), (4, True), (2, False)]
+
+
 async def test_a_version_that_was_let_go_meanwhile_is_loaded_again() -> None:
     async def compose(_message: Message) -> NotComposed | None:
         return MADE if on.versions.loaded else None
