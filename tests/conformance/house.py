@@ -38,6 +38,7 @@ from postroom.delivery.versions import Sender, Versions
 from postroom.intake.accept import Accepter
 from postroom.intake.ledger import Ledger
 from postroom.intake.request import Accepted, SendRequest
+from postroom.metrics.counts import Counts
 from postroom.store.pool import Pool, open_pool
 from postroom.tenancy.accounts import ensure_account
 
@@ -293,10 +294,11 @@ class Hand:
         *,
         now: datetime | None = None,
         soft: SoftBounceRule | None = None,
+        counts: Counts | None = None,
     ) -> list[Slice]:
         """Settle each message as told, those told None not at all; the slices that are over."""
         over: list[Slice] = []
-        settler = Settler(self.pool, interval=0.0, settled=over.append)
+        settler = Settler(self.pool, interval=0.0, settled=over.append, counts=counts)
         recorder = Recorder(
             settler,
             SCHEDULE,

@@ -2,13 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
-from tests.conformance.house import ACCOUNT, House, open_house
+from tests.conformance.house import ACCOUNT, Hand, House, open_house
 
+from postroom.api import metrics
 from postroom.api.metrics import Metrics
 from postroom.audience.suppression import Entry, suppress
-from postroom.metrics.counts import counting, read_counts
+from postroom.delivery.outcome import Deferred, Sent
+from postroom.metrics.counts import Counts, counting, read_counts
 from postroom.metrics.declared import OUTCOMES, REFUSED_RECIPIENTS
 from postroom.metrics.sites import BusySite, note_sites, read_sites
 
@@ -51,6 +54,44 @@ async def test_the_queue_and_what_is_suppressed_are_told_as_they_stand(house: Ho
     lines = reply.body.decode().splitlines()
     assert 'postroom_queue_messages{state="due"} 250' in lines
     assert 'postroom_suppressions{cause="bounce",state="in-force"} 2' in lines
+
+
+async def test_the_definitions_with_the_oldest_messages_and_with_most_are_told_and_no_others(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(metrics, "MOST_DEFINITIONS", 1)
+    for key, messages, age in (("code", 1, 90), ("bulk", 30, 5), ("other", 2, 10), ("held", 3, 500)):
+        definition_id = await house.define(key)
+        await house.accept_many(messages, key)
+        await house.pool.execute(
+            "update queue set accepted_at = now() - make_interval(secs => $2), "
+            "due_at = case when $3 then 'infinity' else now() end where definition_id = $1",
+            definition_id,
+            age,
+            key == "held",
+        )
+    reply = await Metrics(house.pool, TOKEN).answer(Asked(authorization=f"Bearer {TOKEN}"))  # type: ignore[arg-type]
+    told = [line for line in reply.body.decode().splitlines() if "definition=" in line]
+    assert [line.rpartition(" ")[0] for line in told] == [
+        f'postroom_queue_oldest_seconds{{mid="{ACCOUNT}",definition="bulk"}}',
+        f'postroom_queue_oldest_seconds{{mid="{ACCOUNT}",definition="code"}}',
+        f'postroom_queue_definition_messages{{mid="{ACCOUNT}",definition="bulk"}}',
+        f'postroom_queue_definition_messages{{mid="{ACCOUNT}",definition="code"}}',
+    ]
+    assert [int(line.rpartition(" ")[2]) for line in told[2:]] == [30, 1]
+    assert 5 <= int(told[0].rpartition(" ")[2]) < 90 <= int(told[1].rpartition(" ")[2])
+
+
+async def test_how_long_mail_was_under_way_is_counted_of_what_was_sent_alone(house: House) -> None:
+    await house.accept_many(3)
+    await house.age(timedelta(seconds=40))
+    hand, counts = Hand(house, "a"), Counts()
+    slices = await hand.claim()
+    loaded = await hand.load(slices)
+    await hand.settle(slices, loaded, lambda message: Sent() if message.position else Deferred(code=451), counts=counts)
+    told = {(metric.name, values): value for (metric, values), value in counts.take().items()}
+    assert 80_000 <= told.pop(("postroom_delivery_seconds_sum", ("small",))) < 120_000
+    assert told["postroom_delivery_seconds_bucket", ("small", "60")] == 2
 
 
 async def test_what_processes_have_in_hand_for_a_site_is_told_together(house: House) -> None:

@@ -5,13 +5,15 @@ It is answered only to who knows the token of the settings; without one there is
 
 import hmac
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+
+import asyncpg
 
 from postroom.api.errors import ApiError, Code
 from postroom.api.oauth import AnyRequest
 from postroom.api.reply import Reply, error_reply
 from postroom.metrics.counts import label_text, read_counts
-from postroom.metrics.declared import QUEUE, SUPPRESSIONS
+from postroom.metrics.declared import QUEUE, QUEUE_DEFINITION, QUEUE_OLDEST, SUPPRESSIONS
 from postroom.metrics.sites import read_sites
 from postroom.metrics.text import CONTENT_TYPE, metrics_text
 from postroom.store.database import Pool
@@ -21,15 +23,37 @@ METRICS = "/metrics"
 _SUPPRESSIONS_KEPT = 300.0
 _NO_STORE = ((b"cache-control", b"no-store"),)
 
-# By slices, of which there are few: their messages are not looked at.
+# By slices: their messages are not looked at. Rows with a state are of the whole queue, the others of a definition;
+# a label for each definition would be without a bound.
 _QUEUE = """
-select case when due_at = 'infinity' then 'held' when leased_until > now() then 'leased'
-            when due_at > now() then 'waiting' else 'due' end as state,
-       sum(messages)::bigint as messages
-from queue
-group by 1
-order by 1
+with slices as materialized (
+    select account_id, definition_id,
+           case when due_at = 'infinity' then 'held' when leased_until > now() then 'leased'
+                when due_at > now() then 'waiting' else 'due' end as state,
+           sum(messages)::bigint as messages, min(accepted_at) as oldest
+    from queue
+    group by 1, 2, 3),
+definitions as (
+    select account_id, definition_id, sum(messages)::bigint as messages,
+           min(oldest) filter (where state <> 'held') as oldest,
+           row_number() over (order by min(oldest) filter (where state <> 'held') nulls last) as by_age,
+           row_number() over (order by sum(messages) desc) as by_depth
+    from slices
+    group by 1, 2)
+select state, null as account_id, null as definition_key, sum(messages)::bigint as messages, null as seconds
+from slices
+group by state
+union all
+select null, q.account_id, d.definition_key, q.messages,
+       greatest(0, floor(extract(epoch from now() - q.oldest)))::bigint
+from definitions q cross join lateral (
+    select definition_key from definition where account_id = q.account_id and definition_id = q.definition_id
+    limit 1) d
+where q.by_age <= $1 or q.by_depth <= $1
+order by 1, 2, 3
 """
+MOST_DEFINITIONS = 20
+"""So many that have the oldest messages are told, and so many that have most."""
 
 _SUPPRESSIONS = """
 select cause, case when expires_at <= now() then 'expired' else 'in-force' end as state, count(*) as rows
@@ -57,9 +81,8 @@ class Metrics:
         if not hmac.compare_digest(given, self._expected):
             return error_reply(ApiError(Code.NOT_AUTHORIZED))
         samples = await read_counts(self._pool)
-        samples += [
-            (QUEUE.name, label_text(QUEUE, (row["state"],)), row["messages"]) for row in await self._pool.fetch(_QUEUE)
-        ]
+        for row in await self._pool.fetch(_QUEUE, MOST_DEFINITIONS):
+            samples += _queue_samples(row)
         samples += await read_sites(self._pool)
         text = metrics_text(samples + await self._stored_suppressions())
         return Reply(text.encode(), headers=_NO_STORE, media_type=CONTENT_TYPE.encode("ascii"))
@@ -74,3 +97,13 @@ class Metrics:
             ]
             self._looked_at = now
         return self._suppressions
+
+
+def _queue_samples(row: asyncpg.Record) -> Iterator[tuple[str, str, int]]:
+    if row["state"] is not None:
+        yield QUEUE.name, label_text(QUEUE, (row["state"],)), row["messages"]
+        return
+    whose = (str(row["account_id"]), row["definition_key"])
+    yield QUEUE_DEFINITION.name, label_text(QUEUE_DEFINITION, whose), row["messages"]
+    if row["seconds"] is not None:
+        yield QUEUE_OLDEST.name, label_text(QUEUE_OLDEST, whose), row["seconds"]

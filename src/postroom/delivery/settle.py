@@ -26,7 +26,8 @@ from postroom.delivery.slices import Part, Slice
 from postroom.events.log import Event, append_events, without_logged
 from postroom.events.put_offs import note_put_off
 from postroom.metrics.counts import Counts
-from postroom.metrics.declared import NOT_SENT, OUTCOMES, SUPPRESSING
+from postroom.metrics.declared import DELIVERY_SECONDS, NOT_SENT, OUTCOMES, SUPPRESSING
+from postroom.metrics.histogram import Times
 from postroom.store.pool import Pool, PooledConnection
 
 _STILL_OURS = """
@@ -67,6 +68,7 @@ from whole
 
 _KIND_AND_CODE = attrgetter("kind", "status_code")
 _FLUSH_AT = 1_000
+_LANES = ("small", "batch")
 _RETRY_SECONDS = (0.1, 0.5, 1.0, 2.0)
 
 
@@ -227,6 +229,13 @@ class Settler:
             self._counts.add(OUTCOMES, kind, by=number)
             if kind == "not_sent":
                 self._counts.add(NOT_SENT, str(code or 0), by=number)
+        times = Times(DELIVERY_SECONDS)
+        accepted = {slice_.request_id: slice_ for slice_ in ours}
+        for event in events:
+            if event.kind == "sent":
+                slice_ = accepted[event.request_id]
+                times.add((event.occurred_at - slice_.accepted_at).total_seconds(), _LANES[slice_.lane])
+        times.count(self._counts)
         for each in follows:
             if not isinstance(each, HandedOver):
                 self._counts.add(SUPPRESSING, each.cause if isinstance(each, Entry) else "soft-bounce")

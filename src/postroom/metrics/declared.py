@@ -4,13 +4,15 @@ from typing import Literal, NamedTuple
 
 
 class Metric(NamedTuple):
-    """``values`` says what each label can be, in the order of the labels."""
+    """``values`` says what each label can be, in the order of the labels; ``buckets`` are the upper bounds of a
+    histogram's."""
 
     name: str
-    kind: Literal["counter", "gauge"]
+    kind: Literal["counter", "gauge", "histogram"]
     sentence: str
     labels: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
 
 
 ACCEPTED = Metric("postroom_accepted_total", "counter", "Messages committed by requests that were answered 202.")
@@ -101,7 +103,30 @@ QUEUE = Metric(
     ("state",),
     ("`due`, `leased` (with a delivery process), `waiting` (for its next attempt), `held` (for a decision)",),
 )
-
+QUEUE_OLDEST = Metric(
+    "postroom_queue_oldest_seconds",
+    "gauge",
+    "How long ago the oldest message was accepted that is still in the queue and not held. Of the 20 definitions that "
+    "have the oldest, and of the 20 that have most.",
+    ("mid", "definition"),
+    ("the business unit", "a definition's key"),
+)
+QUEUE_DEFINITION = Metric(
+    "postroom_queue_definition_messages",
+    "gauge",
+    "Messages of a definition in slices of the queue, held ones too. Of the same definitions.",
+    ("mid", "definition"),
+    ("the same", "the same"),
+)
+DELIVERY_SECONDS = Metric(
+    "postroom_delivery_seconds",
+    "histogram",
+    "Time from a message's accept to the 250 of its receiver or relay, of messages that were sent. Whatever held a "
+    "message up is in it: retries, pauses, slow sites.",
+    ("lane",),
+    ("`small` (requests of up to ten recipients, such as one-time codes), `batch`",),
+    (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 14400, 86400),
+)
 PUT_OFFS = Metric(
     "postroom_put_offs_total",
     "counter",
@@ -141,6 +166,9 @@ SITE_NEXT_TURN = Metric(
 METRICS = (
     ACCEPTED,
     QUEUE,
+    QUEUE_OLDEST,
+    QUEUE_DEFINITION,
+    DELIVERY_SECONDS,
     OUTCOMES,
     NOT_SENT,
     VERDICTS,

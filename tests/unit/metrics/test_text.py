@@ -1,7 +1,8 @@
 """What Prometheus reads."""
 
 from postroom.metrics.counts import Counts, label_text
-from postroom.metrics.declared import NOT_SENT, OUTCOMES, VERDICTS
+from postroom.metrics.declared import DELIVERY_SECONDS, NOT_SENT, OUTCOMES, VERDICTS
+from postroom.metrics.histogram import Times
 from postroom.metrics.text import metrics_text
 
 
@@ -29,3 +30,36 @@ def test_what_was_not_written_is_kept_and_added_to() -> None:
     counts.add(NOT_SENT, "101")
     counts.give_back(taken)
     assert counts.take() == {(OUTCOMES, ("sent",)): 4, (NOT_SENT, ("101",)): 1}
+
+
+def test_a_histogram_has_below_each_bound_everything_that_was_as_quick() -> None:
+    counts = Counts()
+    times = Times(DELIVERY_SECONDS)
+    for seconds in (-3.0, 0.1, 0.1004, 7.25, 100_000.0):
+        times.add(seconds, "small")
+    times.add(1.5, "batch")
+    times.count(counts)
+    stored = [(metric.name, label_text(metric, values), value) for (metric, values), value in counts.take().items()]
+    lines = metrics_text(stored).splitlines()
+    at = lines.index("# TYPE postroom_delivery_seconds histogram")
+    name = "postroom_delivery_seconds"
+    assert lines[at + 1 : at + 18][-2:] == [f'{name}_sum{{lane="batch"}} 1.5', f'{name}_count{{lane="batch"}} 1']
+    small = {
+        line.split(" ")[0].removeprefix(f'{name}_bucket{{lane="small",le="').removesuffix('"}'): int(line.split(" ")[1])
+        for line in lines
+        if line.startswith(f'{name}_bucket{{lane="small"')
+    }
+    assert small == {
+        "0.1": 2, "0.25": 3, "0.5": 3, "1": 3, "2.5": 3, "5": 3, "10": 4, "30": 4, "60": 4, "300": 4, "900": 4,
+        "3600": 4, "14400": 4, "86400": 4, "+Inf": 5,
+    }  # fmt: skip
+    assert list(small) == sorted(small, key=float)
+    assert f'{name}_sum{{lane="small"}} 100007.45' in lines
+    assert f'{name}_count{{lane="small"}} 5' in lines
+
+
+def test_a_bound_that_is_no_bucket_any_more_counts_for_the_next_above() -> None:
+    lines = metrics_text([("postroom_delivery_seconds_bucket", 'lane="small",le="7"', 2)]).splitlines()
+    assert 'postroom_delivery_seconds_bucket{lane="small",le="5"} 0' in lines
+    assert 'postroom_delivery_seconds_bucket{lane="small",le="10"} 2' in lines
+    assert 'postroom_delivery_seconds_count{lane="small"} 2' in lines
