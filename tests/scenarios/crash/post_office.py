@@ -35,6 +35,7 @@ _FIELD = re.compile(r"^  (API|client_id|client_secret|account_id) +(\S+)$", re.M
 
 _CAPTURED = "select message_key, count(*) as times from captured_mail group by message_key"
 _FINAL = "select count(*) from event where kind in ('sent', 'not_sent')"
+_ENDED = "select count(distinct (request_id, position)) from event where kind in ('sent', 'not_sent')"
 _NOT_SENT = "select count(*) from event where kind = 'not_sent'"
 
 
@@ -184,16 +185,19 @@ class PostOffice:
             await until(lambda: _so(pool, "select not exists (select from queue)"))
             captured = Counter({row["message_key"]: row["times"] for row in await pool.fetch(_CAPTURED)})
             final = await pool.fetchval(_FINAL)
+            ended = await pool.fetchval(_ENDED)
             not_sent = await pool.fetchval(_NOT_SENT)
             accepted = await pool.fetchval("select count(*) from message")
         twice = sum(1 for times in captured.values() if times > 1)
         lost = len(self.answered - captured.keys())
         print(
             f"accepted {accepted}, captured {captured.total()}, twice {twice}, "
-            f"lost {lost}, final {final}, repeated requests {self.failures}"
+            f"lost {lost}, final {final}, ended {ended}, repeated requests {self.failures}"
         )
         assert lost == 0
         assert (accepted, not_sent) == (REQUESTS * RECIPIENTS, 0)
+        # Each message has an end, and more than one only where it went more than once.
+        assert ended == accepted
         assert accepted <= final <= captured.total()
         return captured
 
