@@ -90,7 +90,9 @@ class Step:
 # with a dot-string or quoted local part. Any character beyond ASCII passes here and is judged by SMTPUTF8.
 _ATOM = r"[^\x00-\x20\x7f()<>\[\]:;@\\,\".]+"
 _QUOTED = r'"(?:[^\x00-\x1f\x7f"\\]|\\[\x20-\x7e])*"'
-_DOMAIN = r"(?:[^\x00-\x2c/\x3a-\x40\[-`{-\x7f]+|\[[^\x00-\x20\x7f\[\]\\]+\])"
+_LETTER = r"[^\x00-\x2f\x3a-\x40\[-`{-\x7f]"
+_LABEL = rf"{_LETTER}(?:-*{_LETTER})*"
+_DOMAIN = rf"(?:{_LABEL}(?:\.{_LABEL})*|\[[^\x00-\x20\x7f\[\]\\]+\])"
 _PATH = re.compile(
     rf"<(?:@{_DOMAIN}(?:,@{_DOMAIN})*:)?(?P<mailbox>(?:{_ATOM}(?:\.{_ATOM})*|{_QUOTED})@{_DOMAIN})>", re.ASCII
 )

@@ -79,7 +79,7 @@ async def test_swaks_at_the_mailbox(sandbox: Sandbox) -> None:
         "awkward": (*NICE, "--to", "awkward@example.com", "--pipeline"),
         "several": (*NICE, "--to", "several@example.com,bad@@example.com,other@example.com", "--pipeline"),
         "refused": (*NICE, "--to", "bad@@example.com"),
-        "sender": ("--from", "ann@@example.com", "--to", "sender@example.com"),
+        "sender": ("--from", "ann@-", "--to", "sender@example.com"),
         "utf8": (*NICE, "--to", "jürgen@example.com"),
         "null": ("--from", "<>", "--to", "null@example.com", "--protocol", "SMTP"),
         "login": (*NICE, "--to", "login@example.com", *("--auth", "LOGIN", "--auth-user", "u", "--auth-password", "p")),
