@@ -433,14 +433,14 @@ class Worker:
                 self._log.warning("call_back_waits_for_database", error=repr(error))
 
     async def _call_back_for(self, site: Site, room: int) -> None:
-        for account_id, since in list(site.given_back.items()):
+        for account_id in list(site.given_back):
             called = await self._queue.call_back(account_id, site.name, max(1, room // _MESSAGES_OF_A_PART))
             if called:
                 self._claimer.announce(account_id)
                 room -= called
                 if room <= 0:
                     return
-            elif self._clock() - since > _PARTED_SECONDS:
+            elif self._clock() - site.given_back[account_id] > _PARTED_SECONDS:
                 del site.given_back[account_id]
         if not site.given_back:
             site.pace.all_back()

@@ -4,6 +4,7 @@ A process that is killed loses what it counted in the last seconds. Counts only 
 """
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -54,13 +55,14 @@ class Counts:
 @asynccontextmanager
 async def counting(pool: Pool) -> AsyncIterator[Counts]:
     """Counts that are written while they are in use, and once more at the end."""
-    counts = Counts()
-    writing = asyncio.create_task(_keep(pool, counts))
+    counts, stop = Counts(), asyncio.Event()
+    writing = asyncio.create_task(_keep(pool, counts, stop))
     try:
         yield counts
     finally:
-        writing.cancel()
-        await asyncio.gather(writing, return_exceptions=True)
+        # Not cancelled: whether a statement that is cut off has added what it took, nobody could say.
+        stop.set()
+        await writing
         await _write(pool, counts)
 
 
@@ -69,9 +71,12 @@ async def read_counts(database: Database) -> list[tuple[str, str, int]]:
     return [(row["metric"], row["labels"], row["value"]) for row in await database.fetch(_ALL)]
 
 
-async def _keep(pool: Pool, counts: Counts) -> None:
-    while True:
-        await asyncio.sleep(FLUSH_SECONDS)
+async def _keep(pool: Pool, counts: Counts, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(FLUSH_SECONDS):
+                await stop.wait()
+                return
         await _write(pool, counts)
 
 

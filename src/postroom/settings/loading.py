@@ -68,12 +68,12 @@ def load_settings(
         name = variable.removeprefix(PREFIX).lower()
         if name not in known or variable != variable.upper():
             nearest = _nearest(name, known, PREFIX)
-            problems.append(f"option {variable}={_shown(text)}: there is no such option; {nearest} (or unset it)")
+            problems.append(f"option {variable}={_shown(name, text)}: there is no such option; {nearest} (or unset it)")
             continue
         given[name] = (variable, text)
     for name, value in (overrides or {}).items():
         if name not in known:
-            problems.append(f"option {name}={_shown(value)}: there is no such option; {_nearest(name, known)}")
+            problems.append(f"option {name}={_shown(name, value)}: there is no such option; {_nearest(name, known)}")
         elif value is not None:
             given[name] = (known[name].variable, value)
 
@@ -82,7 +82,7 @@ def load_settings(
         try:
             values[name] = convert(known[name], value)
         except ValueError as wrong:
-            problems.append(f"option {where}={_shown(value)}: {wrong}")
+            problems.append(f"option {where}={_shown(name, value)}: {wrong}")
     if problems:
         raise SettingsRejected(problems)
 
@@ -116,9 +116,9 @@ def _read_toml(
         where = f"{PREFIX}{name.upper()} (in {path})"
         if name not in known:
             nearest = _nearest(name, known)
-            problems.append(f"option {key}={_shown(value)} (in {path}): there is no such option; {nearest}")
+            problems.append(f"option {key}={_shown(name, value)} (in {path}): there is no such option; {nearest}")
         elif name in given:
-            problems.append(f"option {where}={_shown(value)}: it stands twice in the file; remove one")
+            problems.append(f"option {where}={_shown(name, value)}: it stands twice in the file; remove one")
         else:
             given[name] = (where, value)
 
@@ -130,7 +130,12 @@ def _nearest(name: str, names: Mapping[str, object], prefix: str = "") -> str:
     return f"did you mean {prefix + found[0].upper() if prefix else found[0]}?"
 
 
-def _shown(value: object) -> str:
+def _shown(name: str, value: object) -> str:
+    secret = {option.name: option.unit == "secret" for option in options()}
+    # A misspelt name may be meant for a secret, too.
+    meant = [name] if name in secret else difflib.get_close_matches(name.lower(), list(secret), n=3, cutoff=0.5)
+    if any(secret[each] for each in meant):
+        return "***"
     return hide_password(str(value).lower() if isinstance(value, bool) else str(value))
 
 

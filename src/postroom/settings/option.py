@@ -138,8 +138,9 @@ def convert(option: Option, value: object) -> object:
     if option.kind in (int, float):
         return _number(option, value)
     if not isinstance(value, str | Path):
+        written = "..." if option.unit == "secret" else str(value)
         raise ValueError(  # noqa: TRY004 - one kind of error for every wrong value
-            f"it must be text; write {option.name} = {str(value)!r}"
+            f"it must be text; write {option.name} = {written!r}"
         )
     text = str(value)
     if "\0" in text or "\n" in text or "\r" in text:
