@@ -13,7 +13,7 @@ from postroom.audience import soft_bounces, suppression
 from postroom.audience.suppression import Entry, load_address_hash, suppress
 from postroom.delivery import claim, settle
 from postroom.events import log, posted, put_offs, search, status
-from postroom.intake import backlog, ledger
+from postroom.intake import backlog, ledger, queue_report
 from postroom.sandbox import mailbox
 from postroom.store.partitions import index_days
 from postroom.store.pool import open_pool
@@ -176,6 +176,33 @@ async def test_the_status_of_a_message_is_a_few_look_ups(house: House) -> None:
     found = json.loads(plan)[0]["Plan"]
     assert found["Actual Rows"] == 1
     assert found["Shared Hit Blocks"] + found["Shared Read Blocks"] < 100
+
+
+@pytest.mark.parametrize(
+    ("statement", "slices", "more"),
+    [
+        pytest.param(queue_report._DEPTHS, 20, (), id="depths"),
+        pytest.param(queue_report._BEHIND, 20, (WANTED, timedelta(seconds=10)), id="behind"),
+        pytest.param(queue_report._SITES, None, (20, 10), id="sites"),
+    ],
+)
+async def test_a_report_on_a_queue_that_is_behind_reads_no_more_than_its_bounds(
+    house: House, statement: str, slices: int | None, more: tuple[object, ...]
+) -> None:
+    for _ in range(MESSAGES // 2_000):
+        await house.accept_many(2_000)
+    await house.pool.execute("update queue set attempt = 1, waits_for = 'mx.slow.test'")
+    await house.pool.execute(_FINISH.replace("'sent'", "'deferred'"))
+    definition_id = await house.pool.fetchval("select definition_id from definition")
+    whose = (ACCOUNT, None) if slices is None else (ACCOUNT, [definition_id], slices)
+    pool = await open_pool(house.dsn, max_size=1, application_name="plans", settings={"enable_seqscan": "off"})
+    (plan,) = await pool.fetchrow(f"explain (analyze, buffers, format json) {statement}", *whose, *more) or ("[]",)
+    await pool.close()
+    found = json.loads(plan)[0]["Plan"]
+    assert found["Actual Rows"] > 0
+    # The messages of two slices, each with its attempt in one of the days.
+    assert found["Shared Hit Blocks"] + found["Shared Read Blocks"] < WANTED * 8 * 4
+    assert _rows_passed(found) < WANTED * 12
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,7 @@ ROUTES = [
     ("GET", "/postroom/v1/erasures/k", f"{AUDIENCE}_read"),
     ("GET", "/postroom/v1/messages/k/timeline", "email_read"),
     ("GET", "/postroom/v1/messages", "email_read"),
+    ("GET", "/postroom/v1/queue", "email_read"),
     ("POST", "/postroom/v1/jobs", "email_send"),
     ("GET", "/postroom/v1/account", "email_read"),
     ("PATCH", "/postroom/v1/account", "email_write"),

@@ -35,6 +35,7 @@ from postroom.api.metrics import METRICS, Metrics
 from postroom.api.oauth import oauth_route
 from postroom.api.paths import RouteTable, keep_match, raw_path_of
 from postroom.api.platform import Platform
+from postroom.api.queue_report import QueueReports
 from postroom.api.queues import Queues
 from postroom.api.recipients import PREFIX, Recipients
 from postroom.api.reply import error_reply
@@ -120,6 +121,7 @@ async def build_api(
     routes += Erasures(pool).routes()
     routes += Timelines(pool).routes()
     routes += MessageSearch(pool, clock=clock).routes()
+    routes += QueueReports(pool).routes()
     routes += MessageJobs(pool).routes()
     routes += OwnAccount(pool).routes()
     legacy = LegacySends(pool, accepter, status_hours=settings.status_hours, clock=clock)

@@ -33,6 +33,7 @@ app = typer.Typer(
         domain="postroom.cli.domain:domain_app",
         key="postroom.cli.key:key_app",
         message="postroom.cli.message:message_app",
+        queue="postroom.cli.queue:queue_command",
         links="postroom.cli.links:links_app",
         suppression="postroom.cli.suppression:suppression_app",
     ),

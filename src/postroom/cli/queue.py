@@ -1,0 +1,138 @@
+"""`postroom queue`: what waits, which destinations are behind, and why."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Annotated
+
+import msgspec
+import typer
+
+from postroom.api.wire.queue_report import ShownDestination, ShownQueue, shown_queue
+from postroom.cli.database import run_with_pool
+from postroom.cli.message_story import printable
+from postroom.cli.options import with_settings
+from postroom.intake.queue_report import queue_report
+from postroom.settings import Settings
+from postroom.tenancy.accounts import DEFAULT_ACCOUNT_ID
+
+_ROLE = "postroom queue"
+_REPLY_SHOWN = 120
+
+
+@with_settings
+def queue_command(
+    settings: Settings,
+    definition_key: Annotated[
+        str | None, typer.Option("--definition-key", help="Only what was sent with this definition.")
+    ] = None,
+    mid: Annotated[int, typer.Option("--mid", help="The business unit.")] = DEFAULT_ACCOUNT_ID,
+    as_json: Annotated[bool, typer.Option("--json", help="Print it as the route answers it.")] = False,
+) -> None:
+    """Print what is in the queue, and which destinations are behind and why."""
+    found = run_with_pool(settings, _ROLE, lambda pool: queue_report(pool, mid, definition_key))
+    if found is None:
+        typer.echo(f"{definition_key}: business unit {mid} has no definition with this key", err=True)
+        raise typer.Exit(1)
+    shown = shown_queue(found)
+    if as_json:
+        typer.echo(msgspec.json.format(msgspec.json.encode(shown), indent=2))
+    else:
+        typer.echo("\n".join(queue_lines(shown)))
+
+
+def queue_lines(shown: ShownQueue) -> Iterator[str]:
+    """The report as tables; nothing in them can move a terminal's cursor."""
+    if not shown.definitions:
+        yield "Nothing is queued."
+    else:
+        yield from _table(
+            ("definition", "due", "leased", "waiting", "held", "oldest", "next try"),
+            [
+                (
+                    each.definition_key + ("" if each.status == "Active" else f" ({each.status.lower()})"),
+                    *(f"{number}{'+' if each.more else ''}" for number in (each.due, each.leased, each.waiting)),
+                    str(each.held),
+                    _ago(each.oldest, shown.at),
+                    _ahead(each.next, shown.at),
+                )
+                for each in shown.definitions
+            ],
+        )
+    for away in shown.relay_away:
+        yield ""
+        yield printable(f"Relay {away.relay} is away for {_ago(away.since, shown.at)}: {_short(away.reply)}")
+    if shown.destinations:
+        others = ", of the messages accepted first" if shown.more else ""
+        yield ""
+        yield f"Behind{others}:"
+        yield from _table(
+            ("destination", "messages", "tried", "in hand", "oldest", "next try"),
+            [
+                (
+                    each.domain,
+                    str(each.messages),
+                    str(each.tried),
+                    str(each.in_hand),
+                    _ago(each.oldest, shown.at),
+                    _ahead(each.next, shown.at),
+                )
+                for each in shown.destinations
+            ],
+            [list(_whys(each, shown.at)) for each in shown.destinations],
+        )
+    if shown.sites:
+        yield ""
+        yield "Given back, because more waits for the site than goes there:"
+        yield from _table(
+            ("site", "messages", "oldest", "next try"),
+            [
+                (each.site, str(each.messages), _ago(each.oldest, shown.at), _ahead(each.next, shown.at))
+                for each in shown.sites
+            ],
+        )
+
+
+def _whys(each: ShownDestination, at: str) -> Iterator[str]:
+    last = each.last_attempt
+    if last is not None:
+        code = "" if last.code is None else f"{last.code} "
+        host = f"{last.host}: " if last.host else ""
+        yield f"    {_ago(last.at, at)} ago {host}{code}{_short(last.reply)}"
+    for why in each.put_offs[:3]:
+        yield f"    put off: {why.reason} {why.place} ({why.messages})"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], below: Sequence[Sequence[str]] = ()) -> Iterator[str]:
+    shown = [[printable(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(head, *shown, strict=True)]
+    for number, row in enumerate([head, *shown]):
+        first, *others = [
+            cell.ljust(width) if at == 0 else cell.rjust(width)
+            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        yield "  ".join([first, *others])
+        if number and below:
+            yield from map(printable, below[number - 1])
+
+
+def _ago(moment: str | None, now: str) -> str:
+    return "" if moment is None else _span(datetime.fromisoformat(now) - datetime.fromisoformat(moment))
+
+
+def _ahead(moment: str | None, now: str) -> str:
+    if moment is None:
+        return ""
+    left = datetime.fromisoformat(moment) - datetime.fromisoformat(now)
+    return "now" if left <= timedelta() else f"in {_span(left)}"
+
+
+def _span(span: timedelta) -> str:
+    seconds = max(0, round(span.total_seconds()))
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _REPLY_SHOWN else text[: _REPLY_SHOWN - 1] + "…"
