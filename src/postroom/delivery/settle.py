@@ -27,7 +27,7 @@ from postroom.events.log import Event, append_events, without_logged
 from postroom.events.put_offs import note_put_off
 from postroom.metrics.counts import Counts
 from postroom.metrics.declared import DELIVERY_SECONDS, NOT_SENT, OUTCOMES, SUPPRESSING
-from postroom.metrics.histogram import Times
+from postroom.metrics.histogram import count_times
 from postroom.store.pool import Pool, PooledConnection
 
 _STILL_OURS = """
@@ -229,13 +229,14 @@ class Settler:
             self._counts.add(OUTCOMES, kind, by=number)
             if kind == "not_sent":
                 self._counts.add(NOT_SENT, str(code or 0), by=number)
-        times = Times(DELIVERY_SECONDS)
-        accepted = {slice_.request_id: slice_ for slice_ in ours}
+        of_request = {slice_.request_id: slice_ for slice_ in ours}
+        under_way: tuple[list[float], ...] = tuple([] for _ in _LANES)
         for event in events:
             if event.kind == "sent":
-                slice_ = accepted[event.request_id]
-                times.add((event.occurred_at - slice_.accepted_at).total_seconds(), _LANES[slice_.lane])
-        times.count(self._counts)
+                slice_ = of_request[event.request_id]
+                under_way[slice_.lane].append((event.occurred_at - slice_.accepted_at).total_seconds())
+        for lane, seconds in zip(_LANES, under_way, strict=True):
+            count_times(self._counts, DELIVERY_SECONDS, seconds, lane)
         for each in follows:
             if not isinstance(each, HandedOver):
                 self._counts.add(SUPPRESSING, each.cause if isinstance(each, Entry) else "soft-bounce")

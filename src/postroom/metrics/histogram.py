@@ -4,9 +4,8 @@ A bucket's row counts what fell into it alone, so that one observation adds to t
 each bucket has everything below its bound, is made of them when it is told.
 """
 
-from bisect import bisect_left
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 
 from postroom.metrics.counts import Counts
 from postroom.metrics.declared import Metric
@@ -14,30 +13,23 @@ from postroom.metrics.declared import Metric
 _INFINITE = "+Inf"
 
 
-class Times:
-    """What one batch adds to a histogram: each label's times, and then all at once."""
-
-    def __init__(self, metric: Metric) -> None:
-        self._metric = metric
-        self._buckets: Counter[tuple[tuple[str, ...], int]] = Counter()
-        self._sums: Counter[tuple[str, ...]] = Counter()
-
-    def add(self, seconds: float, *values: str) -> None:
-        """One time; below nought, as clocks that differ have it, is nought."""
-        seconds = max(0.0, seconds)
-        self._buckets[values, bisect_left(self._metric.buckets, seconds)] += 1
-        self._sums[values] += round(seconds * 1000)
-
-    def count(self, counts: Counts) -> None:
-        """Add everything to what the process counted."""
-        metric = self._metric
-        bounds = [*(f"{bound:g}" for bound in metric.buckets), _INFINITE]
-        bucket = metric._replace(name=f"{metric.name}_bucket", labels=(*metric.labels, "le"))
-        total = metric._replace(name=f"{metric.name}_sum")
-        for (values, at), number in self._buckets.items():
-            counts.add(bucket, *values, bounds[at], by=number)
-        for values, milliseconds in self._sums.items():
-            counts.add(total, *values, by=milliseconds)
+def count_times(counts: Counts, metric: Metric, seconds: Sequence[float], *values: str) -> None:
+    """Count a batch of times; ``values`` are those of the metric's labels. Below nought, as clocks that differ have it,
+    is nought."""
+    if not seconds:
+        return
+    rising = sorted(seconds)
+    bucket = metric._replace(name=f"{metric.name}_bucket", labels=(*metric.labels, "le"))
+    before = 0
+    for bound in metric.buckets:
+        below = bisect_right(rising, bound, before)
+        if below > before:
+            counts.add(bucket, *values, f"{bound:g}", by=below - before)
+            before = below
+    if before < len(rising):
+        counts.add(bucket, *values, _INFINITE, by=len(rising) - before)
+    total = metric._replace(name=f"{metric.name}_sum")
+    counts.add(total, *values, by=round(1000 * sum(rising[bisect_left(rising, 0.0) :])))
 
 
 def histogram_lines(

@@ -2,7 +2,7 @@
 
 from postroom.metrics.counts import Counts, label_text
 from postroom.metrics.declared import DELIVERY_SECONDS, NOT_SENT, OUTCOMES, VERDICTS
-from postroom.metrics.histogram import Times
+from postroom.metrics.histogram import count_times
 from postroom.metrics.text import metrics_text
 
 
@@ -34,11 +34,9 @@ def test_what_was_not_written_is_kept_and_added_to() -> None:
 
 def test_a_histogram_has_below_each_bound_everything_that_was_as_quick() -> None:
     counts = Counts()
-    times = Times(DELIVERY_SECONDS)
-    for seconds in (-3.0, 0.1, 0.1004, 7.25, 100_000.0):
-        times.add(seconds, "small")
-    times.add(1.5, "batch")
-    times.count(counts)
+    count_times(counts, DELIVERY_SECONDS, [7.25, -3.0, 0.1, 100_000.0, 0.1004], "small")
+    count_times(counts, DELIVERY_SECONDS, [1.5], "batch")
+    count_times(counts, DELIVERY_SECONDS, [], "nobody")
     stored = [(metric.name, label_text(metric, values), value) for (metric, values), value in counts.take().items()]
     lines = metrics_text(stored).splitlines()
     at = lines.index("# TYPE postroom_delivery_seconds histogram")
