@@ -31,7 +31,8 @@ def metrics_reference() -> str:
 
 def _entry(metric: Metric) -> str:
     labels = [f"- `{label}`: {values}" for label, values in zip(metric.labels, metric.values, strict=True)]
-    return "\n".join([f"## {metric.name}", "", f"{metric.kind.capitalize()}. {metric.sentence}", "", *labels, ""])
+    lines = [f"## {metric.name}", "", f"{metric.kind.capitalize()}. {metric.sentence}", ""]
+    return "\n".join([*lines, *labels, ""] if labels else lines)
 
 
 if __name__ == "__main__":

@@ -63,14 +63,16 @@ CAUSES: Mapping[StatusCode, Cause] = MappingProxyType(
             "The email address is on a suppression list.", "The address was suppressed by hand or by an import."
         ),
         StatusCode.SUBSCRIBER_QUEUE_CLEARED: Cause(
-            "The message was cleared from the queue.", "DELETE of the definition's queue."
+            "The message was cleared from the queue.",
+            "DELETE of the definition's queue, or the message was cancelled by a command or a job.",
         ),
         StatusCode.SUBSCRIBER_DELETED: Cause(
             "The subscriber is deleted.", "The contact was deleted, or the address was erased."
         ),
         StatusCode.FAILURE: Cause(
             "The message was refused and will not be tried again.",
-            "The relay or receiving server refused it for good (a 5xx reply); the event's detail has the reply.",
+            "The relay or receiving server refused it for good (a 5xx reply), or its domain takes no mail; the event's "
+            "detail says which.",
         ),
         StatusCode.EXCLUDED: Cause(
             "The template left this subscriber out.", "RaiseError with its second argument true."
@@ -98,7 +100,8 @@ CAUSES: Mapping[StatusCode, Cause] = MappingProxyType(
         ),
         StatusCode.TIMED_OUT_IN_QUEUE: Cause(
             "The message waited too long in the queue.",
-            "The definition was not active for `queue_hours`, or no attempt succeeded within `retry_max_hours`.",
+            "The definition was not active for `POSTROOM_QUEUE_HOURS`, or no attempt succeeded within "
+            "`POSTROOM_RETRY_MAX_HOURS` or the definition's `deliverBefore`.",
         ),
         StatusCode.V2_TRIGGERED_SEND_DELETED_FROM_QUEUE: Cause(
             "The definition was deleted while the message waited.", "DELETE of a definition with a queue."
