@@ -168,7 +168,7 @@ async def test_what_goes_out_and_what_comes_back_is_counted(post: Post) -> None:
         (bounce, "nobody@bounces.example.com"),
     ):
         await post.deliver(raw, to, "" if to.startswith("b+") else "abusedesk@example.net")
-    taken = post.counts.take()
+    taken = {counted: number for counted, number in post.counts.take().items() if not counted[0].buckets}
     assert {(metric.name.removeprefix("postroom_"), *values): number for (metric, values), number in taken.items()} == {
         ("outcomes_total", "sent"): 2,
         ("bounce_mails_total", "bounce", "recorded"): 1,

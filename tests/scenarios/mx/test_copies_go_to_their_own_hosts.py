@@ -77,7 +77,7 @@ async def test_a_copy_to_a_suppressed_address_does_not_leave_and_the_others_do(h
             assert await all_final(house, 2) == {key: ("sent", None), other: ("not_sent", 2)}
     assert one.transactions == [("to@one.test", "bcc@one.test")]
     assert two.transactions == []
-    assert counts.take() == {
+    assert {counted: number for counted, number in counts.take().items() if not counted[0].buckets} == {
         (SUPPRESSED_COPIES, ("manual",)): 2,
         (SUPPRESSED_MESSAGES, ("bounce",)): 1,
         (OUTCOMES, ("sent",)): 1,

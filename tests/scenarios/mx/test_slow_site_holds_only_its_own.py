@@ -2,9 +2,12 @@
 
 import asyncio
 
-from tests.conformance.house import House
+from tests.conformance.house import ACCOUNT, House
 from tests.scenarios.delivery.workers import PATIENCE, all_final, until
 from tests.scenarios.mx.internet import internet, working
+
+from postroom.events.put_offs import PutOff
+from postroom.intake.queue_report import queue_report
 
 FAST_DOMAINS = [f"d{number}.test" for number in range(10)]
 _FAR = "select exists (select from queue where due_at > now() + make_interval(secs => $1))"
@@ -40,6 +43,8 @@ async def test_a_backlog_for_the_slow_does_not_keep_the_others_waiting(house: Ho
                 return bool(await house.pool.fetchval(_FAR, PATIENCE))
 
             await until(given_back)
+            report = await queue_report(house.pool, ACCOUNT)
+            assert report is not None
             slow.seconds = 0
 
             # It is called back as the host has room.
@@ -48,6 +53,9 @@ async def test_a_backlog_for_the_slow_does_not_keep_the_others_waiting(house: Ho
 
             await until(drained)
             assert await all_final(house, 600) == dict.fromkeys([*backlog, *keys], ("sent", None))
+    behind = report.destinations[0]
+    assert (behind.domain, PutOff("siteBusy", "mx.slow.test") in behind.put_offs) == ("slow.test", True)
+    assert [site.site for site in report.sites] == ["mx.slow.test"]
     put_off = await house.pool.fetch("select reason, place, count(*) from put_off group by reason, place")
     assert [(row["reason"], row["place"]) for row in put_off] == [("siteBusy", "mx.slow.test")]
     assert set(slow.taken.values()) == {1}
