@@ -166,3 +166,9 @@ class Message:
     """The warm-up that counts it, while it waits at a site."""
     writes: tuple[Write, ...] = ()
     """What its template writes to data extensions, once the message is sent."""
+
+    def not_sent(self) -> None:
+        """Nothing of it reached its site: whoever let it in has room for another."""
+        if self.admitted is not None:
+            self.admitted.give_back()
+            self.admitted = None

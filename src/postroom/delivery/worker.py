@@ -290,11 +290,14 @@ class Worker:
             message, mail = made
             slice_ = message.slice
             if slice_.lost:
+                message.not_sent()
                 continue
             if isinstance(mail, NotComposed):
+                message.not_sent()
                 self._recorder.not_composed(message, mail)
                 continue
             if slice_.deadline is not None and datetime.now(UTC) >= slice_.deadline:
+                message.not_sent()
                 self._recorder.unsendable(
                     slice_, message.position, StatusCode.TIMED_OUT_IN_QUEUE, TOO_LATE, message.contact.contact_id
                 )
@@ -318,6 +321,7 @@ class Worker:
         while ahead.room and (message := lanes.take()) is not None:
             slice_ = message.slice
             if slice_.lost:
+                message.not_sent()
                 continue
             if not self._may_begin(slice_):
                 lanes.put_back(slice_.key, message)

@@ -40,7 +40,10 @@ async def test_what_is_beyond_it_waits_for_the_next_day_without_an_attempt(house
         two = await net.host("mx.two.test")
         for name in ("one", "two"):
             net.domain(f"{name}.test", f"mx.{name}.test")
+        await house.define("named", text="Hello %%FirstName%%")
         async with working(house, net, **table(tmp_path)) as office:
+            nameless = await office.send((f"n{number}@one.test" for number in range(5)), "named")
+            assert await all_final(house, 5) == dict.fromkeys(nameless, ("not_sent", 103)), "they must not count"
             await office.send(f"p{number}@one.test" for number in range(30))
 
             async def waits() -> bool:

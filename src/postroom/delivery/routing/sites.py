@@ -158,7 +158,7 @@ class Sites:
         self._in_hand.tally.clear()
         self._in_hand.unrouted.clear()
         for message in drained:
-            _not_counted(message)
+            message.not_sent()
         return drained
 
     # -- in the place of the pool
@@ -193,7 +193,10 @@ class Sites:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._routes.close()
-        # What only waited was not sent, and need not count.
+        # What only waited was not sent, and need not count; nor what was composed ahead of its connection.
+        for site in self._sites.values():
+            for message in self._withdraw(site.lanes):
+                message.not_sent()
         self.drain()
         await self._ramps.close()
         await self._closed()
@@ -220,7 +223,7 @@ class Sites:
             self._ask(found, message)
 
     def _later(self, message: Message, later: Later) -> None:
-        _not_counted(message)
+        message.not_sent()
         self._postponed(message, later.seconds, later.why)
 
     def _booked(self, site: Site, message: Message) -> Later:
@@ -230,7 +233,7 @@ class Sites:
         return Later(seconds, PutOff("siteBusy", site.name))
 
     def _away(self, message: Message, outcome: Outcome) -> None:
-        _not_counted(message)
+        message.not_sent()
         self._settled(message, outcome)
 
     def _destination(self, message: Message, domain: str, *, first: bool) -> "Site | NoRoute | Later | Ramp | str":
@@ -547,12 +550,6 @@ class Sites:
 
 # When there are too many sites, those go first that had nothing to do for this time.
 _FORGET_EARLY_SECONDS = 5.0
-
-
-def _not_counted(message: Message) -> None:
-    if message.admitted is not None:
-        message.admitted.give_back()
-        message.admitted = None
 
 
 def _domain(address: str) -> str:
