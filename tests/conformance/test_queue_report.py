@@ -79,7 +79,9 @@ async def test_a_destination_that_defers_is_told_with_its_newest_reply(house: Ho
     assert (depth.due, depth.waiting, depth.oldest) == (1, 2, behind.oldest)
 
 
-async def test_what_was_put_off_is_told_with_the_reason_and_the_site(house: House) -> None:
+async def test_what_was_put_off_is_told_with_the_reason_and_the_site(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await accept_to(house, "busy.test", "busy.test", "warm.test")
     hand = Hand(house, "a")
     slices = await hand.claim()
@@ -102,6 +104,11 @@ async def test_what_was_put_off_is_told_with_the_reason_and_the_site(house: Hous
     (site,) = found.sites
     assert (site.site, site.messages, site.next_at) == ("mx.busy.test", 2, soon)
     assert (await report(house, "welcome")).sites == found.sites
+    await house.define("other")
+    assert (await report(house, "other")).sites == []
+    monkeypatch.setattr(module, "MOST_DESTINATIONS", 1)
+    cut = await report(house)
+    assert (cut.more, len(cut.destinations), len(cut.sites)) == (True, 1, 1)
 
 
 async def test_what_a_process_has_for_long_is_behind_and_what_it_has_settled_is_not(house: House) -> None:

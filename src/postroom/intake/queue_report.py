@@ -125,14 +125,17 @@ where account_id = $1 and request_id = any($2::uuid[]) and due_at = any($3::time
 limit $5
 """
 
+# A site of which nothing is of the definition has no messages, and counts for what was looked at.
 _SITES = """
-select waits_for as site, sum(messages)::bigint as messages, min(accepted_at) as oldest, min(due_at) as next_at
-from (select waits_for, messages, accepted_at, due_at, definition_id from queue
+select waits_for as site, sum(messages) filter (where wanted)::bigint as messages,
+       min(accepted_at) filter (where wanted) as oldest, min(due_at) filter (where wanted) as next_at,
+       sum(count(*)) over ()::bigint as slices
+from (select waits_for, messages, accepted_at, due_at, $2::uuid is null or definition_id = $2 as wanted
+      from queue
       where account_id = $1 and waits_for is not null and due_at < 'infinity' and leased_until <= now()
       limit $3) q
-where $2::uuid is null or definition_id = $2
 group by waits_for
-order by 2 desc, 1
+order by 2 desc nulls last, 1
 limit $4
 """
 
@@ -236,18 +239,28 @@ async def queue_report(pool: Pool, account_id: int, definition_key: str | None =
         behind = await connection.fetch(_BEHIND, account_id, active, each_at_most, MOST_BEHIND, _A_WHILE)
         found = destinations_of(behind, await _put_offs(connection, account_id, behind))
         only = None if definition_key is None else definitions[0]["definition_id"]
-        sites = await connection.fetch(_SITES, account_id, only, MOST_SLICES, MOST_DESTINATIONS)
+        sites = await connection.fetch(_SITES, account_id, only, MOST_SLICES, MOST_DESTINATIONS + 1)
         away = await connection.fetch(_AWAY_NOW, _AWAY)
         now = await connection.fetchval("select now()")
-    everything = max((row["everything"] for row in behind), default=0)
+    more = (
+        cut_off
+        or any(row["everything"] > MOST_BEHIND for row in behind[:1])
+        or any(row["slices"] >= MOST_SLICES for row in sites[:1])
+        or any(each.more for each in depths)
+        or max(len(found), len(sites)) > MOST_DESTINATIONS
+    )
     return QueueReport(
         at=now,
         depths=depths,
         destinations=found[:MOST_DESTINATIONS],
-        sites=[WaitedFor(**dict(row)) for row in sites],
+        sites=[
+            WaitedFor(row["site"], row["messages"], row["oldest"], row["next_at"])
+            for row in sites[:MOST_DESTINATIONS]
+            if row["messages"] is not None
+        ],
         away=[RelayAway(**dict(row)) for row in away],
         looked=len(behind),
-        more=cut_off or everything > MOST_BEHIND or len(found) > MOST_DESTINATIONS or any(each.more for each in depths),
+        more=more,
     )
 
 
