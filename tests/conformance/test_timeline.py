@@ -193,6 +193,9 @@ async def test_callbacks_that_want_an_event_were_told_or_stand_before_it(house: 
     assert (entry.state, entry.attempt, entry.last_error) == ("waiting", 4, "500")
     assert entry.due
     assert entry.failing_since
+    given_up = await message_timeline(house.pool, ACCOUNT, wanted, tried_for=timedelta(0))
+    assert given_up is not None
+    assert [each for step in given_up.steps for each in step.told] == [], "as long as the setting says"
     await house.pool.execute("update callback set cursor_xid = pg_current_xact_id(), cursor_event = 0")
     (entry,) = await webhooks(wanted)
     assert (entry.state, entry.attempt) == ("passed", 0)

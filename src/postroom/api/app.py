@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable, MutableMapping, Sequence
+from datetime import timedelta
 from typing import Any, Literal, cast
 
 import structlog
@@ -119,7 +120,7 @@ async def build_api(
     routes += Audience(pool, clock=clock).routes()
     routes += Suppressions(pool, clock=clock).routes()
     routes += Erasures(pool).routes()
-    routes += Timelines(pool).routes()
+    routes += Timelines(pool, tried_for=timedelta(days=settings.ens_retry_days)).routes()
     routes += MessageSearch(pool, clock=clock).routes()
     routes += QueueReports(pool).routes()
     routes += MessageJobs(pool).routes()

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import msgspec
@@ -54,7 +54,8 @@ def show_command(
 ) -> None:
     """Print what happened to a message, or what it waits for; times are UTC."""
 
-    found = run_with_pool(settings, _ROLE, lambda pool: message_timeline(pool, mid, message_key))
+    tried_for = timedelta(days=settings.ens_retry_days)
+    found = run_with_pool(settings, _ROLE, lambda pool: message_timeline(pool, mid, message_key, tried_for=tried_for))
     if found is None:
         typer.echo(f"{message_key}: business unit {mid} keeps no message with this key", err=True)
         raise typer.Exit(1)

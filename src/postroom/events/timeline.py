@@ -93,6 +93,7 @@ order by since
 limit 100
 """
 
+_TRIED_FOR = Patience().days
 _CLOCKS = timedelta(days=1)  # a worker's may be behind
 
 WaitState: TypeAlias = Literal["held", "claimed", "inactive", "retry", "postponed", "due"]
@@ -177,8 +178,10 @@ class Timeline:
     complete: bool
 
 
-async def message_timeline(pool: Pool, account_id: int, message_key: str) -> Timeline | None:
-    """The newest message of this key that is kept, or None."""
+async def message_timeline(
+    pool: Pool, account_id: int, message_key: str, *, tried_for: timedelta = _TRIED_FOR
+) -> Timeline | None:
+    """The newest message of this key that is kept, or None. Callbacks are tried for so long after an event."""
     # One snapshot, so that a message is never out of the queue without its outcome.
     async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
         days = [each.day for each in await message_days(connection)]
@@ -213,7 +216,7 @@ async def message_timeline(pool: Pool, account_id: int, message_key: str) -> Tim
                 by_event.get(event.event_id),
                 callbacks,
                 {each.callback_id for each in posted.get(event.event_id, ()) if each.taken},
-                message["now"],
+                message["now"] - tried_for,
             ),
         )
         for event in events
@@ -248,7 +251,7 @@ def _told(
     notice: Notice | None,
     callbacks: Sequence[tuple[asyncpg.Record, Sequence[Subscription]]],
     taken_by: Set[UUID],
-    now: datetime,
+    given_up_before: datetime,
 ) -> list[Told]:
     if notice is None:
         return []
@@ -262,7 +265,7 @@ def _told(
             continue
         if (int(event.xid), event.event_id) <= (int(row["xid"]), row["cursor_event"]):
             found.append(Told(row["callback_id"], row["name"], notice.event_type, passed=True))
-        elif max(event.occurred_at, row["patient_from"]) >= now - Patience().days:
+        elif max(event.occurred_at, row["patient_from"]) >= given_up_before:
             found.append(
                 Told(
                     row["callback_id"],
