@@ -60,8 +60,14 @@ async def test_the_definitions_with_the_oldest_messages_and_with_most_are_told_a
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(metrics, "MOST_DEFINITIONS", 1)
-    for key, messages, age in (("code", 1, 90), ("bulk", 30, 5), ("other", 2, 10), ("held", 3, 500)):
-        definition_id = await house.define(key)
+    for key, messages, age in (
+        ("code", 1, 90),
+        ("bulk", 30, 5),
+        ("other", 2, 10),
+        ("held", 3, 500),
+        ("paused", 4, 900),
+    ):
+        definition_id = await house.define(key, status="Inactive" if key == "paused" else "Active")
         await house.accept_many(messages, key)
         await house.pool.execute(
             "update queue set accepted_at = now() - make_interval(secs => $2), "

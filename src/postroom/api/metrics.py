@@ -34,22 +34,23 @@ with slices as materialized (
     from queue
     group by 1, 2, 3),
 definitions as (
-    select account_id, definition_id, sum(messages)::bigint as messages,
-           min(oldest) filter (where state <> 'held') as oldest,
-           row_number() over (order by min(oldest) filter (where state <> 'held') nulls last) as by_age,
-           row_number() over (order by sum(messages) desc) as by_depth
-    from slices
-    group by 1, 2)
+    select q.*, d.definition_key, row_number() over (order by d.status <> 'Active', q.oldest nulls last) as by_age,
+           row_number() over (order by q.messages desc) as by_depth
+    from (select account_id, definition_id, sum(messages)::bigint as messages,
+                 min(oldest) filter (where state <> 'held') as oldest
+          from slices
+          group by 1, 2) q
+    cross join lateral (
+        select definition_key, status from definition
+        where account_id = q.account_id and definition_id = q.definition_id
+        limit 1) d)
 select state, null as account_id, null as definition_key, sum(messages)::bigint as messages, null as seconds
 from slices
 group by state
 union all
-select null, q.account_id, d.definition_key, q.messages,
-       greatest(0, floor(extract(epoch from now() - q.oldest)))::bigint
-from definitions q cross join lateral (
-    select definition_key from definition where account_id = q.account_id and definition_id = q.definition_id
-    limit 1) d
-where q.by_age <= $1 or q.by_depth <= $1
+select null, account_id, definition_key, messages, greatest(0, floor(extract(epoch from now() - oldest)))::bigint
+from definitions
+where by_age <= $1 or by_depth <= $1
 order by 1, 2, 3
 """
 MOST_DEFINITIONS = 20

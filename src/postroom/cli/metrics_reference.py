@@ -21,6 +21,13 @@ route. The token is no token of a client, and the metrics are those of all busin
 Counters are those of all processes on all machines of one database, since its beginning: scrape one of them. Each
 process writes what it counted every five seconds, so a scrape may be as far behind; what a killed process had not
 written is missing. A label that was never counted is not there yet.
+
+For one-time codes, which are late after seconds:
+
+    postroom_queue_oldest_seconds{definition="one-time-code"} > 20
+    histogram_quantile(0.99, sum by (le) (rate(postroom_delivery_seconds_bucket{lane="small"}[5m]))) > 10
+
+Which destinations are behind then, and what they say, `postroom queue` tells ([messages.md](messages.md)).
 """
 
 

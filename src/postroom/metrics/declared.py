@@ -107,7 +107,7 @@ QUEUE_OLDEST = Metric(
     "postroom_queue_oldest_seconds",
     "gauge",
     "How long ago the oldest message was accepted that is still in the queue and not held. Of the 20 definitions that "
-    "have the oldest, and of the 20 that have most.",
+    "have the oldest, active ones first, and of the 20 that have most.",
     ("mid", "definition"),
     ("the business unit", "a definition's key"),
 )
