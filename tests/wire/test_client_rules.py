@@ -55,11 +55,14 @@ async def test_scopes_change_with_the_next_token(unit: Unit) -> None:
 
 async def test_lists_show_what_there_is(unit: Unit) -> None:
     await asyncio.to_thread(command, unit, "client", "limit", unit.client_id, "90")
-    words = ("client", "list", "--mid", str(unit.account_id))
+    words = ("client", "list", "--json", "--mid", str(unit.account_id))
     (client,) = json.loads(await asyncio.to_thread(command, unit, *words))
     assert (client["client_id"], client["rate_per_minute"], client["revoked_at"]) == (unit.client_id, 90, None)
     assert "email_send" in client["scope"].split()
     assert "secret" not in json.dumps(client)
+    head, line = (await asyncio.to_thread(command, unit, "client", "list", "--mid", str(unit.account_id))).splitlines()
+    assert head.split()[:3] == ["CLIENT_ID", "MID", "NAME"]
+    assert line.split()[:2] == [unit.client_id, str(unit.account_id)]
 
 
 async def test_a_business_unit_is_made_once(unit: Unit) -> None:
@@ -67,7 +70,7 @@ async def test_a_business_unit_is_made_once(unit: Unit) -> None:
     words = ["account", "create", "--mid", mid, "--name", "Läden"]
     made = json.loads(await asyncio.to_thread(command, unit, *words))
     assert (made["account_id"], made["name"]) == (int(mid), "Läden")
-    assert made in json.loads(await asyncio.to_thread(command, unit, "account", "list"))
+    assert made in json.loads(await asyncio.to_thread(command, unit, "account", "list", "--json"))
     again = await asyncio.to_thread(CliRunner().invoke, app, [*words, "--database-url", unit.api.dsn])
     assert again.exit_code == 2
     assert "already" in again.output

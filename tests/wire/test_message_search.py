@@ -69,7 +69,7 @@ def test_page_after_page_by_cursor(three: Unit) -> None:
     ("query", "words"),
     [
         ({"status": "lost"}, "status is 'lost'; it must be one of queued, held, sent, notSent, bounced"),
-        ({"recipent": "a"}, "'recipent' is no filter; use one of recipient, contactkey"),
+        ({"recipent": "a"}, "'recipent' is no filter; use one of recipient, contactKey, definitionKey"),
         ({"recipient": ""}, "recipient must have a value"),
         ({"contactKey": "a\0"}, "NUL character"),
         ({"from": "yesterday"}, "from is 'yesterday'; write a time such as"),
@@ -107,10 +107,15 @@ def test_tenant_isolation_a_cursor_of_another_business_unit_finds_nothing_of_it(
 
 
 def test_by_command(three: Unit) -> None:
-    lines = verb(three, "--recipient", "ANN@example.com").stdout.splitlines()
+    lines = verb(three, "--recipient", "ANN@example.com", "--json").stdout.splitlines()
     assert [json.loads(line)["messageKey"] for line in lines] == ["k3", "k1"]
     assert json.loads(lines[0]) == found(three)["items"][0]
-    assert len(verb(three, "--limit", "2").stdout.splitlines()) == 2
+    assert len(verb(three, "--limit", "2", "--json").stdout.splitlines()) == 2
+    head, newest, *_ = verb(three).stdout.splitlines()
+    assert head.split() == ["ACCEPTED", "STATUS", "MESSAGE", "KEY", "TO", "CONTACT", "DEFINITION"]
+    assert newest.split()[1:] == ["queued", "k3", "Ann@example.com", "Ann", "order"]
+    nobody = verb(three, "--recipient", "nobody@example.com")
+    assert (nobody.exit_code, nobody.stdout, nobody.stderr) == (0, "", "no message matches\n")
     wrong = verb(three, "--status", "lost")
     assert wrong.exit_code == 2
     assert "must be one of queued" in " ".join(wrong.stderr.replace("│", " ").split())

@@ -111,6 +111,8 @@ def test_the_page_runs_no_script_and_names_every_route(live_api: LiveApi, docume
     assert reply.headers["content-type"] == "text/html; charset=utf-8"
     assert "default-src 'none'" in reply.headers["content-security-policy"]
     assert "<script" not in reply.text
+    assert "color-scheme:light dark" in reply.text  # links are readable in the dark
+    assert "name=viewport" in reply.text
     for path in document["paths"]:
         assert f"<code>{path}</code>" in reply.text
 

@@ -34,10 +34,10 @@ def test_added_listed_and_removed(verb: Verb) -> None:
     made = printed(verb("add", "Ann@example.com", "--evidence", "by phone", "--expires", "2999-01-05"))
     assert (made["address"], made["cause"], made["expires"]) == ("ann@example.com", "manual", "2999-01-05T00:00:00Z")
     printed(verb("add", "ben@example.org", "--cause", "Bounce"))
-    assert [each["address"] for each in printed(verb("list"))] == ["ann@example.com", "ben@example.org"]
-    assert [each["id"] for each in printed(verb("list", "--address", "ANN@example.com"))] == [made["id"]]
-    assert [each["cause"] for each in printed(verb("list", "--containing", ".org"))] == ["bounce"]
-    assert [each["cause"] for each in printed(verb("list", "--after", str(made["id"])))] == ["bounce"]
+    assert [each["address"] for each in printed(verb("list", "--json"))] == ["ann@example.com", "ben@example.org"]
+    assert [each["id"] for each in printed(verb("list", "--json", "--address", "ANN@example.com"))] == [made["id"]]
+    assert [each["cause"] for each in printed(verb("list", "--json", "--containing", ".org"))] == ["bounce"]
+    assert [each["cause"] for each in printed(verb("list", "--json", "--after", str(made["id"])))] == ["bounce"]
     assert printed(verb("remove", "ben@example.org", "--cause", "manual")) == {"removed": 0}
     assert printed(verb("remove", "BEN@example.org")) == {"removed": 1}
 

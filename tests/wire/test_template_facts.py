@@ -48,7 +48,8 @@ def test_what_was_set_is_printed_by_a_trial(unit: Unit, tmp_path: Path) -> None:
 def test_keys_are_listed_without_their_secrets_and_deleted_by_name(unit: Unit) -> None:
     code, shown = run(unit, "key", "create", "Token", "--kind", "jwt", given=SECRET)
     assert (code, SECRET in shown) == (0, False)
-    listed = run(unit, "key", "list")[1]
+    assert run(unit, "key", "list")[1].startswith("NAME KIND CREATED Token jwt ")
+    listed = run(unit, "key", "list", "--json")[1]
     assert [(key["name"], key["kind"]) for key in json.loads(listed)] == [("Token", "jwt")]
     assert SECRET not in listed
     assert run(unit, "key", "delete", "TOKEN")[0] == 0

@@ -12,7 +12,9 @@ SCHEMA = "/schema"
 SCHEMA_PAGE = "/schema/page"
 
 _STYLE = """
+:root{color-scheme:light dark}
 body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:62rem;padding:0 1rem;color:#222;background:#fff}
+body{overflow-wrap:anywhere}
 h2{margin:2.5rem 0 .3rem;font-size:1.1rem}h2 code{font-size:1rem}b.method{display:inline-block;min-width:4.5rem}
 pre{background:#f4f4f2;padding:.6rem .8rem;overflow:auto}table{border-collapse:collapse;width:100%}
 td,th{text-align:left;vertical-align:top;padding:.2rem .8rem .2rem 0;border-bottom:1px solid #ddd}
@@ -43,7 +45,8 @@ class Schema:
 def schema_page(document: dict[str, Any]) -> str:
     """The document as one HTML page without scripts."""
     parts = [
-        f"<!doctype html><html lang=en><meta charset=utf-8><title>Postroom API</title><style>{_STYLE}</style>",
+        f"<!doctype html><html lang=en><meta charset=utf-8><title>Postroom API</title>"
+        f"<meta name=viewport content='width=device-width, initial-scale=1'><style>{_STYLE}</style>",
         f"<h1>Postroom API</h1><p>{escape(document['info']['description'])} As OpenAPI 3.1: "
         "<a href=/schema>/schema</a>. <a href=#errors>Errors</a>.</p>",
     ]

@@ -20,6 +20,9 @@ from postroom.catalog.data_extensions import ExtensionDraft, ExtensionRejected, 
 from postroom.catalog.sending_options import SendingOptions, problem_of
 from postroom.tenancy.accounts import AccountChange, AccountRejected, checked_change
 
+# What msgspec says of a file without the one table that must be there.
+_NO_ACCOUNT = "Object missing required field `account`"
+
 
 class _Part(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """Unknown names are mistakes, never ignored."""
@@ -150,6 +153,10 @@ def read_blueprint(text: str, folder: BlueprintFolder) -> Blueprint:
     try:
         blueprint = msgspec.toml.decode(text, type=Blueprint)
     except msgspec.ValidationError as wrong:
+        if str(wrong) == _NO_ACCOUNT:
+            raise BlueprintRejected(
+                "it names no business unit; begin with the lines [account] and mid = 100001"
+            ) from None
         raise BlueprintRejected(str(wrong).replace("`$.", "`").replace("Object", "the table")) from None
     except msgspec.DecodeError as wrong:
         raise BlueprintRejected(f"it is not TOML: {wrong}") from None

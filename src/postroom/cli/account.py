@@ -8,6 +8,7 @@ import typer
 
 from postroom.cli.database import run_on_database
 from postroom.cli.options import with_settings
+from postroom.cli.table import AsJson, print_list
 from postroom.settings import Settings
 from postroom.store.pool import Connection
 from postroom.tenancy.accounts import (
@@ -141,14 +142,24 @@ def _checked(change: AccountChange) -> AccountChange:
 
 @account_app.command("list")
 @with_settings
-def list_command(settings: Settings) -> None:
-    """Print all business units as JSON."""
+def list_command(settings: Settings, as_json: AsJson = False) -> None:
+    """Print all business units; with --json all that is set."""
 
     async def read(connection: Connection) -> list[Account]:
         return await list_accounts(connection)
 
     found = run_on_database(settings, _ROLE, read)
-    typer.echo(json.dumps([dataclasses.asdict(account) for account in found], indent=2, ensure_ascii=False))
+    rows = [
+        {
+            "mid": each.account_id,
+            "name": each.name,
+            "language": each.language,
+            "time zone": each.time_zone,
+            "privacy": each.tracking_privacy,
+        }
+        for each in found
+    ]
+    print_list([dataclasses.asdict(each) for each in found], rows, "no business units", as_json=as_json)
 
 
 def _show(account: Account) -> None:

@@ -25,7 +25,8 @@ from postroom.tenancy.accounts import AccountIdInvalid
 @with_settings
 def apply(
     settings: Settings,
-    file: Annotated[Path, typer.Option("--file", "-f", help="The TOML file that states the shape.")],
+    stated: Annotated[Path | None, typer.Argument(help="The TOML file that states the shape.", metavar="FILE")] = None,
+    option: Annotated[Path | None, typer.Option("--file", "-f", help="The same, as an option.", metavar="FILE")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and change nothing.")] = False,
 ) -> None:
     """Bring a business unit to the shape a TOML file states, and print what that takes: + is new, ~ changes.
@@ -33,19 +34,22 @@ def apply(
     Applying the same file again changes nothing. What the file does not name is left alone. What is doubtful in a
     template that is published is printed as a warning.
     """
+    file = stated or option
+    if file is None or (stated and option):
+        raise typer.BadParameter("name one TOML file, such as account.toml", param_hint="FILE")
     try:
         folder = BlueprintFolder(
             file.parent, most_files=settings.template_attachments, most_bytes=settings.template_attached_bytes
         )
         blueprint = read_blueprint(file.read_text(encoding="utf-8"), folder)
     except OSError as problem:
-        raise typer.BadParameter(f"{file} can't be read: {problem.strerror}", param_hint="--file") from None
+        raise typer.BadParameter(f"{file} can't be read: {problem.strerror}", param_hint="FILE") from None
     except (BlueprintRejected, UnicodeDecodeError) as rejected:
-        raise typer.BadParameter(f"{file}: {rejected}", param_hint="--file") from None
+        raise typer.BadParameter(f"{file}: {rejected}", param_hint="FILE") from None
     try:
         lines, doubtful = asyncio.run(_apply(settings, blueprint, dry_run=dry_run))
     except (PublishingRejected, ContentRejected, ExtensionRejected, AccountIdInvalid) as rejected:
-        raise typer.BadParameter(f"{file}: {rejected}", param_hint="--file") from None
+        raise typer.BadParameter(f"{file}: {rejected}", param_hint="FILE") from None
     for line in lines:
         typer.echo(line)
     for warning in doubtful:

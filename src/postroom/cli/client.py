@@ -8,6 +8,7 @@ import typer
 
 from postroom.cli.database import run_on_database
 from postroom.cli.options import with_settings
+from postroom.cli.table import AsJson, print_list
 from postroom.settings import Settings
 from postroom.store.pool import Connection
 from postroom.tenancy.accounts import DEFAULT_ACCOUNT_ID, AccountIdInvalid, ensure_account
@@ -77,14 +78,27 @@ def create_command(
 def list_command(
     settings: Settings,
     mid: Annotated[int | None, typer.Option("--mid", help="Only those of this business unit.")] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Print the clients as JSON, revoked ones too."""
+    """Print the clients, revoked ones too."""
 
     async def read(connection: Connection) -> list[ClientSummary]:
         return await list_clients(connection, mid)
 
-    shown = [_shown(client) for client in run_on_database(settings, _ROLE, read)]
-    typer.echo(json.dumps(shown, indent=2, ensure_ascii=False))
+    found = run_on_database(settings, _ROLE, read)
+    rows = [
+        {
+            "client_id": each.client_id,
+            "mid": each.account_id,
+            "name": each.name,
+            "created": each.created_at,
+            "revoked": each.revoked_at,
+            "per minute": each.rate_per_minute or "no limit",
+            "scope": "all" if each.scopes == frozenset(SCOPES) else scopes_text(each.scopes) or "nothing",
+        }
+        for each in found
+    ]
+    print_list([_shown(each) for each in found], rows, "no clients", as_json=as_json)
 
 
 @client_app.command("rotate")

@@ -11,12 +11,14 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote
 
+import asyncpg
+
 from postroom import assembly
-from postroom.settings import Settings
+from postroom.settings import Settings, SettingsRejected, hide_password
 from postroom.store.directory import DataDirectory
 from postroom.store.embedded import DATABASE, SUPERUSER, EmbeddedPostgres
 from postroom.store.errors import DirectoryInUse, ServerFailed
-from postroom.store.pool import Connection, Pool, connect, open_pool
+from postroom.store.pool import Connection, Pool, connect, open_pool, wait_until_answering
 
 # The lines of postmaster.pid: PostgreSQL's documentation, "Database File Layout"; miscadmin/pidfile.h.
 _SOCKET_FOLDER_LINE = 4
@@ -25,6 +27,9 @@ _STATUS_LINE = 7
 # As in a server: what the planner last saw of a day may be an empty table.
 _INDEXED = {"enable_seqscan": "off"}
 
+# Who waits for a verb wants to know soon that the server of the URL is away.
+_START_SECONDS = 5.0
+
 _T = TypeVar("_T")
 
 
@@ -32,6 +37,7 @@ _T = TypeVar("_T")
 async def database_of(settings: Settings) -> AsyncIterator[str]:
     """The dsn of the prepared database, for as long as the block lasts. Raises a `StoreError` when there is none."""
     if settings.database_url is not None:
+        await reach_database(settings.database_url, seconds=_START_SECONDS)
         await assembly.prepare_database(settings, settings.database_url)
         yield settings.database_url
         return
@@ -52,6 +58,23 @@ async def database_of(settings: Settings) -> AsyncIterator[str]:
             await server.stop()
     finally:
         directory.unlock()
+
+
+async def reach_database(url: str, *, seconds: float = 30.0) -> None:
+    """Return when the server the URL names takes a connection; raise `SettingsRejected` when it does not.
+
+    Waits for a server that is starting; one that refuses the user, password or database is told at once.
+    """
+    try:
+        await wait_until_answering(url, seconds=seconds)
+    except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as refused:
+        raise SettingsRejected(
+            [
+                f"option POSTROOM_DATABASE_URL={hide_password(url)}: no connection "
+                f"({str(refused) or type(refused).__name__}); check that the server runs, and the user, password "
+                "and database in the URL"
+            ]
+        ) from None
 
 
 def run_on_database(settings: Settings, application_name: str, work: Callable[[Connection], Awaitable[_T]]) -> _T:

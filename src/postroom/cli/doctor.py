@@ -14,8 +14,9 @@ from publicsuffixlist import PublicSuffixList
 
 from postroom.assembly import mx_options, own_host
 from postroom.cli.database import run_on_database
-from postroom.cli.domain import AsJson, Domain, Mid, Nameserver, resolver_of, sender_name
+from postroom.cli.domain import Domain, Mid, Nameserver, resolver_of, sender_name
 from postroom.cli.options import with_settings
+from postroom.cli.table import AsJson
 from postroom.content.links import PATHS
 from postroom.delivery.routing.resolver import Resolver
 from postroom.delivery.routing.sts_fetch import PolicyFetcher

@@ -12,6 +12,7 @@ import typer
 from postroom.assembly import own_host
 from postroom.cli.database import run_on_database
 from postroom.cli.options import with_settings
+from postroom.cli.table import AsJson, print_list
 from postroom.delivery.routing.resolver import Resolver
 from postroom.delivery.smtp.reply import printable
 from postroom.delivery.smtp.target import parse_relay_url
@@ -42,7 +43,6 @@ domain_app = typer.Typer(help="Sender domains: signing keys and DNS records.", n
 
 Domain = Annotated[str, typer.Argument(help="The domain, such as example.com.", metavar="DOMAIN")]
 Mid = Annotated[int, typer.Option("--mid", help="The business unit it belongs to.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 SendingHost = Annotated[
     str | None,
     typer.Option(
@@ -93,12 +93,13 @@ def create_command(
 
 @domain_app.command("list")
 @with_settings
-def list_command(settings: Settings, mid: Mid = DEFAULT_ACCOUNT_ID) -> None:
-    """Print the domains of a business unit with their keys, as JSON."""
+def list_command(settings: Settings, mid: Mid = DEFAULT_ACCOUNT_ID, as_json: AsJson = False) -> None:
+    """Print the domains of a business unit with their keys."""
 
     async def read(connection: Connection) -> list[SenderDomain]:
         return await list_domains(connection, mid)
 
+    found = _run(settings, read)
     shown = [
         {
             "domain": each.domain,
@@ -113,9 +114,20 @@ def list_command(settings: Settings, mid: Mid = DEFAULT_ACCOUNT_ID) -> None:
                 for key in each.keys
             ],
         }
-        for each in _run(settings, read)
+        for each in found
     ]
-    typer.echo(json.dumps(shown, indent=2))
+    rows = [
+        {
+            "domain": each.domain,
+            "selector": key.selector,
+            "algorithm": key.algorithm,
+            "state": "waiting" if key.waiting else "active",
+            "created": key.created_at,
+        }
+        for each in found
+        for key in each.keys
+    ]
+    print_list(shown, rows, f"business unit {mid} has no domains", as_json=as_json)
 
 
 @domain_app.command("dns")

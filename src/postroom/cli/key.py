@@ -1,6 +1,5 @@
 """`postroom key`: the secrets that templates use by name."""
 
-import json
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +8,7 @@ import typer
 
 from postroom.cli.database import run_on_database
 from postroom.cli.options import with_settings
+from postroom.cli.table import AsJson, print_list
 from postroom.settings import Settings
 from postroom.store.pool import Connection
 from postroom.tenancy.accounts import DEFAULT_ACCOUNT_ID
@@ -77,15 +77,16 @@ def create_command(
 
 @key_app.command("list")
 @with_settings
-def list_command(settings: Settings, mid: Mid = DEFAULT_ACCOUNT_ID) -> None:
-    """Print the keys of a business unit as JSON, without their secrets."""
+def list_command(settings: Settings, mid: Mid = DEFAULT_ACCOUNT_ID, as_json: AsJson = False) -> None:
+    """Print the keys of a business unit, without their secrets."""
 
     async def read(connection: Connection) -> list[TemplateKey]:
         return await list_keys(connection, mid)
 
     found = run_on_database(settings, _ROLE, read)
     shown = [{"name": key.name, "kind": key.kind, "created_at": key.created_at.isoformat()} for key in found]
-    typer.echo(json.dumps(shown, indent=2, ensure_ascii=False))
+    rows = [{"name": key.name, "kind": key.kind, "created": key.created_at} for key in found]
+    print_list(shown, rows, f"business unit {mid} has no keys", as_json=as_json)
 
 
 @key_app.command("delete")

@@ -1,6 +1,5 @@
 """`postroom message`: what happened to a message, and messages that wait for somebody's decision."""
 
-import json
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -8,7 +7,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from postroom.api.wire.search import shown_messages
+from postroom.api.wire.search import ShownMessage, shown_messages
 from postroom.api.wire.timeline import shown_timeline
 from postroom.cli.database import run_on_database, run_with_pool
 from postroom.cli.message_filter import (
@@ -23,6 +22,7 @@ from postroom.cli.message_filter import (
 from postroom.cli.message_job import job_app
 from postroom.cli.message_story import story_lines
 from postroom.cli.options import with_settings
+from postroom.cli.table import AsJson, print_list, table_lines
 from postroom.events.search import search_messages
 from postroom.events.timeline import message_timeline
 from postroom.intake.holding import HeldMessage, Place, cancel_held, held_messages, release_held
@@ -78,27 +78,50 @@ def search_command(
     before: Before = None,
     limit: Annotated[int, typer.Option("--limit", help="At most so many.", min=1, max=100_000)] = 50,
     mid: Mid = DEFAULT_ACCOUNT_ID,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
 ) -> None:
-    """Print messages, newest first, one JSON object a line. All that is given has to be true of them."""
+    """Print messages, newest first; times are UTC. All that is given has to be true of them."""
     wanted = wanted_messages(recipient, contact_key, definition_key, status, since, before)
+
+    rows: list[dict[str, object]] = []
 
     async def search(pool: Pool) -> None:
         now, left, after = datetime.now(UTC), limit, None
         while left:
             found = await search_messages(pool, mid, wanted, after=after, limit=min(left, 500), now=now)
             for item in shown_messages(found, wanted).items:
-                typer.echo(msgspec.json.encode(item))
+                if as_json:
+                    typer.echo(msgspec.json.encode(item))
+                else:
+                    rows.append(_row(item))
             left, after = left - len(found.messages), found.behind
             if after is None:
                 break
 
     run_with_pool(settings, _ROLE, search)
+    if rows:
+        typer.echo("\n".join(table_lines(rows)))
+    elif not as_json:
+        typer.echo("no message matches", err=True)
+
+
+def _row(item: ShownMessage) -> dict[str, object]:
+    marks = [name for name, is_so in (("held", item.held), ("bounced", item.bounced)) if is_so]
+    status = f"{item.status} {item.status_code}" if item.status_code is not None else item.status
+    return {
+        "accepted": item.accepted,
+        "status": ", ".join([status, *marks]),
+        "message key": item.message_key,
+        "to": item.to,
+        "contact": item.contact_key,
+        "definition": item.definition_key,
+    }
 
 
 @message_app.command("held")
 @with_settings
-def held_command(settings: Settings, mid: Mid = DEFAULT_ACCOUNT_ID) -> None:
-    """Print up to 1,000 messages that are held, the earliest first, as JSON."""
+def held_command(settings: Settings, mid: Mid = DEFAULT_ACCOUNT_ID, as_json: AsJson = False) -> None:
+    """Print up to 1,000 messages that are held, the earliest first."""
 
     async def read(connection: Connection) -> list[HeldMessage]:
         return await held_messages(connection, mid)
@@ -108,7 +131,8 @@ def held_command(settings: Settings, mid: Mid = DEFAULT_ACCOUNT_ID) -> None:
         {"messageKey": each.message_key, "to": each.address, "acceptedAt": each.accepted_at.isoformat()}
         for each in found
     ]
-    typer.echo(json.dumps(shown, indent=2, ensure_ascii=False))
+    rows = [{"message key": each.message_key, "to": each.address, "accepted": each.accepted_at} for each in found]
+    print_list(shown, rows, f"business unit {mid} holds no message", as_json=as_json)
 
 
 @message_app.command("release")

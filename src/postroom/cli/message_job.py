@@ -171,6 +171,7 @@ def cancel_command(settings: Settings, job_id: JobId, mid: Mid = DEFAULT_ACCOUNT
     job = run_with_pool(settings, _ROLE, work)
     _show(job, as_json)
     if job.state != "cancelled":
+        typer.echo("it was over before; nothing is cancelled", err=True)
         raise typer.Exit(1)
 
 

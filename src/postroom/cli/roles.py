@@ -9,9 +9,10 @@ import typer
 
 from postroom import assembly
 from postroom.cli.child import run_until_stopped
+from postroom.cli.database import reach_database
 from postroom.cli.logs import configure_logs
 from postroom.cli.options import with_settings
-from postroom.cli.serve import Program, instance_name, reach_database, serve
+from postroom.cli.serve import Program, instance_name, serve
 from postroom.cli.sockets import listen
 from postroom.settings import Settings, SettingsRejected
 

@@ -20,24 +20,21 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import Protocol, TextIO
 
-import asyncpg
 import structlog
 
 from postroom.cli.banner import Credentials, banner
 from postroom.cli.child import StopSignals
+from postroom.cli.database import reach_database
 from postroom.cli.sockets import bound_address, free_address, listen, loopback_of
 from postroom.cli.supervisor import Place, Role, Supervisor, keep_postgres
 from postroom.settings import (
     Address,
     Settings,
-    SettingsRejected,
     default_public_url,
-    hide_password,
     settings_environ,
 )
 from postroom.store.directory import DataDirectory
 from postroom.store.embedded import EmbeddedPostgres
-from postroom.store.pool import wait_until_answering
 
 # A stop takes at most this long altogether; PostgreSQL gets what the others leave.
 STOP_SECONDS = 30.0
@@ -141,23 +138,6 @@ async def _database(settings: Settings, signals: StopSignals, held: AsyncExitSta
 
     held.push_async_callback(let_go)
     return dsn
-
-
-async def reach_database(url: str, *, seconds: float = 30.0) -> None:
-    """Return when the server the URL names takes a connection; raise `SettingsRejected` when it does not.
-
-    Waits for a server that is starting; one that refuses the user, password or database is told at once.
-    """
-    try:
-        await wait_until_answering(url, seconds=seconds)
-    except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as refused:
-        raise SettingsRejected(
-            [
-                f"option POSTROOM_DATABASE_URL={hide_password(url)}: no connection "
-                f"({str(refused) or type(refused).__name__}); check that the server runs, and the user, password "
-                "and database in the URL"
-            ]
-        ) from None
 
 
 def roles(settings: Settings, listen_fd: int) -> list[Role]:

@@ -35,6 +35,7 @@ from postroom.audience.suppression_transfer import ImportReport, every_suppressi
 from postroom.cli.database import database_of
 from postroom.cli.files import unusable
 from postroom.cli.options import with_settings
+from postroom.cli.table import AsJson, print_list
 from postroom.settings import Settings
 from postroom.store.database import Pool
 from postroom.store.pool import open_pool
@@ -92,8 +93,9 @@ def list_command(
     expired: Annotated[bool, typer.Option("--expired", help="Show those that are over, too.")] = False,
     after: Annotated[int, typer.Option("--after", help="Go on after this id.")] = 0,
     limit: Annotated[int, typer.Option("--limit", help="At most so many.", min=1)] = 100,
+    as_json: AsJson = False,
 ) -> None:
-    """Print suppressions as JSON, oldest first."""
+    """Print suppressions, oldest first."""
     wanted = _cause(cause)
 
     async def read(pool: Pool) -> list[Suppression]:
@@ -103,7 +105,19 @@ def list_command(
             pool, mid, after=after, limit=limit, cause=wanted, containing=containing, expired=expired
         )
 
-    _print_json([_shown(each) for each in _run(settings, mid, read)])
+    found = _run(settings, mid, read)
+    rows = [
+        {
+            "id": each.suppression_id,
+            "address": each.address or "(erased)",
+            "cause": each.cause,
+            "created": each.created_at,
+            "expires": each.expires_at,
+            "evidence": each.evidence,
+        }
+        for each in found
+    ]
+    print_list([_shown(each) for each in found], rows, "no suppressions", as_json=as_json)
 
 
 @suppression_app.command("remove")

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -24,18 +24,16 @@ def tls_report_command(
     settings: Settings,
     domain: Annotated[str | None, typer.Argument(help="The recipients' domain.", metavar="[DOMAIN]")] = None,
     day: Annotated[
-        datetime | None,
-        typer.Option(
-            "--day", formats=["%Y-%m-%d"], help="The day, in UTC. [yesterday; without DOMAIN all]", metavar="YYYY-MM-DD"
-        ),
+        str | None,
+        typer.Option("--day", help="The day, in UTC. [yesterday; without DOMAIN all]", metavar="YYYY-MM-DD"),
     ] = None,
 ) -> None:
     """Print the TLS report (RFC 8460) about a recipients' domain and a day, as JSON.
 
     Without a domain: which reports were sent, which wait, and what kept the others.
     """
+    about = None if day is None else _day(day)
     if domain is None:
-        about = None if day is None else day.date()
 
         async def read_log(connection: Connection) -> Sequence[Row]:
             return await recent_reports(connection, day=about, limit=_MOST)
@@ -47,7 +45,7 @@ def tls_report_command(
             typer.echo("no reports: they are made after midnight (UTC) where POSTROOM_TLS_REPORTS is on", err=True)
         return
     name = domain.lower().rstrip(".")
-    reported = day.date() if day is not None else datetime.now(UTC).date() - timedelta(days=1)
+    reported = about or datetime.now(UTC).date() - timedelta(days=1)
 
     async def read(connection: Connection) -> list[tuple[Counted, int]]:
         return await counts_of_day(connection, name, reported)
@@ -63,7 +61,16 @@ def tls_report_command(
         contact=settings.tls_report_contact or sender or settings.from_address,
         submitter=submitter,
     )
+    if not counts:
+        typer.echo(f"no session for {name} was counted on {reported}; the report is empty", err=True)
     typer.echo(json.dumps(report, indent=2))
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is no day; write one such as 2026-11-22", param_hint="--day") from None
 
 
 def _line(row: Row) -> str:

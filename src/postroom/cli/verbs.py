@@ -3,6 +3,7 @@
 Every process of a server is a verb, and all of them together load three times what one of them needs.
 """
 
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
 
@@ -24,6 +25,14 @@ def verbs(**places: str) -> type[TyperGroup]:
         def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | TyperGroup | None:
             place = known.get(cmd_name)
             return None if place is None else _load(cmd_name, place)
+
+        def resolve_command(
+            self, ctx: Any, args: list[str]
+        ) -> tuple[str | None, TyperCommand | TyperGroup | None, list[str]]:
+            near = [] if not args or args[0] in known else get_close_matches(args[0], known)
+            if near:
+                ctx.fail(f"No such command {args[0]!r}. Did you mean {' or '.join(map(repr, near))}?")
+            return super().resolve_command(ctx, args)  # type: ignore[return-value]
 
     return Verbs
 

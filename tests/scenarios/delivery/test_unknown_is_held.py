@@ -28,7 +28,7 @@ async def test_it_goes_again_when_it_is_released_and_not_before(house: House) ->
 
         await until(decided)
         assert set(await house.final()) == set(keys[2:])
-        shown = await command(house, "held")
+        shown = await command(house, "held", "--json")
         assert [each["messageKey"] for each in json.loads(shown)] == keys[:2]
         assert await command(house, "release", keys[0].upper()) == "1 released\n"
         assert await command(house, "cancel", keys[1], "nobody", code=1) == (

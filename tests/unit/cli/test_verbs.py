@@ -5,6 +5,7 @@ import sys
 
 import typer
 from typer.core import TyperGroup
+from typer.testing import CliRunner
 
 from postroom.cli.main import app
 
@@ -23,6 +24,23 @@ def test_every_verb_is_where_its_name_says() -> None:
         assert verb.name == name
         assert verb.help, name
     assert group.get_command(context, "nothing") is None
+
+
+def test_a_misspelt_verb_gets_the_one_that_is_meant() -> None:
+    said = CliRunner().invoke(app, ["servee"])
+    assert said.exit_code == 2
+    assert "Did you mean 'serve'?" in said.output
+
+
+def test_a_day_that_is_none_and_a_file_that_is_not_named_are_told_with_what_to_write() -> None:
+    for words, told in (
+        (["tls-report", "example.com", "--day", "soon"], "'soon' is no day; write one such as 2026-11-22"),
+        (["apply"], "name one TOML file, such as account.toml"),
+        (["apply", "/nowhere/a.toml"], "/nowhere/a.toml can't be read: No such file or directory"),
+    ):
+        said = CliRunner().invoke(app, words)
+        assert said.exit_code == 2
+        assert told in " ".join(said.output.replace("│", " ").split())
 
 
 def test_what_runs_a_role_loads_the_rooms_of_no_other() -> None:

@@ -16,7 +16,9 @@ from postroom.audience.suppression_file import read_moment
 from postroom.events.codes import status_message
 from postroom.events.search import STATUSES, Found, FoundMessage, Place, Wanted
 
-_FIELDS = ("recipient", "contactkey", "definitionkey", "status", "from", "to", "cursor", "pagesize")
+_FIELDS = ("recipient", "contactKey", "definitionKey", "status", "from", "to", "cursor", "pageSize")
+# Names of a query are compared without regard to case.
+_FOLDED = frozenset(name.lower() for name in _FIELDS)
 _LONGEST_CURSOR = 300
 
 
@@ -58,7 +60,7 @@ _cursor = msgspec.json.Decoder(_Cursor)
 def read_wanted(query: Mapping[str, str]) -> Wanted:
     """The filter of a query. Raises ApiError 10005 for what is none."""
     for name in query:
-        if name not in _FIELDS:
+        if name not in _FOLDED:
             # A filter that is misspelt would find everything.
             raise ApiError(Code.INVALID_VALUE, f"{name[:50]!r} is no filter; use one of {', '.join(_FIELDS)}")
     for name, value in query.items():
