@@ -43,7 +43,7 @@ def test_the_queue_over_http_and_by_command(two: Unit) -> None:
     told = json.loads(verb(two, "--json", "--definition-key", "ORDER").stdout)
     assert told["definitions"] == two.call("GET", OWN, params={"definitionKey": "order"}).json()["definitions"]
     head, line = verb(two).stdout.splitlines()
-    assert head.split()[:5] == ["definition", "due", "leased", "waiting", "held"]
+    assert head.split()[:5] == ["DEFINITION", "DUE", "LEASED", "WAITING", "HELD"]
     assert line.split()[:5] == ["order", "2", "0", "0", "0"]
 
 

@@ -58,9 +58,9 @@ def story_lines(timeline: ShownTimeline) -> Iterator[str]:
     to = f" to {timeline.to}" if timeline.to else ""
     contact = f" (contact {timeline.contact_key})" if timeline.contact_key else ""
     status = {"queued": "queued", "sent": "sent", "notSent": "not sent"}[timeline.status]
-    yield printable(f"{timeline.message_key}{to}{contact}: {status}")
+    yield _printable(f"{timeline.message_key}{to}{contact}: {status}")
     for entry in timeline.entries:
-        yield printable(f"{entry.at}  {_words(entry)}")
+        yield _printable(f"{entry.at}  {_words(entry)}")
     if not timeline.complete:
         yield "There are more events than are shown."
 
@@ -172,6 +172,6 @@ def _after(words: str, value: str) -> str:
     return f"{words}{value}" if value else ""
 
 
-def printable(line: str) -> str:
+def _printable(line: str) -> str:
     """A line that can't move a terminal's cursor: replies and user agents are strangers' words."""
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in line)

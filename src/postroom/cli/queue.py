@@ -1,6 +1,6 @@
 """`postroom queue`: what waits, which destinations are behind, and why."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Annotated
 
@@ -9,8 +9,9 @@ import typer
 
 from postroom.api.wire.queue_report import ShownDestination, ShownQueue, shown_queue
 from postroom.cli.database import run_with_pool
-from postroom.cli.message_story import printable
 from postroom.cli.options import with_settings
+from postroom.cli.table import table_lines
+from postroom.delivery.smtp.reply import printable
 from postroom.intake.queue_report import queue_report
 from postroom.settings import Settings
 from postroom.tenancy.accounts import DEFAULT_ACCOUNT_ID
@@ -45,18 +46,21 @@ def queue_lines(shown: ShownQueue) -> Iterator[str]:
     if not shown.definitions:
         yield "Nothing is queued."
     else:
-        yield from _table(
-            ("definition", "due", "leased", "waiting", "held", "oldest", "next try"),
+        yield from table_lines(
             [
-                (
-                    each.definition_key + ("" if each.status == "Active" else f" ({each.status.lower()})"),
-                    *(f"{number}{'+' if each.more else ''}" for number in (each.due, each.leased, each.waiting)),
-                    str(each.held),
-                    _ago(each.oldest, shown.at),
-                    _ahead(each.next, shown.at),
-                )
+                {
+                    "definition": each.definition_key
+                    + ("" if each.status == "Active" else f" ({each.status.lower()})"),
+                    **{
+                        name: f"{number}{'+' if each.more else ''}"
+                        for name, number in (("due", each.due), ("leased", each.leased), ("waiting", each.waiting))
+                    },
+                    "held": each.held,
+                    "oldest": _ago(each.oldest, shown.at),
+                    "next try": _ahead(each.next, shown.at),
+                }
                 for each in shown.definitions
-            ],
+            ]
         )
     for away in shown.relay_away:
         yield ""
@@ -65,30 +69,36 @@ def queue_lines(shown: ShownQueue) -> Iterator[str]:
         others = ", of the messages accepted first" if shown.more else ""
         yield ""
         yield f"Behind{others}:"
-        yield from _table(
-            ("destination", "messages", "tried", "in hand", "oldest", "next try"),
+        head, *lines = table_lines(
             [
-                (
-                    each.domain,
-                    str(each.messages),
-                    str(each.tried),
-                    str(each.in_hand),
-                    _ago(each.oldest, shown.at),
-                    _ahead(each.next, shown.at),
-                )
+                {
+                    "destination": each.domain,
+                    "messages": each.messages,
+                    "tried": each.tried,
+                    "in hand": each.in_hand,
+                    "oldest": _ago(each.oldest, shown.at),
+                    "next try": _ahead(each.next, shown.at),
+                }
                 for each in shown.destinations
-            ],
-            [list(_whys(each, shown.at)) for each in shown.destinations],
+            ]
         )
+        yield head
+        for line, each in zip(lines, shown.destinations, strict=True):
+            yield line
+            yield from map(printable, _whys(each, shown.at))
     if shown.sites:
         yield ""
         yield "Given back, because more waits for the site than goes there:"
-        yield from _table(
-            ("site", "messages", "oldest", "next try"),
+        yield from table_lines(
             [
-                (each.site, str(each.messages), _ago(each.oldest, shown.at), _ahead(each.next, shown.at))
-                for each in shown.sites
-            ],
+                {
+                    "site": site.site,
+                    "messages": site.messages,
+                    "oldest": _ago(site.oldest, shown.at),
+                    "next try": _ahead(site.next, shown.at),
+                }
+                for site in shown.sites
+            ]
         )
 
 
@@ -100,19 +110,6 @@ def _whys(each: ShownDestination, at: str) -> Iterator[str]:
         yield f"    {_ago(last.at, at)} ago {host}{code}{_short(last.reply)}"
     for why in each.put_offs[:3]:
         yield f"    put off: {why.reason} {why.place} ({why.messages})"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], below: Sequence[Sequence[str]] = ()) -> Iterator[str]:
-    shown = [[printable(cell) for cell in row] for row in rows]
-    widths = [max(map(len, column)) for column in zip(head, *shown, strict=True)]
-    for number, row in enumerate([head, *shown]):
-        first, *others = [
-            cell.ljust(width) if at == 0 else cell.rjust(width)
-            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        yield "  ".join([first, *others])
-        if number and below:
-            yield from map(printable, below[number - 1])
 
 
 def _ago(moment: str | None, now: str) -> str:

@@ -13,18 +13,18 @@ def shown(**changed: object) -> ShownQueue:
 
 def test_who_is_behind_since_when_and_in_whose_words() -> None:
     assert list(queue_lines(shown())) == [
-        "definition  due  leased  waiting  held  oldest  next try",
-        "order         0      40     1210     0  47 min  in 3 min",
+        "DEFINITION  DUE  LEASED  WAITING  HELD  OLDEST  NEXT TRY",
+        "order       0    40      1210     0     47 min  in 3 min",
         "",
         "Behind:",
-        "destination   messages  tried  in hand  oldest  next try",
-        "slow.example      1250    900       40  47 min  in 3 min",
+        "DESTINATION   MESSAGES  TRIED  IN HAND  OLDEST  NEXT TRY",
+        "slow.example  1250      900    40       47 min  in 3 min",
         "    118 s ago mx1.slow.example: 451 4.7.1 Too many messages, slow down",
         "    put off: siteBusy mx1.slow.example (310)",
         "",
         "Given back, because more waits for the site than goes there:",
-        "site              messages  oldest  next try",
-        "mx1.slow.example       310  20 min  in 3 min",
+        "SITE              MESSAGES  OLDEST  NEXT TRY",
+        "mx1.slow.example  310       20 min  in 3 min",
     ]
 
 
