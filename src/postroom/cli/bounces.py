@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from postroom.assembly import bounce_rules
+from postroom.audience.suppression_file import read_moment
 from postroom.bounces.rerun import Change, Rerun, rerun
 from postroom.cli.database import run_on_database
 from postroom.cli.options import with_settings
@@ -32,11 +33,11 @@ def rerun_command(
     settings: Settings,
     mid: Annotated[int, typer.Option("--mid", help="The business unit whose mail was refused.")] = DEFAULT_ACCOUNT_ID,
     since: Annotated[
-        datetime | None,
+        str | None,
         typer.Option(
             "--since",
-            formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"],
-            help="Only what was refused since then, in UTC. [as long as events are kept]",
+            metavar="TIME",
+            help="Only what was refused since this date (UTC) or time. [as long as events are kept]",
         ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; print what would change.")] = False,
@@ -46,7 +47,7 @@ def rerun_command(
     rules = bounce_rules(settings)
     now = datetime.now(UTC)
     kept = now - timedelta(days=settings.retention_days + 1)
-    begin = kept if since is None else max(kept, since.replace(tzinfo=UTC))
+    begin = kept if since is None else max(kept, _moment(since))
 
     async def work(connection: Connection) -> Rerun:
         return await rerun(connection, mid, rules, since=begin, now=now, dry_run=dry_run)
@@ -67,6 +68,13 @@ def rerun_command(
         f"{done.judged} refusals judged, {len(effects)} verdicts {would}changed, "
         f"{effects.count('suppressed')} addresses {would}suppressed, {effects.count('lifted')} {would}lifted"
     )
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return read_moment("--since", text)
+    except ValueError as wrong:
+        raise typer.BadParameter(str(wrong)) from None
 
 
 def _shown(change: Change) -> dict[str, str]:

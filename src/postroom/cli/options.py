@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from postroom.assembly import bounce_tls
 from postroom.bounces.verdict import RulesRejected, read_rules
@@ -104,7 +103,7 @@ def _load(given: Mapping[str, object], environ: Mapping[str, str] | None = None)
 
 def _config_parameter() -> inspect.Parameter:
     option = typer.Option(
-        "--config", metavar="FILE", help=escape("A TOML file with settings. [POSTROOM_CONFIG]"), show_default=False
+        "--config", metavar="FILE", help="A TOML file with settings. [POSTROOM_CONFIG]", show_default=False
     )
     return inspect.Parameter(
         "config", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, option]
@@ -113,8 +112,7 @@ def _config_parameter() -> inspect.Parameter:
 
 def _parameter(option: Option) -> inspect.Parameter:
     metavar = "|".join(option.choices) if option.choices else (option.unit or "text").upper().replace(" ", "-")
-    # Square brackets are markup to Rich, and a relay's URL has some.
-    words = escape(option.sentence.replace("`", "") + f" [{option.variable}]")
+    words = option.sentence.replace("`", "") + f" [{option.variable}]"
     typed = typer.Option(option.flag, metavar=metavar, help=words, show_default=False, rich_help_panel="Settings")
     return inspect.Parameter(
         option.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, typed]

@@ -27,7 +27,7 @@ Part = Literal["html", "text", "subject", "preheader"]
 @with_template_settings
 def render(
     settings: Settings,
-    file: Annotated[Path, typer.Argument(help="The template, UTF-8; - reads standard input.")],
+    file: Annotated[Path, typer.Argument(help="The template, UTF-8; - reads standard input.", metavar="FILE")],
     attributes: Annotated[
         Path | None, typer.Option("--attributes", metavar="A.json", help="Attributes: one JSON object.")
     ] = None,

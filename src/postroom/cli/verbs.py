@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import Any
 
 import typer
+from rich.markup import escape
 from typer.core import TyperCommand, TyperGroup
 
 
@@ -51,7 +52,17 @@ def _load(name: str, place: str) -> TyperCommand | TyperGroup:
     assert isinstance(made, TyperGroup)
     verb = made.commands[name]
     assert isinstance(verb, TyperCommand | TyperGroup)
+    _take_literally(verb)
     return verb
+
+
+def _take_literally(verb: Any) -> None:
+    """Square brackets in helps are Rich's markup, and left out of what is printed: ours say what a default is."""
+    for parameter in verb.params:
+        if getattr(parameter, "help", None):
+            parameter.help = escape(parameter.help)
+    for inner in getattr(verb, "commands", {}).values():
+        _take_literally(inner)
 
 
 def _nothing() -> None:

@@ -41,7 +41,7 @@ def test_options_reach_the_verb_as_checked_settings(monkeypatch: pytest.MonkeyPa
 
 def test_the_help_names_every_option_and_shows_brackets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "300")
-    shown = CliRunner().invoke(program([]), ["--help"]).output
+    shown = CliRunner().invoke(app, ["serve", "--help"]).output
     for option in options():
         assert option.flag in shown
         assert f"[{option.variable}]" in shown

@@ -26,6 +26,18 @@ def test_every_verb_is_where_its_name_says() -> None:
     assert group.get_command(context, "nothing") is None
 
 
+def test_what_stands_in_square_brackets_is_printed() -> None:
+    for words, told in (
+        (["client", "create"], "[all]"),
+        (["doctor"], "[those of the settings, or the system's]"),
+        (["render"], '{"Name": [rows]}'),
+        (["serve"], "[POSTROOM_HTTP]"),
+        (["message", "job", "count"], "[POSTROOM_HTTP]"),
+    ):
+        said = CliRunner().invoke(app, [*words, "--help"], env={"COLUMNS": "200", "TERMINAL_WIDTH": "200"})
+        assert told in " ".join(said.output.replace("│", " ").split()), words
+
+
 def test_a_misspelt_verb_gets_the_one_that_is_meant() -> None:
     said = CliRunner().invoke(app, ["servee"])
     assert said.exit_code == 2
@@ -35,6 +47,7 @@ def test_a_misspelt_verb_gets_the_one_that_is_meant() -> None:
 def test_a_day_that_is_none_and_a_file_that_is_not_named_are_told_with_what_to_write() -> None:
     for words, told in (
         (["tls-report", "example.com", "--day", "soon"], "'soon' is no day; write one such as 2026-11-22"),
+        (["bounces", "rerun", "--since", "soon"], "--since is 'soon'; write a time such as"),
         (["apply"], "name one TOML file, such as account.toml"),
         (["apply", "/nowhere/a.toml"], "/nowhere/a.toml can't be read: No such file or directory"),
     ):
