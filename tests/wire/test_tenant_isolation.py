@@ -21,7 +21,8 @@ order by 1
 """
 
 _SAME_FOR_ALL = {"GET /platform/v1/endpoints/{type}"}
-_DRAWN = re.compile(r'"requestId":"[0-9a-f-]{36}"')
+# What differs between two answers that say the same: numbers drawn, and the moment of a report.
+_OF_ONE_ANSWER = re.compile(r'"requestId":"[0-9a-f-]{36}"|"at":"[0-9T:.Z-]+"')
 
 
 def rows_of(unit: Unit) -> dict[str, list[str]]:
@@ -45,7 +46,7 @@ def read(unit: Unit, operations: Operations, keys: dict[str, str], *, keyed: boo
     """What a business unit reads of single things, or of all there are."""
     chosen = {name for name in operations if name.startswith("GET ") and ("{" in name) is keyed} - _SAME_FOR_ALL
     answers = {name: ask(unit, name, operations[name], keys) for name in chosen}
-    return {name: (answer.status_code, _DRAWN.sub("", answer.text)) for name, answer in answers.items()}
+    return {name: (answer.status_code, _OF_ONE_ANSWER.sub("", answer.text)) for name, answer in answers.items()}
 
 
 def numbers_of(owner: Unit) -> dict[str, str]:
