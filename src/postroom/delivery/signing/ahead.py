@@ -15,7 +15,7 @@ from postroom.delivery.dkim.signer import Part, Signer, Unsignable, field
 from postroom.delivery.signing.batches import Wanted
 from postroom.delivery.slices import Message
 
-AHEAD_PER_PROCESS = 16
+AHEAD_PER_PROCESS = 48
 TARGET_BYTES = 8 << 20
 ALL_BYTES = 64 << 20
 

@@ -12,8 +12,8 @@ from typing import Protocol
 from postroom.delivery.dkim.key import SigningKey
 from postroom.delivery.signing.frames import SIGNATURES, FrameBroken, Frames, digests_frame, key_frame, signatures_of
 
-BATCH = 8
-LOW = 4
+BATCH = 16
+LOW = 12
 """A process that has no more than so many left gets the next batch."""
 
 KEPT_KEYS = 1000
