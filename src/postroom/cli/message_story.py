@@ -111,7 +111,8 @@ def _attempt(entry: AttemptEntry) -> str:
         parts.append(f"stage {entry.stage}")
     if entry.source:
         parts.append(f"from {entry.source}")
-    if entry.host:
+    # Where no connection came about there was nothing to encrypt.
+    if entry.host and (entry.tls or entry.stage != "connect"):
         verified = entry.certificate.get("verified", "none")
         proof = "" if verified == "none" else f", certificate verified by {verified}"
         parts.append(f"{entry.tls}{proof}" if entry.tls else "without TLS")

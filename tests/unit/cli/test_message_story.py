@@ -47,11 +47,13 @@ def test_attempts_tell_host_tls_and_reply() -> None:
         ),
         AttemptEntry(at=AT, event_id="2", number=1, outcome="unknown", host="mx", held=True),
         AttemptEntry(at=AT, event_id="3", number=3, outcome="sent", host="mx", tls="T", code=250, reply="250 2.0.0 Ok"),
+        AttemptEntry(at=AT, event_id="4", number=4, outcome="deferred", host="mx", stage="connect", reply="refused"),
     ) == [
         "attempt 2 at mx [192.0.2.1:25]: refused; stage rcpt; from 198.51.100.7; TLSv1.3 X, certificate verified by "
         "dane; recipient, hard, mailbox-unknown; copy to cc@example.com refused: 550 no: 550 5.1.1 no",
         "attempt 1 at mx: answer unknown, the connection was lost at the end; without TLS; held",
         "attempt 3 at mx: taken; T: 250 2.0.0 Ok",
+        "attempt 4 at mx: not taken for now; stage connect: refused",
     ]  # fmt: skip
 
 

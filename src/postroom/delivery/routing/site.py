@@ -164,7 +164,7 @@ class Site:
         soon = self.pace.soon
         if soon is None or len(self.lanes) <= soon:
             return ()
-        return [(key, more) for key in self.lanes.keys() if (more := self.lanes.waiting(key) - soon) > 0]  # noqa: SIM118
+        return [(key, more) for key in self.lanes.keys() if (more := self.lanes.waiting(key) - soon) > 0]  # noqa: SIM118 - no dict
 
     def busy(self, now: float) -> BusySite | None:
         """What the site has in hand and is known to do; None when there is nothing to tell."""

@@ -13,6 +13,8 @@ from postroom.delivery.dkim.key import SigningKey
 from postroom.delivery.signing.frames import SIGNATURES, FrameBroken, Frames, digests_frame, key_frame, signatures_of
 
 BATCH = 16
+"""Signatures that a process is asked for at a time, at most."""
+
 LOW = 12
 """A process that has no more than so many left gets the next batch."""
 
