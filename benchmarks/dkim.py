@@ -25,6 +25,7 @@ from postroom.content.model import Mail
 from postroom.delivery.dkim.key import SigningKey
 from postroom.delivery.dkim.signer import Signer
 from postroom.delivery.signing.ahead import Ahead
+from postroom.delivery.signing.multibuffer import installed
 from postroom.delivery.signing.processes import Signing
 from postroom.delivery.slices import Message, Request, Slice
 from postroom.tenancy.sender_domains import new_key
@@ -62,7 +63,7 @@ async def signatures(seconds: float, processes: int) -> Run:
     batch = mails(200)
     message = _message()
     told = asyncio.Event()
-    signing = Signing(processes=processes, ready=told.set)
+    signing = Signing(processes=processes, ready=told.set, multibuffer=installed())
     ahead = Ahead(signing)
 
     async def sign(until: float) -> int:

@@ -276,6 +276,7 @@ def worker_options(settings: Settings, *, owner: str, replaces: str | None) -> W
     from postroom.delivery.fetch import FetchLimits, FetchOptions
     from postroom.delivery.mail_headers import MailHeaders
     from postroom.delivery.retry import RetrySchedule
+    from postroom.delivery.signing.multibuffer import installed
     from postroom.delivery.versions import Sender
     from postroom.delivery.worker import WorkerOptions
 
@@ -298,6 +299,7 @@ def worker_options(settings: Settings, *, owner: str, replaces: str | None) -> W
         inactive_age=timedelta(hours=settings.queue_hours),
         # Together the delivery processes may sign on every core.
         signing_processes=-(-this_machine().cores // settings.delivery_processes),
+        signing_multibuffer=None if settings.signing_multibuffer == "off" else installed(),
         rules=bounce_rules(settings),
         soft=soft_bounce_rule(settings),
         headers=MailHeaders(

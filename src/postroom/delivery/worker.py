@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
+from pathlib import Path
 from weakref import WeakKeyDictionary
 
 import structlog
@@ -93,6 +94,8 @@ class WorkerOptions:
     """How many mails are signed at the same time; no process runs before something is to be signed."""
     rules: Rules
     """What refusals mean."""
+    signing_multibuffer: Path | None = None
+    """The library that makes several RSA signatures at a time; None is one at a time."""
     soft: SoftBounceRule | None = None
     """When soft bounces suppress; None is never."""
     headers: MailHeaders = NO_HEADERS
@@ -164,7 +167,6 @@ class Worker:
                 options.target,
                 pool=pool,
                 helo=options.helo,
-                rules=options.rules,
                 lane_messages=options.lane_messages,
                 rand=rand,
                 take=self._take,
@@ -186,6 +188,7 @@ class Worker:
             )
         self._signing = Signing(
             processes=options.signing_processes,
+            multibuffer=options.signing_multibuffer,
             ready=self._smtp.wake_signed if isinstance(self._smtp, Sites) else self._smtp.wake,
         )
         self._renderer = Renderer(pool, self._versions, self._composer, rendered=self._offer)

@@ -94,6 +94,13 @@ class DeliverySettings:
             le=256,
         ),
     ]
+    signing_multibuffer: Annotated[
+        Literal["auto", "off"],
+        doc(
+            "RSA signatures eight at a time: `auto` makes them so where the package `ipp-crypto` is installed and the "
+            "processor has AVX-512 IFMA, `off` makes them one at a time."
+        ),
+    ] = "auto"
     lease_seconds: Annotated[
         float,
         doc(

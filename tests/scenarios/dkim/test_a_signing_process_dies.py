@@ -1,8 +1,9 @@
-"""Signing processes are killed with -9, can't be started, or lose their delivery process: nothing is lost, nothing is
-sent twice, every signature is right, and nothing is left behind."""
+"""Signing processes are killed with -9, hang, break down, can't be started, or lose their delivery process: nothing is
+lost, nothing is sent twice, every signature is right, and nothing is left behind."""
 
 import asyncio
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import cast
@@ -22,6 +23,7 @@ from postroom.content.model import Mail
 from postroom.delivery.dkim.signer import Signer
 from postroom.delivery.signing import processes
 from postroom.delivery.signing.ahead import Ahead
+from postroom.delivery.signing.multibuffer import installed
 from postroom.delivery.signing.processes import Signing
 from postroom.delivery.slices import Message
 
@@ -62,9 +64,9 @@ async def test_none_is_left_when_its_delivery_process_ends_however_it_ends(house
 class Post:
     """A target whose mails are signed by real processes."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, multibuffer: Path | None = None) -> None:
         self.told = asyncio.Event()
-        self.signing = Signing(processes=count, ready=self.told.set)
+        self.signing = Signing(processes=count, ready=self.told.set, multibuffer=multibuffer)
         self.ahead = Ahead(self.signing)
         self.signer = Signer("example.com", [keys.rsa_key()])
 
@@ -130,4 +132,44 @@ async def test_one_that_speaks_otherwise_is_replaced(monkeypatch: pytest.MonkeyP
     assert (replaced["pid"], replaced["signed_again"]) == (pid, 5)
     assert "a frame of kind 104" in replaced["why"]
     await gone([pid])
+    await post.signing.close()
+
+
+async def test_one_that_hangs_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "HUNG", 0.5)
+    post = Post(1)
+    post.give(1)
+    await post.collect(1)
+    (pid,) = post.signing.pids
+    os.kill(pid, signal.SIGSTOP)
+    with capture_logs() as logs:
+        post.give(40)
+        assert len(await post.collect(40)) == 40
+    assert next(each["pid"] for each in logs if each["event"] == "signing_process_replaced") == pid
+    await gone([pid])
+    await post.signing.close()
+
+
+async def test_after_one_broke_down_signatures_are_made_one_at_a_time() -> None:
+    library = installed()
+    if library is None:
+        pytest.skip("the package ipp-crypto is for Linux on x86-64")
+    post = Post(1, library)
+    with capture_logs() as logs:
+        post.give(1)
+        await post.collect(1)
+        os.kill(post.signing.pids[0], signal.SIGKILL)
+        post.give(1)
+        await post.collect(1)
+        os.kill(post.signing.pids[0], signal.SIGILL)
+        post.give(20)
+        mails = await post.collect(20)
+    assert all(keys.verified(mail) for mail in mails)
+    with_library, as_before, without = [each["signs"] for each in logs if each["event"] == "signing_process_started"]
+    assert with_library == as_before
+    assert with_library.startswith(("eight at a time", "one at a time: the processor"))
+    assert without == "one at a time"
+    assert [each["why"] for each in logs if each["event"] == "signing_one_at_a_time"] == [
+        "a signing process was ended by SIGILL"
+    ]
     await post.signing.close()

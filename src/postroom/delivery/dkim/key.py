@@ -6,7 +6,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPrivateNumbers
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 
@@ -52,6 +52,11 @@ class SigningKey:
     def quick(self) -> bool:
         """Whether a signature takes no longer than composing the mail: some 40 us with Ed25519, 300 with RSA-2048."""
         return self._rsa is None
+
+    @property
+    def rsa_numbers(self) -> RSAPrivateNumbers | None:
+        """The numbers of an RSA key."""
+        return None if self._rsa is None else self._rsa.private_numbers()
 
     def sign(self, digest: bytes) -> bytes:
         """The signature over what has this SHA-256 (RFC 6376 §3.3.1, RFC 8463 §3); the same for the same."""

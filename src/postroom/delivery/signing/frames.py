@@ -4,6 +4,8 @@
     KEY        place (4 bytes), a private key as PKCS #8: from here on the place means this key
     DIGESTS    for each signature wanted: place of its key (4 bytes), SHA-256 of what is signed (32 bytes)
     SIGNATURES the answer to one DIGESTS, in its order: length (2 bytes), signature; length 0 where there is none
+    HOW        what a process says first: how many signatures it makes together (1 byte), and how in words for the
+               log (UTF-8)
 
 Numbers are big-endian. No part of a mail is in it.
 """
@@ -11,7 +13,7 @@ Numbers are big-endian. No part of a mail is in it.
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 
-KEY, DIGESTS, SIGNATURES = 1, 2, 3
+KEY, DIGESTS, SIGNATURES, HOW = 1, 2, 3, 4
 
 LONGEST_FRAME = 1 << 20
 
@@ -38,7 +40,7 @@ class Frames:
         try:
             while len(data) - at >= _HEAD.size:
                 kind, length = _HEAD.unpack_from(data, at)
-                if length > LONGEST_FRAME or kind not in (KEY, DIGESTS, SIGNATURES):
+                if length > LONGEST_FRAME or kind not in (KEY, DIGESTS, SIGNATURES, HOW):
                     raise FrameBroken(f"a frame of kind {kind} with {length} bytes")
                 end = at + _HEAD.size + length
                 if len(data) < end:
@@ -91,3 +93,16 @@ def signatures_of(content: bytes) -> list[bytes]:
             raise FrameBroken("half a signature")
         found.append(content[begin:at])
     return found
+
+
+def how_frame(together: int, how: str) -> bytes:
+    """``together`` is how many signatures are made together, ``how`` is in words for the log."""
+    content = bytes([together]) + how.encode()
+    return _HEAD.pack(HOW, len(content)) + content
+
+
+def how_of(content: bytes) -> tuple[int, str]:
+    """How many signatures are made together, and how in words. Raises FrameBroken."""
+    if not content or not content[0]:
+        raise FrameBroken("no signature is made together")
+    return content[0], content[1:].decode("utf-8", "replace")

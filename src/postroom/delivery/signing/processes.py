@@ -1,8 +1,10 @@
 """The signing processes of one delivery process: started when the first mail is to be signed, fed by the event loop
 itself, ended by closing their sockets.
 
-A process that ends is replaced, at once the first time, then after growing pauses; what it had is signed by the
-others. Both algorithms are deterministic, so nobody can tell which process signed, or how often.
+A process that ends, or answers nothing for a long time, is replaced, at once the first time, then after growing pauses;
+what it had is signed by the others. One that a fault of its program ended is replaced by one that makes signatures one
+at a time, and so is every later one. Both algorithms are deterministic, so nobody can tell which process signed, or
+how often.
 """
 
 import asyncio
@@ -11,6 +13,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Hashable
+from pathlib import Path
 
 import structlog
 
@@ -21,6 +24,11 @@ from postroom.store.process import ChildProcess, start_process
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 5.0
 
+HUNG = 10.0
+"""Seconds in which a process answers something it was given, or is replaced."""
+
+_FAULTS = {-signal.SIGILL, -signal.SIGSEGV, -signal.SIGBUS, -signal.SIGFPE, -signal.SIGABRT}
+
 _READ = 65536
 _PROGRAM = (sys.executable, "-P", "-m", "postroom.delivery.signing.process")
 
@@ -29,10 +37,14 @@ class Signing:
     """Makes `Signatures` with so many ``processes``; use it on one event loop only. ``ready`` is called when one of the
     targets has something to take."""
 
-    def __init__(self, *, processes: int, ready: Callable[[], None]) -> None:
+    def __init__(self, *, processes: int, ready: Callable[[], None], multibuffer: Path | None = None) -> None:
+        """``multibuffer`` is the library to make several at a time with, as `multibuffer.installed` finds it."""
         self.processes = processes
         self.bytes_ahead = 0
+        self._multibuffer = multibuffer
         self._ready = ready
+        self._replacing: set[asyncio.Task[None]] = set()
+        self._watch: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self._turns = Turns()
         self._running: list[_Process] = []
@@ -56,6 +68,7 @@ class Signing:
             self._started = True
             for _ in range(self.processes):
                 self._start()
+            self._watch = self._loop.call_later(HUNG, self._look)
         self._turns.put(target, wanted)
         if len(self._turns) >= BATCH:
             self._hand_out()
@@ -71,21 +84,21 @@ class Signing:
         """Forget everything given; returns when no process runs any more, which takes milliseconds."""
         self._closed = True
         self._turns.clear()
+        if self._watch is not None:
+            self._watch.cancel()
         running, self._running = self._running, []
         for each in running:
             each.end()
-        for each in running:
-            await each.child.wait()
+        await asyncio.gather(*(each.child.wait() for each in running), *self._replacing)
 
     def _start(self) -> None:
         try:
-            process = _Process(self._loop, self._answered, self._lost)
+            process = _Process(self._loop, self._multibuffer, self._answered, self._lost)
         except OSError as error:
             self._log.error("signing_process_not_started", error=repr(error))
             self._start_again()
             return
         self._running.append(process)
-        self._log.debug("signing_process_started", pid=process.child.pid)
 
     def _start_again(self) -> None:
         if not self._pause:
@@ -108,16 +121,22 @@ class Signing:
         for place, process in enumerate(free):
             if not self._turns:
                 return
-            share = -(-len(self._turns) // (len(free) - place))
-            process.give(self._turns.take(min(BATCH, share)))
+            works = any(each.hands.inside for each in self._running)
+            share = process.hands.share(len(self._turns), len(free) - place, works)
+            if share:
+                process.give(self._turns.take(share))
 
     def _answered(self, process: "_Process", data: bytes) -> None:
+        new = not process.hands.how
         try:
             found = process.hands.answered(data)
         except FrameBroken as wrong:
             self._lost(process, f"it said {wrong}")
             return
-        self._pause = 0.0
+        if new and process.hands.how:
+            self._log.info("signing_process_started", pid=process.child.pid, signs=process.hands.how)
+        if found:
+            self._pause = 0.0
         # The process first: it signs while the mails are put together.
         self._hand_out()
         for wanted, signature in found:
@@ -134,8 +153,30 @@ class Signing:
         left = process.hands.left()
         self._log.warning("signing_process_replaced", pid=process.child.pid, why=why, signed_again=len(left))
         self._turns.put_back(left)
+        task = self._loop.create_task(self._replace(process))
+        self._replacing.add(task)
+        task.add_done_callback(self._replacing.discard)
+        self._hand_out()
+
+    async def _replace(self, process: "_Process") -> None:
+        code = await process.child.wait()
+        if self._closed:
+            return
+        if code in _FAULTS and self._multibuffer is not None:
+            self._multibuffer = None
+            self._log.warning(
+                "signing_one_at_a_time", why=f"a signing process was ended by {signal.Signals(-code).name}"
+            )
         self._start_again()
         self._hand_out()
+
+    def _look(self) -> None:
+        for process in list(self._running):
+            first = process.hands.first
+            if first is not None and first is process.seen:
+                self._lost(process, f"it answered nothing for {HUNG:g} s")
+            process.seen = first
+        self._watch = self._loop.call_later(HUNG, self._look)
 
 
 class _Process:
@@ -144,11 +185,13 @@ class _Process:
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
+        multibuffer: Path | None,
         answered: "Callable[[_Process, bytes], None]",
         lost: "Callable[[_Process, str], None]",
     ) -> None:
         """Raises OSError when it can't be started."""
         self.hands = Hands()
+        self.seen: list[Wanted] | None = None
         self._loop = loop
         self._answered = answered
         self._lost = lost
@@ -158,8 +201,9 @@ class _Process:
             try:
                 # What it may read in its environment is what it needs to find Python.
                 environ = {name: value for name, value in os.environ.items() if not name.startswith("POSTROOM_")}
+                library = [] if multibuffer is None else [str(multibuffer)]
                 self.child: ChildProcess = start_process(
-                    [*_PROGRAM, str(other.fileno())], env=environ, pass_fds=(other.fileno(),)
+                    [*_PROGRAM, str(other.fileno()), *library], env=environ, pass_fds=(other.fileno(),)
                 )
             except BaseException:
                 self._channel.close()

@@ -1,9 +1,10 @@
 """Targets take turns; a process gets batches, knows the keys it needs, and what it had is never lost."""
 
+import struct
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from tests.unit.delivery.dkim.keys import ed25519_key
@@ -11,9 +12,11 @@ from tests.unit.delivery.dkim.keys import ed25519_key
 from postroom.delivery.signing import batches
 from postroom.delivery.signing.batches import BATCH, LOW, Hands, Turns, Wanted
 from postroom.delivery.signing.frames import (
+    HOW,
     FrameBroken,
     Frames,
     digests_frame,
+    how_frame,
     signatures_frame,
 )
 from postroom.delivery.signing.process import Hand
@@ -81,6 +84,44 @@ def test_a_process_wants_more_shortly_before_it_has_done_all() -> None:
     assert len(hands.answered(answers(hand, first))) == BATCH
     hands.give([wanted() for _ in range(LOW)])
     assert hands.wants
+
+
+def hands_of(together: int) -> Hands:
+    hands = Hands()
+    assert hands.answered(how_frame(together, "somehow")) == []
+    assert (hands.together, hands.how) == (together, "somehow")
+    return hands
+
+
+def test_one_at_a_time_each_process_gets_as_much_as_the_others_at_once() -> None:
+    hands = hands_of(1)
+    assert [hands.share(waiting, 2, True) for waiting in (1, 2, 5, 100)] == [1, 1, 3, BATCH]
+    assert hands.share(3, 1, False) == 3
+
+
+def test_where_signatures_are_made_together_few_wait_for_more_while_an_answer_is_on_its_way() -> None:
+    hands = hands_of(8)
+    assert [hands.share(waiting, 2, True) for waiting in (1, 7)] == [0, 0]
+    assert [hands.share(waiting, 2, False) for waiting in (1, 7)] == [1, 7]
+    assert [hands.share(waiting, 2, True) for waiting in (8, 15, 16, 31, 32, 100)] == [8, 8, 8, 16, 16, 16]
+    assert BATCH % 8 == 0
+
+
+@given(st.sampled_from([1, 8]), st.integers(1, 100), st.integers(1, 9), st.booleans())
+def test_a_share_is_given_unless_something_comes_to_ask_for_it_again(
+    together: int, waiting: int, free: int, others_work: bool
+) -> None:
+    share = hands_of(together).share(waiting, free, others_work)
+    assert 0 <= share <= min(waiting, BATCH)
+    assert share or (together > 1 and others_work)
+
+
+def test_how_it_signs_is_said_once() -> None:
+    with pytest.raises(FrameBroken, match="kind 4"):
+        hands_of(8).answered(how_frame(1, "otherwise"))
+    for together in (b"", b"\0somehow"):
+        with pytest.raises(FrameBroken, match="no signature"):
+            Hands().answered(struct.pack(">BI", HOW, len(together)) + together)
 
 
 def test_a_key_goes_over_once_and_takes_the_place_of_the_one_used_longest_ago(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,7 @@ def test_frames_come_through_in_pieces_of_any_length(
 
 
 @pytest.mark.parametrize(
-    "data", [b"\0\0\0\0\0", b"\4\0\0\0\0", struct.pack(">BI", DIGESTS, LONGEST_FRAME + 1)], ids=["none", "new", "long"]
+    "data", [b"\0\0\0\0\0", b"\5\0\0\0\0", struct.pack(">BI", DIGESTS, LONGEST_FRAME + 1)], ids=["none", "new", "long"]
 )
 def test_what_is_no_frame_is_refused(data: bytes) -> None:
     with pytest.raises(FrameBroken, match=r"frame of kind \d with \d+ bytes"):
