@@ -178,6 +178,7 @@ def test_an_image_is_stored_and_served_without_a_token(unit: Unit, live_api: Liv
     assert "sandbox" in served.headers["content-security-policy"]
     head = live_api.http.head(path)
     assert (head.status_code, head.headers["content-length"], head.content) == (200, str(len(PNG)), b"")
+    assert unit.call("GET", f"{ASSETS}/{made.json()['id']}/file").json() == body["file"]
     changed = PNG + b"more"
     reply = unit.call("PATCH", f"{ASSETS}/{made.json()['id']}", json={"file": base64.b64encode(changed).decode()})
     assert reply.json()["fileProperties"]["publishedURL"] == properties["publishedURL"]

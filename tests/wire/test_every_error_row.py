@@ -21,6 +21,7 @@ DEFINITIONS, MESSAGES = "/messaging/v1/email/definitions", "/messaging/v1/email/
 ASSETS, CATEGORIES = "/asset/v1/content/assets", "/asset/v1/content/categories"
 OWN, ENS, LEGACY = "/postroom/v1", "/platform/v1/ens-", "/messaging/v1/messageDefinitionSends/{id}"
 OBJECTS, EVENTS, ASYNC = "/data/v1/customobjects", "/hub/v1/dataevents/{id}", "/data/v1/async"
+LATER, FIELDS = "/hub/v1/dataeventsasync/{id}", "/data/v1/customobjectsasync/{id}/fields"
 DATA = "/data/v1/customobjectdata"
 NOBODY = "019b2f5e-0000-7000-8000-000000000000"
 ANN = {"contactKey": "ann", "to": "ann@example.org"}
@@ -170,6 +171,8 @@ _ASSET_ROWS = [
     *unknown(*(f"{method} {ASSETS}/{{id}}" for method in ("GET", "PUT", "PATCH", "DELETE")), id="999999"),
     *unknown(f"GET {ASSETS}/{{id}}/channelviews/{{view}}", view="none"),
     Row(f"GET {ASSETS}/{{id}}/channelviews/{{view}}", Code.INVALID_VALUE, keys={"id": "x"}),
+    Row(f"GET {ASSETS}/{{id}}/file", Code.INVALID_VALUE, keys={"id": "x"}),
+    *unknown(f"GET {ASSETS}/{{id}}/file", id="{order}"),
     Row(f"GET {ASSETS}/{{id}}/channelviews/{{view}}", Code.EMAIL_INVALID, keys={"id": "{odd}"}),
     Row(f"GET {CATEGORIES}", Code.INVALID_VALUE, query="$filter=age eq 1"),
     Row(f"GET {CATEGORIES}/{{id}}", Code.INVALID_VALUE, keys={"id": "x"}),
@@ -196,6 +199,9 @@ _PLATFORM_ROWS = [
     Row("POST /v1/requestToken", Code.BAD_FORMAT, {"clientId": "{id}", "clientSecret": "{secret}"}, query="legacy=%ff"),
 ]
 FIELD = {"name": "A", "type": "Text", "length": 5}
+COUNT = f"PUT {EVENTS}/rows/{{keys}}/column/{{column}}/increment"
+COUNT_LATER = f"PUT {LATER}/rows/{{keys}}/column/{{column}}/increment"
+UPSERTS_LATER = (f"POST {LATER}/rowset", f"PUT {LATER}/rows/{{keys}}")
 UPSERTS = (f"POST {EVENTS}/rowset", f"PUT {EVENTS}/rows/{{keys}}", f"DELETE {EVENTS}/rows/{{keys}}")
 _DATA_ROWS = [
     Row(f"POST {OBJECTS}", Code.REQUIRED, {"name": "x"}),
@@ -205,6 +211,8 @@ _DATA_ROWS = [
     Row(f"GET {OBJECTS}", Code.INVALID_VALUE, query="$search=%00"),
     *unknown(
         *(f"GET {OBJECTS}/{{id}}", f"DELETE {OBJECTS}/{{id}}", f"GET {OBJECTS}/{{id}}/fields", *UPSERTS),
+        *(f"PATCH {OBJECTS}/{{id}}", f"POST {OBJECTS}/{{id}}/cleardata", f"POST {FIELDS}", f"PATCH {FIELDS}"),
+        *(COUNT, COUNT_LATER, *UPSERTS_LATER),
         f"GET {DATA}/{{id}}/rowset",
         id="key:none",
     ),
@@ -224,6 +232,23 @@ _DATA_ROWS = [
     Row(UPSERTS[2], Code.INVALID_OPERATION, keys={"id": "key:plain", "keys": "A:b"}),
     Row(UPSERTS[2], Code.NOT_FOUND, keys={"keys": "SubscriberKey:none"}),
     Row(UPSERTS[2], Code.REQUIRED, keys={"id": "key:pair", "keys": "A:b"}),
+    Row(f"PATCH {OBJECTS}/{{id}}", Code.REQUIRED, {"name": " "}),
+    Row(f"PATCH {OBJECTS}/{{id}}", Code.INVALID_VALUE, {"key": "another"}),
+    Row(f"PATCH {OBJECTS}/{{id}}", Code.ALREADY_EXISTS, {"name": "PLAIN"}),
+    Row(f"GET {OBJECTS}/category/{{categoryId}}", Code.INVALID_VALUE, keys={"categoryId": "x"}),
+    *(Row(f"{method} {FIELDS}", Code.REQUIRED, {}) for method in ("POST", "PATCH")),
+    Row(f"POST {FIELDS}", Code.INVALID_VALUE, {"fields": [FIELD | {"isNullable": False}]}),
+    Row(f"POST {FIELDS}", Code.ALREADY_EXISTS, {"fields": [FIELD | {"name": "TOTAL"}]}),
+    Row(f"PATCH {FIELDS}", Code.INVALID_VALUE, {"fields": [{"name": "SubscriberKey", "length": 10}]}),
+    Row(f"PATCH {FIELDS}", Code.NOT_FOUND, {"fields": [{"name": "None"}]}),
+    Row(COUNT, Code.INVALID_VALUE, keys={"column": "SubscriberKey"}),
+    Row(COUNT, Code.INVALID_VALUE, query="step=much"),
+    Row(COUNT, Code.REQUIRED, keys={"id": "key:pair", "keys": "A:b", "column": "N"}),
+    Row(COUNT, Code.NOT_FOUND, keys={"keys": "SubscriberKey:none"}),
+    Row(COUNT, Code.INVALID_OPERATION, keys={"id": "key:plain", "keys": "A:b", "column": "N"}),
+    Row(COUNT_LATER, Code.INVALID_VALUE, query="step=1.5"),
+    Row(UPSERTS_LATER[0], Code.REQUIRED, []),
+    Row(UPSERTS_LATER[1], Code.REQUIRED, {}),
     *(Row(f"{method} {ASYNC}/dataextensions/{{id}}/rows", Code.REQUIRED, {}) for method in ("POST", "PUT", "DELETE")),
     *(
         Row(f"{method} {ASYNC}/dataextensions/{{id}}/rows", Code.INVALID_VALUE, {"items": [{}] * 32_001})
@@ -400,7 +425,7 @@ def stage(live_api: LiveApi, account_ids: Iterator[int]) -> Stage:
     tables = ({"key": "used", "isSendable": True, "sendableCustomObjectField": "A"}, {"key": "plain"}, {"key": "pair"})
     for table in tables:
         keyed = {"isPrimaryKey": table["key"] == "pair", "isNullable": table["key"] != "pair"}
-        fields = [FIELD | keyed, FIELD | keyed | {"name": "B"}]
+        fields = [FIELD | keyed, FIELD | keyed | {"name": "B"}, {"name": "N", "type": "Number"}]
         stage.made("POST", OBJECTS, {"name": table["key"], "fields": fields} | table)
     unit.make_definition("busy", **subscriptions(dataExtension="used"))
     lists = {each["name"]: each["id"] for each in unit.call("GET", OWN + "/lists").json()["items"]}

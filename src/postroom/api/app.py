@@ -20,11 +20,13 @@ from postroom.api.assets import Assets
 from postroom.api.audience import Audience
 from postroom.api.auth import Gate
 from postroom.api.data_extensions import DataExtensions
+from postroom.api.data_rows import DataRows
 from postroom.api.definitions import Definitions
 from postroom.api.endpoint import RouteFunction, endpoint
 from postroom.api.ens import EventNotifications
 from postroom.api.erasures import Erasures
 from postroom.api.errors import ApiError, Code, error_body
+from postroom.api.extension_names import ExtensionNames
 from postroom.api.files import Files
 from postroom.api.identity import Identity
 from postroom.api.legacy_sends import LegacySends
@@ -116,7 +118,9 @@ async def build_api(
         Assets(pool, engine, base_url=base_url),
         Platform(base_url=base_url),
     )
-    routes += DataExtensions(pool, clock=clock).routes()
+    names = ExtensionNames(pool)
+    routes += DataExtensions(pool, names, clock=clock).routes()
+    routes += DataRows(pool, names, clock=clock).routes()
     routes += Audience(pool, clock=clock).routes()
     routes += Suppressions(pool, clock=clock).routes()
     routes += Erasures(pool).routes()
@@ -208,6 +212,7 @@ def rest_routes(
         Route("PATCH", asset, ASSET_WRITE, assets.change, asset_shapes.CHANGE),
         Route("DELETE", asset, ASSET_WRITE, assets.delete, asset_shapes.DELETE),
         Route("GET", asset + "/channelviews/{view}", ASSET_READ, assets.channel_view, asset_shapes.CHANNEL_VIEW),
+        Route("GET", asset + "/file", ASSET_READ, assets.file, asset_shapes.FILE),
         Route("GET", "/platform/v1/tokenContext", ANY_TOKEN, platform.token_context, platform_shapes.TOKEN_CONTEXT),
         Route("GET", "/platform/v1/endpoints", ANY_TOKEN, platform.endpoints, platform_shapes.ENDPOINTS),
         Route("GET", "/platform/v1/endpoints/{type}", ANY_TOKEN, platform.endpoint, platform_shapes.ENDPOINT),

@@ -25,6 +25,7 @@ from postroom.catalog.assets import (
     Asset,
     AssetDraft,
     AssetKeyTaken,
+    asset_file,
     create_asset,
     delete_asset,
     get_asset,
@@ -118,6 +119,14 @@ class Assets:
             told = "; ".join(str(problem) for problem in rejected.problems[:5])
             raise ApiError(Code.EMAIL_INVALID, told, extra=own_member(rejected.problems)) from None
         return Reply(_encode({"compiled": compiled}))
+
+    async def file(self, call: Call) -> Reply:
+        """GET /assets/{id}/file: the bytes of a file as base64, a JSON string."""
+        asset_id = _asset_id(call)
+        file = await asset_file(self._pool, call.account_id, asset_id)
+        if file is None:
+            raise ApiError(Code.NOT_FOUND, f"there is no asset with id {asset_id} that is a file")
+        return Reply(_encode(file.content))
 
     async def _asset(self, call: Call) -> Asset:
         asset_id = _asset_id(call)

@@ -1,7 +1,9 @@
 """The definition routes (contract §3.1 to §3.5)."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from enum import Enum
+from typing import TypeVar
 
 import msgspec
 import uuid_utils
@@ -31,7 +33,7 @@ _SHOWN_PROBLEMS = 20
 
 _FILTER = re.compile(r"\s*status\s+(eq|neq)\s+'?(active|inactive|deleted|new)'?\s*", re.IGNORECASE)
 _ORDER = re.compile(r"\s*([a-z]+)(?:\s+(asc|desc))?\s*", re.IGNORECASE)
-_ORDERS = {order.value[0].lower(): order for order in DefinitionOrder}
+_Order = TypeVar("_Order", bound=Enum)
 
 _encode = msgspec.json.Encoder().encode
 
@@ -64,7 +66,7 @@ class Definitions:
         """GET /definitions: the vendor's `count` is that of the page, not the total (contract §3.2)."""
         query = call.query
         status, not_status = _filter(query.get("filter"))
-        order, descending = _order(query.get("orderby"))
+        order, descending = order_field(query.get("orderby"), DefinitionOrder, DefinitionOrder.CREATED_DATE)
         page = number_field(query, "page", default=1, highest=HIGHEST_PAGE)
         page_size = number_field(query, "pagesize", default=DEFAULT_PAGE_SIZE, highest=LARGEST_PAGE_SIZE)
         found = await page_definitions(
@@ -117,6 +119,22 @@ def number_field(query: dict[str, str], name: str, *, default: int, highest: int
     return min(int(text[:20]), highest)
 
 
+def order_field(text: str | None, orders: Iterable[_Order], default: _Order) -> tuple[_Order, bool]:
+    """What a listing is ordered by, and whether descending; an order's value begins with its name on the wire.
+
+    Raises ApiError 10005.
+    """
+    if text is None:
+        return default, False
+    by_name: dict[str, _Order] = {order.value[0]: order for order in orders}
+    found = _ORDER.fullmatch(text)
+    for name, order in by_name.items():
+        if found is not None and found[1].lower() == name.lower():
+            return order, (found[2] or "").lower() == "desc"
+    names = ", ".join(by_name)
+    raise ApiError(Code.INVALID_VALUE, f"$orderBy is {text[:100]!r}; it must be one of {names}, then asc or desc")
+
+
 def _request_id() -> str:
     return str(uuid_utils.uuid7())
 
@@ -137,17 +155,6 @@ def _filter(text: str | None) -> tuple[str | None, str | None]:
         )
     status = found[2].capitalize()
     return (status, None) if found[1].lower() == "eq" else (None, status)
-
-
-def _order(text: str | None) -> tuple[DefinitionOrder, bool]:
-    if text is None:
-        return DefinitionOrder.CREATED_DATE, False
-    found = _ORDER.fullmatch(text)
-    order = None if found is None else _ORDERS.get(found[1].lower())
-    if found is None or order is None:
-        names = ", ".join(known.value[0] for known in DefinitionOrder)
-        raise ApiError(Code.INVALID_VALUE, f"$orderBy is {text[:100]!r}; it must be one of {names}, then asc or desc")
-    return order, (found[2] or "").lower() == "desc"
 
 
 def _problems(rejection: ContentRejected) -> str:

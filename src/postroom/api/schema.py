@@ -43,6 +43,7 @@ _QUERY: Mapping[str, tuple[dict[str, Any], str]] = {
     "status": ({"enum": list(STATUSES)}, "What became of messages; queued has those that are held, too."),
     "from": ({"type": "string"}, "Accepted at this time or later: a date, or a time with its offset."),
     "to": ({"type": "string"}, "Accepted before this time."),
+    "step": ({"type": "integer", "default": 1}, "How much to add; less than 0 to take away."),
     "cursor": ({"type": "string"}, "The cursor of the page before."),
 }
 # Examples of keys by name, or by name and the beginning of the path, for the same objects as the requests' examples.
@@ -61,6 +62,10 @@ _KEYS: Mapping[str, str] = {
     "/asset/v1/content/categories {id}": "1",
     "/messaging/v1/messageDefinitionSends {id}": "key:order",
     "/hub/v1/dataevents {id}": "key:orders",
+    "/hub/v1/dataeventsasync {id}": "key:orders",
+    "column": "Total",
+    "categoryId": "0",
+    "/data/v1/customobjectsasync {id}": "key:orders",
     "/data/v1/async/dataextensions {id}": "key:orders",
     "/data/v1/customobjects {id}": "key:orders",
     "/data/v1/customobjectdata {id}": "key:orders",

@@ -88,6 +88,8 @@ _KEEP_FILE = """
 
 _FILE = "select media_type, content from asset_file where account_id = $1 and public_key = $2"
 
+_FILE_OF = "select name, media_type, content from asset_file where account_id = $1 and asset_id = $2"
+
 
 @dataclass(frozen=True, slots=True)
 class FileDraft:
@@ -233,6 +235,12 @@ async def public_file(database: Database, account_id: int, public_key: UUID) -> 
     """The bytes behind a public URL; its name is not looked at."""
     row = await database.fetchrow(_FILE, account_id, public_key)
     return None if row is None else FileDraft("", row["media_type"], row["content"])
+
+
+async def asset_file(database: Database, account_id: int, asset_id: int) -> FileDraft | None:
+    """The bytes of the asset of this number; None when it is no file."""
+    row = await database.fetchrow(_FILE_OF, account_id, asset_id)
+    return None if row is None else FileDraft(row["name"], row["media_type"], row["content"])
 
 
 async def _written(connection: Database, account_id: int, asset_id: int, file: FileDraft | None) -> Asset:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from enum import Enum
 from uuid import UUID
 
 import asyncpg
@@ -49,18 +50,23 @@ _PAGE = f"""
                          where account_id = $1 and data_row.extension_id = data_extension.extension_id) as row_count
       from data_extension
      where account_id = $1 and ($2::text is null or position(lower($2) in lower(name)) > 0)
-     order by lower(name collate "C") limit $3 offset $4
+       and ($3::bigint is null or category_id = $3)
+     order by {{order}} limit $4 offset $5
 """  # noqa: S608
 
 _COUNT = """
     select count(*) from data_extension
      where account_id = $1 and ($2::text is null or position(lower($2) in lower(name)) > 0)
+       and ($3::bigint is null or category_id = $3)
 """
+
+_LOCK = f"select {_COLUMNS} from data_extension where account_id = $1 and extension_id = $2 for update"  # noqa: S608
 
 _ROW_COUNT = "select count(*) from data_row where account_id = $1 and extension_id = $2"
 
 _REPLACE = f"""
-    update data_extension set name = $3, description = $4, columns = $5, subscriber_column = $6, modified_at = now()
+    update data_extension set name = $3, description = $4, columns = $5, subscriber_column = $6, category_id = $7,
+                              modified_at = now()
      where account_id = $1 and extension_id = $2
     returning {_COLUMNS}
 """  # noqa: S608
@@ -75,6 +81,15 @@ _USED_BY = """
 """
 
 _columns = msgspec.json.Decoder(list[Column])
+
+
+class ExtensionOrder(Enum):
+    """What a listing can be ordered by: the wire name and the column."""
+
+    NAME = ("name", 'lower(name collate "C")')
+    KEY = ("key", 'lower(extension_key collate "C")')
+    CREATED_DATE = ("createdDate", "created_at")
+    MODIFIED_DATE = ("modifiedDate", "modified_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,13 +256,27 @@ async def load_extension(database: Database, account_id: int, extension_id: int)
     return None if row is None else _extension(account_id, row)
 
 
+async def lock_extension(connection: Connection, account_id: int, extension_id: int) -> DataExtension | None:
+    """By its number, for a change: nobody else changes it before the transaction ends."""
+    row = await connection.fetchrow(_LOCK, account_id, extension_id)
+    return None if row is None else _extension(account_id, row)
+
+
 async def page_extensions(
-    database: Database, account_id: int, *, search: str | None, page: int, page_size: int
+    database: Database,
+    account_id: int,
+    *,
+    search: str | None = None,
+    category_id: int | None = None,
+    order: ExtensionOrder = ExtensionOrder.NAME,
+    descending: bool = False,
+    page: int,
+    page_size: int,
 ) -> tuple[list[tuple[DataExtension, int]], int]:
-    """One page by name, each with the number of its rows, and how many there are in all; ``search`` is part of
-    the name."""
-    rows = await database.fetch(_PAGE, account_id, search, page_size, (page - 1) * page_size)
-    total = await database.fetchval(_COUNT, account_id, search)
+    """One page, each with the number of its rows, and how many there are in all; ``search`` is part of the name."""
+    statement = _PAGE.format(order=f"{order.value[1]} {'desc' if descending else 'asc'}, extension_id")
+    rows = await database.fetch(statement, account_id, search, category_id, page_size, (page - 1) * page_size)
+    total = await database.fetchval(_COUNT, account_id, search, category_id)
     return [(_extension(account_id, row), row["row_count"]) for row in rows], total
 
 
@@ -273,6 +302,7 @@ async def change_extension(connection: Connection, current: DataExtension, draft
             draft.description,
             msgspec.json.encode(draft.columns).decode(),
             draft.subscriber_column,
+            draft.category_id,
         )
     except asyncpg.UniqueViolationError as error:
         raise _taken(error, draft.key, draft.name) from None

@@ -1,4 +1,4 @@
-"""Rows of data extensions: insert, upsert, update, delete, look up.
+"""Rows of data extensions: insert, upsert, update, count up, delete, look up.
 
 Writers take many rows at once and say of each what was wrong with it. They store the good ones; a caller that wants
 all or none ends its transaction by raising. Rows are locked in the order of their keys, so writers wait for each other
@@ -8,6 +8,7 @@ and never deadlock; two that insert one key at the same moment make one row of i
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from enum import Enum
 from typing import TypeAlias
 from uuid import UUID
@@ -58,6 +59,8 @@ update data_row set cells = new.cells::jsonb, terms = array(select jsonb_array_e
 _DELETE = """
 delete from data_row where account_id = $1 and extension_id = $2 and row_id = any($3::bigint[])
 """
+
+_CLEAR = "delete from data_row where account_id = $1 and extension_id = $2"
 
 _OF_MESSAGES = """
 select r.request_id, r.position, r.cells
@@ -200,6 +203,33 @@ async def update_rows(
     return await _write(connection, extension, rows, now, insert=False)
 
 
+async def increment_cell(
+    connection: Connection, extension: DataExtension, keys: Mapping[str, object], column_name: str, step: int
+) -> str | RowProblem:
+    """Add to a Number or Decimal of the row with this primary key, null counting as 0; its text then."""
+    column = extension.by_name.get(fold_name(column_name))
+    if column is None:
+        return RowProblem(RowFault.UNKNOWN_COLUMN, f"there is no column {column_name[:100]!r} in {extension.key}")
+    if column.primary_key or column.type not in ("Number", "Decimal"):
+        wanted = "a Number or Decimal that is not of the primary key"
+        return RowProblem(RowFault.INVALID, f"column {column.name} can't be counted up; it must be {wanted}")
+    problems: list[RowProblem | None] = [None]
+    given = _keyed(extension, _read(extension, [keys], problems), problems)
+    if problems[0] is not None:
+        return problems[0]
+    stored = await _lock(connection, extension, {each.key for each in given if each.key is not None})
+    for row in stored.values():
+        cells = _decode_cells(row["cells"])
+        try:
+            text = cell_text(column, Decimal(cells.get(column.folded, "0")) + step)
+        except CellRejected as rejected:
+            return RowProblem(RowFault.INVALID, str(rejected))
+        assert text is not None
+        await _update(connection, extension, [row["row_id"]], [cells | {column.folded: text}])
+        return text
+    return RowProblem(RowFault.NO_SUCH_ROW, RowFault.NO_SUCH_ROW.value)
+
+
 async def delete_rows(
     connection: Connection, extension: DataExtension, keys: Sequence[Mapping[str, object]]
 ) -> list[RowProblem | None]:
@@ -233,6 +263,11 @@ async def change_found(
 async def delete_found(connection: Connection, extension: DataExtension, row_ids: Sequence[int]) -> None:
     """Remove rows by their numbers."""
     await connection.execute(_DELETE, extension.account_id, extension.extension_id, row_ids)
+
+
+async def clear_rows(database: Database, extension: DataExtension) -> None:
+    """Remove all its rows."""
+    await database.execute(_CLEAR, extension.account_id, extension.extension_id)
 
 
 async def _write(

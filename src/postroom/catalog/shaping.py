@@ -175,6 +175,8 @@ class _Planner:
                 if getattr(stored, name) != getattr(wanted, name)
             ]
             if names:
+                # Blueprints know nothing of folders.
+                wanted = replace(wanted, category_id=stored.category_id)
                 act = partial(change_extension, current=stored, draft=wanted)
                 steps.append(Step(f"~ data extension {part.key!r}: {', '.join(names)}", act))
         return steps

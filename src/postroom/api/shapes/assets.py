@@ -102,6 +102,8 @@ CHANNEL_VIEW = Shape(
     answer={"compiled": "<p>Hello %%FirstName%%</p>"},
 )
 
+FILE = Shape(replies={200: _STRING}, errors=(Code.NOT_FOUND,), answer="R0lGODlhAQABAAAAACw=")
+
 _CATEGORY = {
     "id": 2,
     "name": "Mails",

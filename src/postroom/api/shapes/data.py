@@ -1,5 +1,7 @@
 """Shapes of the data extension routes."""
 
+from typing import Any
+
 from postroom.api.errors import Code
 from postroom.api.shape import PAGE, Page, Shape
 from postroom.api.wire.data import (
@@ -15,6 +17,7 @@ from postroom.api.wire.data import (
     WireValues,
     WrittenRow,
 )
+from postroom.api.wire.data_fields import WireFields
 
 _ID = "019b2f5e-6d4c-7b1a-9a55-0f6f1c9f2d15"
 _JOB = "019b2f5e-6d4c-7b1a-9a55-0f6f1c9f2d16"
@@ -76,10 +79,31 @@ CREATE = Shape(
 )
 LIST = Shape(
     replies={200: Page[ShownExtension]},
-    query=("$search", *PAGE),
+    query=("$search", "$orderBy", *PAGE),
     answer={"count": 1, "page": 1, "pageSize": 50, "links": {}, "items": [_EXTENSION]},
 )
 GET = Shape(replies={200: ShownExtension}, errors=(Code.NOT_FOUND,), answer=_EXTENSION | {"fields": _FIELDS})
+CATEGORY = LIST._replace(query=("$orderBy", *PAGE))
+CHANGE = Shape(
+    WireExtension,
+    {200: ShownExtension},
+    (Code.REQUIRED, Code.NOT_FOUND, Code.ALREADY_EXISTS),
+    example={"description": "Orders of the shop", "categoryId": 0},
+    answer=_EXTENSION | {"description": "Orders of the shop", "fields": _FIELDS},
+)
+CLEAR = Shape(replies={200: {"const": "OK"}}, errors=(Code.NOT_FOUND,), answer="OK")
+ADD_FIELDS = Shape(
+    WireFields,
+    {202: JobAccepted},
+    (Code.REQUIRED, Code.NOT_FOUND, Code.ALREADY_EXISTS),
+    required=("fields",),
+    example={"fields": [{"name": "Coupon", "type": "Text", "length": 20}]},
+    answer={"requestId": _JOB, "resultMessages": []},
+)
+CHANGE_FIELDS = ADD_FIELDS._replace(
+    errors=(Code.REQUIRED, Code.NOT_FOUND),
+    example={"fields": [{"name": "SubscriberKey", "length": 100}]},
+)
 FIELDS = Shape(replies={200: ShownFields}, errors=(Code.NOT_FOUND,), answer={"id": _ID, "fields": _FIELDS})
 DELETE = Shape(replies={200: {"const": "OK"}}, errors=(Code.NOT_FOUND, Code.INVALID_OPERATION), answer="OK")
 
@@ -93,6 +117,17 @@ UPSERT_ROW = Shape(
     answer=_ROW,
 )
 DELETE_ROW = Shape(replies={200: WrittenRow}, errors=_BAD_ROWS, answer={"keys": {"SubscriberKey": "ann"}, "values": {}})
+
+INCREMENT = Shape(
+    replies={200: WrittenRow},
+    errors=_BAD_ROWS,
+    query=("step",),
+    answer={"keys": {"SubscriberKey": "ann"}, "values": {"Total": "8.50"}},
+)
+_EMPTY: dict[str, Any] = {"const": ""}
+UPSERT_ROWSET_LATER = UPSERT_ROWSET._replace(replies={202: _EMPTY}, errors=(Code.REQUIRED, Code.NOT_FOUND), answer="")
+UPSERT_ROW_LATER = UPSERT_ROW._replace(replies={202: _EMPTY}, errors=(Code.REQUIRED, Code.NOT_FOUND), answer="")
+INCREMENT_LATER = INCREMENT._replace(replies={202: _EMPTY}, errors=(Code.NOT_FOUND,), answer="")
 
 ASYNC_ROWS = Shape(
     WireItems,

@@ -5,7 +5,7 @@ Unknown and read-only fields of a request are ignored: clients send back what th
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
-from uuid import uuid5
+from uuid import UUID, uuid5
 
 import msgspec
 from msgspec import UNSET, UnsetType
@@ -34,6 +34,9 @@ _FAULTS = {
 
 
 class WireField(msgspec.Struct, rename="camel"):
+    """A field to make, or the change of one; null is the same as absent."""
+
+    id: str | None = None
     name: str | None = None
     type: str | None = None
     length: int | None = None
@@ -225,7 +228,7 @@ def read_extension(body: bytes, *, new_key: str) -> ExtensionDraft:
     category_id = wire.category_id or 0
     if not 0 <= category_id < 2**63:
         raise ApiError(Code.INVALID_VALUE, "categoryId must be the number of a folder")
-    columns = tuple(_column(place, field) for place, field in enumerate(wire.fields))
+    columns = tuple(new_column(place, field) for place, field in enumerate(wire.fields))
     subscriber = None
     if wire.is_sendable or (wire.is_sendable is None and wire.sendable_custom_object_field):
         subscriber = wire.sendable_custom_object_field or _subscriber_column(columns)
@@ -315,7 +318,7 @@ def shown_fields(extension: DataExtension) -> list[ShownField]:
     """Its fields, in their order."""
     return [
         ShownField(
-            id=str(uuid5(extension.object_id, column.folded)),
+            id=field_id(extension.object_id, column),
             name=column.name,
             type=column.type,
             ordinal=ordinal,
@@ -327,6 +330,11 @@ def shown_fields(extension: DataExtension) -> list[ShownField]:
         )
         for ordinal, column in enumerate(extension.columns)
     ]
+
+
+def field_id(object_id: UUID, column: Column) -> str:
+    """The id that clients see of a field."""
+    return str(uuid5(object_id, column.folded))
 
 
 def shown_row(extension: DataExtension, row: Row) -> ShownRow:
@@ -352,7 +360,8 @@ def key_pairs(text: str) -> Mapping[str, str]:
     return pairs
 
 
-def _column(place: int, field: WireField) -> Column:
+def new_column(place: int, field: WireField) -> Column:
+    """The column that a field of a create asks for. Raises ApiError."""
     path = f"fields[{place}]"
     storable({f"{path}.name": field.name})
     if not field.name or not field.name.strip():
