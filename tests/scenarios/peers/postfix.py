@@ -22,6 +22,13 @@ sasldb_path: {folder}/passwords
 mech_list: {mechanisms}
 """
 
+_GUARDED = (
+    "smtpd_sasl_auth_enable = yes",
+    "smtpd_sasl_security_options = noanonymous",
+    "smtpd_tls_auth_only = yes",
+    "smtpd_client_restrictions = permit_sasl_authenticated, reject",
+)
+
 
 @contextlib.contextmanager
 def postfix(identity: Identity, *settings: str) -> Iterator[PrivatePostfix]:
@@ -45,16 +52,16 @@ def guarded_postfix(identity: Identity, user: str, password: str, *mechanisms: s
         sasl.mkdir(parents=True)
         (sasl / "smtpd.conf").write_text(_SASL.format(folder=folder, mechanisms=" ".join(mechanisms)))
         with _started(
-            folder,
-            identity,
-            "smtpd_sasl_auth_enable = yes",
-            "smtpd_sasl_type = cyrus",
-            f"smtpd_sasl_local_domain = {REALM}",
-            "smtpd_sasl_security_options = noanonymous",
-            "smtpd_tls_auth_only = yes",
-            "smtpd_client_restrictions = permit_sasl_authenticated, reject",
+            folder, identity, *_GUARDED, "smtpd_sasl_type = cyrus", f"smtpd_sasl_local_domain = {REALM}"
         ) as made:
             yield made
+
+
+@contextlib.contextmanager
+def postfix_that_asks(identity: Identity, port: int) -> Iterator[PrivatePostfix]:
+    """A Postfix that takes mail over TLS of whom the Dovecot on this port knows."""
+    with postfix(identity, *_GUARDED, "smtpd_sasl_type = dovecot", f"smtpd_sasl_path = inet:127.0.0.1:{port}") as made:
+        yield made
 
 
 @contextlib.contextmanager

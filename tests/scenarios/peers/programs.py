@@ -12,11 +12,16 @@ from pathlib import Path
 START_SECONDS = 60.0
 
 
-def fetched(program: str, folder: Path) -> Path:
-    """A copy of the program in ``folder``, which users without rights may enter, unlike the cache."""
+def cached(program: str) -> Path:
+    """The program, or the folder of those that belong together, as it was fetched."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "postroom-peers"
     assert (cache / program).exists(), f"there is no {cache / program}: make system fetches it"
-    return Path(shutil.copy(cache / program, folder / program))
+    return cache / program
+
+
+def fetched(program: str, folder: Path) -> Path:
+    """A copy of the program in ``folder``, which users without rights may enter, unlike the cache."""
+    return Path(shutil.copy(cached(program), folder / program))
 
 
 def free_port(address: str = "127.0.0.1") -> int:

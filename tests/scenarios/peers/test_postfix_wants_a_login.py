@@ -1,6 +1,6 @@
 """Postfix as a relay that wants a login, with Cyrus SASL behind it: PLAIN, LOGIN and CRAM-MD5, over TLS.
 
-XOAUTH2 stays with the scripted peer (scenarios/smtp/test_logins): none of Debian's SASL modules has it.
+XOAUTH2, which none of Debian's SASL modules has, is told by test_dovecot_knows_who_may_send.
 """
 
 from collections.abc import Iterator
