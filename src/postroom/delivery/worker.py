@@ -167,6 +167,7 @@ class Worker:
                 options.target,
                 pool=pool,
                 helo=options.helo,
+                rules=options.rules,
                 lane_messages=options.lane_messages,
                 rand=rand,
                 take=self._take,

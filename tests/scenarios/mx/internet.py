@@ -47,6 +47,8 @@ class MailHost:
         self.greeting = greeting
         self.unwanted: dict[str, str] = {}
         """Addresses that are greeted otherwise, and no more."""
+        self.listed: dict[str, tuple[str, str]] = {}
+        """Addresses of which mail is refused: at which command, and how."""
         self.tls = tls
         self.before_body: Callable[[asyncio.StreamReader], Awaitable[None]] | None = None
         """What is done once the answer to DATA is written."""
@@ -130,6 +132,13 @@ class MailHost:
                 await writer.drain()
                 await writer.start_tls(self.tls)
                 self.secured += 1
+            elif caller in self.listed and verb == self.listed[caller][0].encode():
+                writer.write(self.listed[caller][1].encode() + b"\r\n")
+                if self.listed[caller][1].startswith("421"):
+                    await writer.drain()
+                    return
+            elif verb == b"DATA" and not recipients:
+                writer.write(b"554 5.5.1 no valid recipients\r\n")
             elif verb == b"DATA":
                 writer.write(b"354 go\r\n")
                 self.peers[caller] += 1

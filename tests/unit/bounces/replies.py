@@ -94,6 +94,16 @@ REPLIES: list[tuple[str, str, str]] = [
         "550-5.7.1 Messages missing a valid Message-ID header are not accepted. RFC 5322 non-compliant - gsmtp",
         "sender technical malformed",
     ),
+    (
+        "gmail",
+        "550 5.7.1 [192.0.2.1] Our system has detected that this message is likely suspicious due to the very low reputation of the sending domain. To best protect our users from spam, the message has been blocked.",
+        "sender block domain-reputation",
+    ),
+    (
+        "gmail",
+        "550 5.7.1 [192.0.2.1] Our system has detected that this message is likely suspicious due to the very low reputation of the sending IP address. To best protect our users from spam, the message has been blocked.",
+        REPUTATION,
+    ),
     # -- Outlook, Hotmail, Exchange Online, Exchange
     (
         "outlook",
@@ -235,6 +245,11 @@ REPLIES: list[tuple[str, str, str]] = [
     ),
     ("apple", "550 5.2.1 <joe@me.com>: inactive email address; account is inactive", DISABLED),
     # -- Postfix
+    (
+        "postfix",
+        "554 5.7.1 Service unavailable; Sender address [shop@example.com] blocked using dbl.spamhaus.org; https://www.spamhaus.org/query/domain/example.com",
+        "sender block domain-reputation",
+    ),
     ("postfix", "550 5.1.1 <joe@example.net>: Recipient address rejected: User unknown in local recipient table", USER),
     ("postfix", "550 5.1.1 <joe@example.net>: Recipient address rejected: User unknown in virtual mailbox table", USER),
     ("postfix", 'X-Postfix; unknown user: "joe"', USER),

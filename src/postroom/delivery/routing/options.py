@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from postroom.bounces.verdict import Rules
 from postroom.delivery.job import Job
 from postroom.delivery.lanes import Lanes
 from postroom.delivery.outcome import Outcome
+from postroom.delivery.routing.blame import Blame
 from postroom.delivery.routing.host_addresses import HostAddresses
 from postroom.delivery.routing.mx import NoRoute, RouteAnswer, find_route
 from postroom.delivery.routing.ramps import StoredCounts
@@ -64,6 +66,7 @@ def open_sites(
     *,
     pool: Pool,
     helo: str,
+    rules: Rules,
     lane_messages: int,
     rand: Callable[[], float],
     take: Callable[[Lanes], Job | None],
@@ -86,6 +89,7 @@ def open_sites(
     counts = TlsCounts(pool, today=lambda: datetime.now(UTC).date())
     clock = asyncio.get_running_loop().time
     reach = Reach(clock)
+    blames = Blame(rules)
 
     def line(source: str | None) -> Line:
         made = Line(
@@ -93,6 +97,7 @@ def open_sites(
             helo=helo,
             trust=trusts.trust,
             session=counts.session,
+            blames=blames,
             timeouts=options.timeouts,
             rand=rand,
             reach=reach,

@@ -49,6 +49,10 @@ class Parcel:
         else:
             self._finish(outcome)
 
+    def again(self) -> None:
+        """Called by the site: it was refused for nothing that lies in it, and goes another way at once."""
+        self._back(self)
+
     def give_up(self, outcome: Outcome) -> None:
         """It is not carried any more."""
         self._finish(outcome)

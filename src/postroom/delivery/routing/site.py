@@ -11,10 +11,12 @@ A site never raises for what its hosts do, and holds nobody's messages but its o
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from postroom.delivery.outcome import Deferred, Outcome
+import msgspec
+
+from postroom.delivery.outcome import Deferred, Outcome, Sent
 from postroom.delivery.routing.health import Health
 from postroom.delivery.routing.mx import MxHost
 from postroom.delivery.routing.pace import Pace
@@ -38,6 +40,7 @@ LONGEST_RELAY_AWAY_SECONDS = 60.0
 FALLBACK_SECONDS = 600.0
 FORGET_SECONDS = 60.0
 _RETIRE_SECONDS = 60.0
+_BEHIND_RCPT = frozenset({"data", "body", "final"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,8 @@ class Line:
     trust: Callable[[TlsRule, str], Trust]
     session: Callable[[str, TlsRule, TlsSession], None]
     """Told of each session: the domain of the first recipient, the rule for the host, what became of TLS."""
+    blames: Callable[[Outcome, str, Sequence[str]], bool]
+    """Whether a refusal of a mail, with its sender and recipients, is about the address of ours that it came from."""
     timeouts: Timeouts
     rand: Callable[[], float]
     reach: Reach
@@ -221,6 +226,16 @@ class Site:
         """See ``Carrier``."""
         self.under_way -= 1
         self._used_at = self._loop.time()
+        if outcome.source and self._sources is not None:
+            if self._line.blames(outcome, parcel.sender, parcel.recipients):
+                if self._from_another(self._sources, outcome):
+                    # To the provider as little as a connection that it refuses.
+                    self._provider.end(Deferred(stage="connect"), self._used_at)
+                    parcel.again()
+                    return
+                outcome = _as_deferred(outcome)
+            elif isinstance(outcome, Sent) or outcome.stage in _BEHIND_RCPT:
+                self._sources.took_mail(outcome.source)
         self._provider.end(outcome, self._used_at)
         if isinstance(outcome, Deferred) and outcome.stage == "connect":
             pass
@@ -264,6 +279,14 @@ class Site:
             sources=self._sources,
         )
         return pool
+
+    def _from_another(self, sources: SiteSources, outcome: Outcome) -> bool:
+        """Whether there is another address of ours to send from, in place of the one that was refused."""
+        pool = self._pool
+        if pool is None or not sources.refused_mail(outcome.source, outcome.text, pool.found):
+            return False
+        pool.leave(outcome.source)
+        return True
 
     def _count_session(self, job: Job, host: MxHost, session: TlsSession) -> None:
         self._line.session(job.recipients[0].rpartition("@")[2].lower(), host.rule, session)
@@ -330,6 +353,10 @@ class Site:
 def is_trouble(outcome: Outcome) -> bool:
     """Whether it says more of the host than of the mail: it broke off before it had the mail, or closes (421)."""
     return isinstance(outcome, Deferred) and outcome.code in (None, 421)
+
+
+def _as_deferred(outcome: Outcome) -> Deferred:
+    return Deferred(**msgspec.structs.asdict(outcome))
 
 
 def _unreached(outcome: Outcome) -> Deferred:

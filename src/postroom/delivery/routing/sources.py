@@ -3,6 +3,7 @@
 import errno
 import socket
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from ipaddress import ip_address
 
 import structlog
@@ -81,9 +82,10 @@ class SourceTurns:
 class SiteSources:
     """The addresses of a pool at one site, which may not take all of them: see ``Sources``.
 
-    An address that the site refuses connections from is left alone for a minute, then for longer and longer, and tried
-    by one connection at a time when that is over. When none is left it is the host that takes nothing: then all that
-    was learned is forgotten, for how long to wait is the host's affair.
+    An address that the site refuses connections or mails from is left alone for a minute, then for longer and longer,
+    and tried by one connection at a time when that is over. When none is left it is the host that takes nothing: then
+    all that was learned of each is forgotten, for how long to wait is the host's affair. Only mails are not taken round
+    again for the same time.
     """
 
     def __init__(self, turns: SourceTurns, site: str, *, clock: Callable[[], float], rand: Callable[[], float]) -> None:
@@ -91,7 +93,9 @@ class SiteSources:
         self._site = site
         self._clock = clock
         self._rand = rand
-        self._refused: dict[str, Health] = {}
+        self._refused: dict[str, _Refusal] = {}
+        self._all: _Refusal | None = None
+        """That every address was refused, as long as no other is known to be taken."""
 
     def next(self, host_address: str) -> LocalAddress | None:
         """See ``Sources``."""
@@ -99,37 +103,82 @@ class SiteSources:
             return self._turns.next(host_address)
         now = self._clock()
         own = self._turns.of_family(host_address)
-        for ip, health in self._refused.items():
-            if ip in own and health.probe(now):
+        for ip, refusal in self._refused.items():
+            if ip in own and refusal.health.probe(now):
                 return own[ip]
         suspect = frozenset(self._refused)
         return self._turns.next(host_address, suspect) or self._turns.next(host_address, self._away(now))
 
     def refused(self, ip: str, why: str, host_addresses: Iterable[str]) -> bool:
         """See ``Sources``."""
-        now = self._clock()
-        health = self._refused.get(ip)
-        if health is None:
-            health = Health(first=FIRST_REFUSED_SECONDS, longest=LONGEST_REFUSED_SECONDS, rand=self._rand)
-            self._refused[ip] = health
-        if health.state(now) != "away":
-            # Connections begun together are refused together: that is one refusal, not several.
-            health.failed(now)
-        away = self._away(now)
-        if not any(self._turns.of_family(address).keys() - away for address in host_addresses):
-            self._refused.clear()
+        return self._refuse(ip, why, host_addresses, mails=False)
+
+    def refused_mail(self, ip: str, why: str, host_addresses: Iterable[str]) -> bool:
+        """A mail was refused because it came from this address; whether another may do for any of these hosts."""
+        if self._all is not None and self._all.mails and self._all.health.state(self._clock()) == "away":
             return False
-        structlog.get_logger("delivery").warning(
-            "source_address_refused", site=self._site, source=ip, reply=why, retry_in=round(health.wait(now), 1)
-        )
-        return True
+        return self._refuse(ip, why, host_addresses, mails=True)
 
     def taken(self, ip: str) -> None:
         """See ``Sources``."""
-        self._refused.pop(ip, None)
+        refusal = self._refused.get(ip)
+        if refusal is not None and not refusal.mails:
+            del self._refused[ip]
+        if self._all is not None and not self._all.mails:
+            self._all = None
+
+    def took_mail(self, ip: str) -> None:
+        """The recipient of a mail from this address was accepted."""
+        if not self._refused and self._all is None:
+            return
+        self._all = None
+        refusal = self._refused.get(ip)
+        if refusal is not None and refusal.health.state(self._clock()) != "away":
+            # One that was under way when others were refused does not count.
+            del self._refused[ip]
+
+    def _refuse(self, ip: str, why: str, host_addresses: Iterable[str], *, mails: bool) -> bool:
+        now = self._clock()
+        refusal = self._refused.get(ip)
+        if refusal is None:
+            refusal = self._refused[ip] = self._refusal()
+        # Connections and mails begun together are refused together: that is one refusal, not several.
+        first = refusal.count(now, mails=mails)
+        away = self._away(now)
+        if not any(self._turns.of_family(address).keys() - away for address in host_addresses):
+            self._refused.clear()
+            if self._all is None:
+                self._all = self._refusal()
+            self._all.count(now, mails=mails)
+            return False
+        if first:
+            wait = round(refusal.health.wait(now), 1)
+            structlog.get_logger("delivery").warning(
+                "source_address_refused", site=self._site, source=ip, reply=why, retry_in=wait
+            )
+        return True
+
+    def _refusal(self) -> "_Refusal":
+        return _Refusal(Health(first=FIRST_REFUSED_SECONDS, longest=LONGEST_REFUSED_SECONDS, rand=self._rand))
 
     def _away(self, now: float) -> frozenset[str]:
-        return frozenset(ip for ip, health in self._refused.items() if health.state(now) == "away")
+        return frozenset(ip for ip, refusal in self._refused.items() if refusal.health.state(now) == "away")
+
+
+@dataclass(slots=True)
+class _Refusal:
+    """That something is not taken: connections, or only mails. Only what was refused can prove the contrary."""
+
+    health: Health
+    mails: bool = False
+
+    def count(self, now: float, *, mails: bool) -> bool:
+        """Whether it is another one."""
+        self.mails = mails
+        if self.health.state(now) == "away":
+            return False
+        self.health.failed(now)
+        return True
 
 
 def check_source(pool: SourcePool, has: Callable[[str], bool]) -> None:

@@ -121,6 +121,12 @@ class Connection(asyncio.Protocol):
         self.session.quit()
         self._flush()
 
+    def retire(self) -> None:
+        """Take no more jobs; what is on the wire goes on."""
+        self._messages_left = 0
+        if self.idle:
+            self.quit()
+
     def abort(self, reason: str) -> None:
         """Close now. A transaction in progress gets its outcome from where it was."""
         if not self._gone:

@@ -114,7 +114,6 @@ class SmtpPool:
         self._loop = loop or asyncio.get_running_loop()
         self._reach = reach or Reach(self._loop.time)
         self._found: Sequence[str] = ()
-        """The addresses of the target, as last found."""
         self._connections: dict[Connection, asyncio.Task[None] | None] = {}
         self._working: set[Connection] = set()
         self._waiting: deque[Job] = deque()
@@ -153,6 +152,17 @@ class SmtpPool:
         if not self._pump_due and self.available and not self._closing:
             self._pump_due = True
             self._loop.call_soon(self._pump)
+
+    @property
+    def found(self) -> Sequence[str]:
+        """The addresses of the target, as last found."""
+        return self._found
+
+    def leave(self, source: str) -> None:
+        """Begin nothing more on connections from this address of ours."""
+        for connection in list(self._connections):
+            if connection.session.source == source:
+                connection.retire()
 
     async def close(self, grace: float) -> None:
         """Take no more, finish what is on the wire within ``grace`` seconds, say QUIT, then abort.

@@ -143,3 +143,37 @@ def test_what_this_machine_has_is_found_by_binding() -> None:
     assert has_address("127.0.0.1")
     assert not has_address("192.0.2.1")
     assert not has_address("2001:db8::1")
+
+
+def test_an_address_of_which_mail_is_refused_is_welcome_again_when_mail_is_taken_and_not_before() -> None:
+    clock = Clock()
+    sources = at_site(turns_of(MIXED), clock)
+    assert sources.refused_mail("192.0.2.1", "554 listed", [HOST])
+    sources.taken("192.0.2.1")
+    sources.took_mail("192.0.2.1")
+    assert chosen(sources, 5) == {"192.0.2.2": 5}, "what was under way proves nothing"
+    clock.now += FIRST_REFUSED_SECONDS
+    assert chosen(sources, 5) == {"192.0.2.1": 1, "192.0.2.2": 4}
+    sources.taken("192.0.2.1")
+    assert sources.refused_mail("192.0.2.1", "554 listed", [HOST])
+    clock.now += 2 * FIRST_REFUSED_SECONDS - 1
+    assert chosen(sources, 5) == {"192.0.2.2": 5}, "that it takes connections does not make the wait short again"
+    clock.now += 1
+    assert chosen(sources, 1) == {"192.0.2.1": 1}
+    sources.took_mail("192.0.2.1")
+    assert chosen(sources, 8) == {"192.0.2.1": 6, "192.0.2.2": 2}
+
+
+def test_where_all_are_refused_each_mail_is_not_taken_round_them_again() -> None:
+    clock = Clock()
+    sources = at_site(turns_of(MIXED), clock)
+    assert sources.refused_mail("192.0.2.1", "554 listed", [HOST])
+    assert not sources.refused_mail("192.0.2.2", "554 listed", [HOST])
+    sources.taken("192.0.2.1")
+    assert not sources.refused_mail("192.0.2.1", "554 listed", [HOST])
+    assert chosen(sources, 8) == {"192.0.2.1": 6, "192.0.2.2": 2}, "they are used, since there is nothing better"
+    clock.now += FIRST_REFUSED_SECONDS
+    assert sources.refused_mail("192.0.2.1", "554 listed", [HOST]), "after a while it is found out anew"
+    sources.took_mail("192.0.2.2")
+    clock.now += FIRST_REFUSED_SECONDS
+    assert sources.refused_mail("192.0.2.2", "554 listed", [HOST])
