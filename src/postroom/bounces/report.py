@@ -180,13 +180,13 @@ def _delivery_status(part: Message, body: str) -> Failure | Nothing | None:
             action = "failed" if status.startswith("5") else "delayed"
         actions.add(action)
         if action == "failed":
-            text = _typed(fields.get("diagnostic-code", "")) or body[:LONGEST_TEXT]
+            recipient = _address(fields.get("final-recipient", ""))
             failed.append(
                 Failed(
-                    _address(fields.get("final-recipient", "")),
+                    recipient,
                     _address(fields.get("original-recipient", "")),
                     status or "5.0.0",
-                    text,
+                    _typed(fields.get("diagnostic-code", "")) or _below(recipient, body) or _quotation(body),
                     _typed(fields.get("remote-mta", ""))[:_LONGEST_FIELD],
                 )
             )
@@ -349,6 +349,15 @@ def _decoded(raw: bytes, charset: str | None) -> str:
         return raw.decode(charset or "utf-8", "replace")
     except (LookupError, UnicodeError):  # a charset nobody knows, or one that is not of text
         return raw.decode("utf-8", "replace")
+
+
+def _below(recipient: str, body: str) -> str:
+    """What is indented below a line that is the recipient: Exim says so why it could not deliver by itself."""
+    if not recipient:
+        return ""
+    pattern = rf"^([ \t]*)<?{re.escape(recipient)}>?:?[ \t]*\r?\n((?:\1[ \t]+\S.*(?:\n|\Z))+)"
+    found = re.search(pattern, body, re.IGNORECASE | re.MULTILINE)
+    return "" if found is None else printable(found[2])
 
 
 def _quotation(body: str) -> str:

@@ -60,7 +60,9 @@ class Verdict(msgspec.Struct, frozen=True):
 
 def bounce_evidence(host: str, reply: str, verdict: Verdict) -> str:
     """What is kept beside an address that is suppressed for a refusal."""
-    return f"{host or 'a mail system'} said: {reply}" + f" (rule {verdict.rule})" * bool(verdict.rule)
+    # What the DNS forbids nobody said: the text is our own and begins so.
+    said = reply if not host and reply.startswith("not sent: ") else f"{host or 'a mail system'} said: {reply}"
+    return said + f" (rule {verdict.rule})" * bool(verdict.rule)
 
 
 UNKNOWN = Verdict("infrastructure", "technical", "unknown", "")

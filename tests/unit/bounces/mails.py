@@ -139,6 +139,24 @@ hello
 --1700000000-eximdsn-1--
 """)
 
+EXIM_ITSELF = EXIM_NEW.replace(
+    b"Remote-MTA: dns; mx.example.net\r\nDiagnostic-Code: smtp; 552 5.2.2 <joe@example.net>: user is over quota\r\n",
+    b"",
+).replace(
+    b"by mail delivery software.\r\n",
+    crlf("""by mail delivery software.
+
+A message that you sent could not be delivered to one or more of its
+recipients. This is a permanent error. The following address(es) failed:
+
+  joe@example.net
+    mailbox is full: retry timeout exceeded
+  ann@example.net
+    Unrouteable address
+"""),
+)
+"""What Exim could not deliver by itself has no Diagnostic-Code."""
+
 EXCHANGE = crlf(f"""\
 From: <postmaster@example.net>
 To: <{TOKEN}@bounces.example.com>

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.bounces.mails import (
     EXCHANGE,
+    EXIM_ITSELF,
     EXIM_NEW,
     EXIM_OLD,
     QMAIL,
@@ -42,12 +43,13 @@ def test_postfix() -> None:
     ("raw", "kind"),
     [
         (EXIM_NEW, "full"),
+        (EXIM_ITSELF, "full"),
         (EXIM_OLD, "no-such-user"),
         (EXCHANGE, "no-such-user"),
         (QMAIL, "no-such-user"),
         (WORDS, "no-such-user"),
     ],
-    ids=["exim 4.9", "exim 4", "exchange", "qmail", "in words only"],
+    ids=["exim 4.9", "exim itself", "exim 4", "exchange", "qmail", "in words only"],
 )
 def test_other_systems(raw: bytes, kind: str) -> None:
     assert category(read_report(raw, "")) == kind
@@ -77,6 +79,25 @@ def test_a_status_report_without_a_diagnostic_falls_back_to_the_words() -> None:
     report = read_report(postfix(diagnostic="", status=""), "")
     assert isinstance(report, Failure)
     assert "said: 550 5.1.1 no" in report.failed[0].text
+
+
+@pytest.mark.parametrize(
+    ("recipient", "text"),
+    [
+        (b"joe@example.net", "mailbox is full: retry timeout exceeded"),
+        (b"Ann@example.net", "Unrouteable address"),
+        (
+            b"nn@example.net",
+            "This message was created automatically by mail delivery software. A message that you sent",
+        ),
+    ],
+)
+def test_what_exim_says_below_the_address_is_the_reason(recipient: bytes, text: str) -> None:
+    report = read_report(EXIM_ITSELF.replace(b"rfc822;joe@example.net", b"rfc822;" + recipient), "")
+    assert isinstance(report, Failure)
+    (failed,) = report.failed
+    assert failed.text.startswith(text)
+    assert failed.text.isprintable()
 
 
 def test_each_recipient_has_its_own_result() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.bounces.replies import REPLIES
 
-from postroom.bounces.verdict import UNKNOWN, Reply, RulesRejected, Verdict, read_rules
+from postroom.bounces.verdict import UNKNOWN, Reply, RulesRejected, Verdict, bounce_evidence, read_rules
 
 RULES = read_rules()
 
@@ -92,3 +92,15 @@ def test_a_file_that_cannot_be_used_is_refused_with_place_and_fix(text: str, say
         read_rules(text, source="mine.toml")
     assert str(refused.value).startswith("mine.toml")
     assert says in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("host", "reply", "evidence"),
+    [
+        ("mx.example.net", "550 no", "mx.example.net said: 550 no (rule r)"),
+        ("", "550 no", "a mail system said: 550 no (rule r)"),
+        ("", "not sent: the domain a.example does not exist", "not sent: the domain a.example does not exist (rule r)"),
+    ],
+)
+def test_the_evidence_of_a_suppression_says_who_said_it(host: str, reply: str, evidence: str) -> None:
+    assert bounce_evidence(host, reply, Verdict("recipient", "hard", "no-such-user", "r")) == evidence
