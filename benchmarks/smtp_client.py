@@ -71,6 +71,7 @@ class Source:
 class BenchmarkJob:
     """One message. Its bytes are made anew, as they are when each mail is personal."""
 
+    first_decides = True
     __slots__ = ("_source", "data", "recipients", "sender", "smtputf8")
 
     def __init__(self, source: Source, recipient: str) -> None:

@@ -13,6 +13,7 @@ class Job:
     ``sender`` is the envelope's, which is not always that of the mail: bounces go to it.
     """
 
+    first_decides = True
     __slots__ = ("_finished", "data", "message", "recipients", "sender", "smtputf8")
 
     def __init__(self, message: Message, mail: Mail, sender: str, finished: Callable[[Message, Outcome], None]) -> None:

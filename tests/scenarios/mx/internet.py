@@ -47,6 +47,8 @@ class MailHost:
         self.greeting = greeting
         self.unwanted: dict[str, str] = {}
         """Addresses that are greeted otherwise, and no more."""
+        self.nobody: set[str] = set()
+        """Recipients that are refused."""
         self.listed: dict[str, tuple[str, str]] = {}
         """Addresses of which mail is refused: at which command, and how."""
         self.tls = tls
@@ -151,7 +153,11 @@ class MailHost:
                 if verb == b"MAIL":
                     recipients = []
                 elif verb == b"RCPT":
-                    recipients.append(line.decode().partition("<")[2].partition(">")[0])
+                    recipient = line.decode().partition("<")[2].partition(">")[0]
+                    if recipient in self.nobody:
+                        writer.write(b"550 5.1.1 no such user\r\n")
+                        continue
+                    recipients.append(recipient)
                 writer.write(b"250 2.1.0 fine\r\n")
 
     async def _judge(self, recipients: list[str]) -> str:

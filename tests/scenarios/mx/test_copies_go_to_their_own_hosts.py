@@ -17,13 +17,17 @@ async def test_a_copy_goes_to_the_host_of_its_domain(house: House) -> None:
         net.domain("one.test", "mx.one.test")
         net.domain("same.test", "mx.one.test")
         net.domain("two.test", "mx.two.test")
-        await house.define("copied", cc=("cc@same.test", "first@two.test"), bcc=("second@two.test",))
+        two.nobody = {"nobody@two.test"}
+        cc = ("cc@same.test", "nobody@two.test", "first@two.test")
+        await house.define("copied", cc=cc, bcc=("second@two.test",))
         async with working(house, net) as office:
             (key,) = await office.send(["to@one.test"], "copied")
             assert await all_final(house, 1) == {key: ("sent", None)}
     assert one.transactions == [("to@one.test", "cc@same.test")]
     assert two.transactions == [("first@two.test", "second@two.test")]
     assert one.bodies == two.bodies
+    sent = await house.pool.fetchval("select detail from event where kind = 'sent'")
+    assert msgspec.json.decode(sent)["refused"] == [["nobody@two.test", "550 5.1.1 no such user"]]
 
 
 async def test_a_copy_that_fails_is_recorded_and_does_not_change_the_outcome(house: House) -> None:

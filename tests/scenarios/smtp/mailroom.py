@@ -24,6 +24,7 @@ class Parcel:
         self.recipients = recipients
         self.data = data
         self.smtputf8 = False
+        self.first_decides = True
         self.outcomes: list[Outcome] = []
         self._done = asyncio.Event()
 

@@ -19,7 +19,7 @@ class Parcel:
     host was reached: the parcel may then be carried again.
     """
 
-    __slots__ = ("_back", "_carrier", "_finish", "data", "recipients", "sender", "smtputf8")
+    __slots__ = ("_back", "_carrier", "_finish", "data", "first_decides", "recipients", "sender", "smtputf8")
 
     def __init__(
         self,
@@ -29,9 +29,11 @@ class Parcel:
         *,
         finish: Callable[[Outcome], None],
         back: Callable[["Parcel"], None],
+        first_decides: bool = True,
     ) -> None:
         self.sender = mail.sender
         self.recipients = recipients
+        self.first_decides = first_decides
         self.data = mail.data
         self.smtputf8 = mail.smtputf8
         self._carrier = carrier

@@ -36,6 +36,7 @@ from postroom.delivery.routing.table import RouteTable, SourcePool
 from postroom.delivery.routing.tls_rule import TlsRule
 from postroom.delivery.routing.way import Way
 from postroom.delivery.slices import LaneKey, Message
+from postroom.delivery.smtp.remainder import not_taken
 from postroom.events.put_offs import PutOff
 from postroom.metrics.sites import BusySite
 from postroom.store.errors import DATABASE_AWAY
@@ -448,10 +449,7 @@ class Sites:
 
         def one_done(recipients: list[str], outcome: Outcome) -> None:
             nonlocal left
-            if isinstance(outcome, Sent):
-                refused.extend(outcome.refused_recipients)
-            else:
-                refused.extend((recipient, outcome.text) for recipient in recipients)
+            refused.extend(not_taken(recipients, outcome))
             left -= 1
             self._copies -= 1
             if left == 0:
@@ -475,7 +473,15 @@ class Sites:
         if away is not None:
             done(recipients, away)
             return
-        site.copies.append(Parcel(job, recipients, site, finish=lambda outcome: done(recipients, outcome), back=back))
+        parcel = Parcel(
+            job,
+            recipients,
+            site,
+            finish=lambda outcome: done(recipients, outcome),
+            back=back,
+            first_decides=False,
+        )
+        site.copies.append(parcel)
         site.wake()
 
     # -- from time to time

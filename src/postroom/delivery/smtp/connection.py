@@ -8,7 +8,7 @@ is not touched by the commands.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, Protocol, cast
 
 from postroom.delivery.outcome import Deferred, Outcome
@@ -33,8 +33,8 @@ class Owner(Protocol):
     def next_job(self, connection: Connection) -> Job | None:
         """The next job for this idle connection, or None: wait, or quit."""
 
-    def finish(self, job: Job, outcome: Outcome) -> None:
-        """The job has its outcome."""
+    def finish(self, job: Job, outcome: Outcome, left: Sequence[str] = ()) -> None:
+        """The job has its outcome, but for the recipients that are ``left``."""
 
     def put_back(self, job: Job) -> None:
         """The job was begun on a connection that turned out dead; send it once more on a fresh one."""
@@ -197,7 +197,7 @@ class Connection(asyncio.Protocol):
         if event.untouched and not self._job_fresh:
             self._owner.put_back(job)
         else:
-            self._owner.finish(job, event.outcome)
+            self._owner.finish(job, event.outcome, event.left)
 
     def _flush(self) -> None:
         session = self.session

@@ -35,6 +35,10 @@ class Mail(Protocol):
         """Envelope recipients: the one whose fate decides first, then cc and bcc."""
 
     @property
+    def first_decides(self) -> bool:
+        """Whether nobody gets the mail when the first recipient is refused; otherwise all do that are accepted."""
+
+    @property
     def data(self) -> bytes:
         """The message: every line ends with CRLF, the last one too; not dot-stuffed."""
 

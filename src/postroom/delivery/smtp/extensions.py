@@ -26,6 +26,8 @@ class Extensions:
     """ENHANCEDSTATUSCODES, RFC 2034."""
     starttls: bool = False
     """RFC 3207."""
+    recipient_limit: int = 0
+    """Most recipients of one mail, RCPTMAX of LIMITS (RFC 9422); 0: not said."""
     auth: frozenset[str] = frozenset()
     """Names of the login mechanisms (RFC 4954), in capitals."""
 
@@ -41,14 +43,19 @@ class Extensions:
                 auth.update(arguments)
             words[keyword] = arguments
         size = words.get("SIZE")
-        limit = size[0] if size else ""
+        limits = dict(limit.partition("=")[::2] for limit in words.get("LIMITS", ()))
         return cls(
             pipelining="PIPELINING" in words,
             size=size is not None,
-            size_limit=int(limit) if limit.isascii() and limit.isdigit() and len(limit) <= 18 else 0,
+            size_limit=_number(size[0]) if size else 0,
             eight_bit="8BITMIME" in words,
             smtputf8="SMTPUTF8" in words,
             enhanced_codes="ENHANCEDSTATUSCODES" in words,
             starttls="STARTTLS" in words,
+            recipient_limit=_number(limits.get("RCPTMAX", "")),
             auth=frozenset(auth),
         )
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else 0

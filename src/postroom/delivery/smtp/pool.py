@@ -36,6 +36,7 @@ from postroom.delivery.outcome import Deferred, Outcome
 from postroom.delivery.smtp.connection import Connection, Job
 from postroom.delivery.smtp.local_address import Sources
 from postroom.delivery.smtp.reach import Reach
+from postroom.delivery.smtp.remainder import Remainder
 from postroom.delivery.smtp.session import Session
 from postroom.delivery.smtp.target import SmtpTarget
 from postroom.delivery.smtp.timeouts import Timeouts
@@ -118,6 +119,8 @@ class SmtpPool:
         self._working: set[Connection] = set()
         self._waiting: deque[Job] = deque()
         self._returned: deque[Job] = deque()
+        self._further: deque[Job] = deque()
+        """What the transactions before could not hold."""
         self._pump_due = False
         self._failures = 0
         self._retry_at: float | None = None
@@ -186,11 +189,14 @@ class SmtpPool:
             except TimeoutError:
                 for connection in list(self._connections):
                     self._drop(connection, "postroom is stopping")
+        self._defer_further(self._local_failure("postroom is stopping"))
 
     # -- what connections call
 
     def next_job(self, connection: Connection) -> Job | None:
         """See ``Owner``."""
+        if self._further:
+            return self._further.popleft()
         if self._closing:
             self._loop.call_soon(self._quit_if_idle, connection)
             return None
@@ -206,8 +212,13 @@ class SmtpPool:
             self._count(connection, job)
         return job
 
-    def finish(self, job: Job, outcome: Outcome) -> None:
+    def finish(self, job: Job, outcome: Outcome, left: Sequence[str] = ()) -> None:
         """See ``Owner``. An exception of a job must not cost the others their connection."""
+        if left:
+            # For the next free connection, most likely the one that has just finished.
+            self._further.append(Remainder(job, outcome, left))
+            self.wake()
+            return
         try:
             job.finish(outcome)
         except Exception as problem:
@@ -216,7 +227,8 @@ class SmtpPool:
     def put_back(self, job: Job) -> None:
         """See ``Owner``."""
         if self._closing or not self.available:
-            self.finish(job, self._local_failure("the connection was closed by the peer before it could be used"))
+            closed = "the connection was closed by the peer before it could be used"
+            self.finish(job, self._local_failure("postroom is stopping" if self._closing else closed))
         else:
             self._returned.append(job)
 
@@ -275,9 +287,10 @@ class SmtpPool:
             if connection.idle:
                 break
         while may_grow and len(self._connections) < self._size:
-            if self._opening > len(self._waiting) + len(self._returned):
+            wanted = len(self._waiting) + len(self._returned) + len(self._further)
+            if self._opening > wanted:
                 return
-            if self._opening == len(self._waiting) + len(self._returned):
+            if self._opening == wanted:
                 job = self._take_one()
                 if job is None:
                     return
@@ -418,6 +431,7 @@ class SmtpPool:
             if other is not connection:
                 self._drop(other, "another connection to this target failed")
         self._defer_waiting(outcome)
+        self._defer_further(outcome)
         announce = self._on_unavailable
         if announce is not None:
             self._guarded("on_unavailable", lambda: announce(outcome, wait))
@@ -432,8 +446,12 @@ class SmtpPool:
 
     def _defer_waiting(self, outcome: Deferred) -> None:
         deferred = msgspec.structs.replace(outcome, stage="connect")
-        while self._returned or self._waiting:
-            self.finish((self._returned or self._waiting).popleft(), deferred)
+        while jobs := self._returned or self._waiting:
+            self.finish(jobs.popleft(), deferred)
+
+    def _defer_further(self, outcome: Deferred) -> None:
+        while self._further:
+            self.finish(self._further.popleft(), outcome)
 
     def _drop(self, connection: Connection, reason: str) -> None:
         task = self._connections.pop(connection, None)

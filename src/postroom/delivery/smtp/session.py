@@ -5,9 +5,10 @@ connection ended (``lost``), and writes what ``take_output`` gives: one write pe
 comes out is an event; nothing is raised for anything a peer does.
 
 Each transaction ends in exactly one ``Finished``. With one recipient and PIPELINING the phases are
-MAIL+RCPT+DATA and body+dot; with several, DATA waits until the first recipient is accepted, because that
-one decides. Extra replies, unfinished lines and unasked replies between transactions close the
-connection: after them no reply could be trusted to belong to its command.
+MAIL+RCPT+DATA and body+dot; with several, DATA waits until it is known who is accepted, because the first
+decides. Those that are too many for the peer are left to a further transaction. Extra replies, unfinished
+lines and unasked replies between transactions close the connection: after them no reply could be trusted to
+belong to its command.
 
 Transitions (checked against the code by test_session_table). ``ok`` is the reply the command wants; the
 outcome is the transaction's, ``unavailable`` means the target as a whole, ``-`` is nothing new.
@@ -71,7 +72,7 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final, TypeAlias, TypeVar
 
@@ -82,6 +83,7 @@ from postroom.delivery.smtp.auth import Mechanism, choose
 from postroom.delivery.smtp.envelope import Mail, body_fault, dot_stuffed, envelope_fault
 from postroom.delivery.smtp.extensions import Extensions
 from postroom.delivery.smtp.local_address import LocalAddress
+from postroom.delivery.smtp.remainder import MOST_RECIPIENTS, is_too_many
 from postroom.delivery.smtp.reply import Reply, ReplyParser, printable
 from postroom.delivery.smtp.state import AWAITED, STAGES, State
 from postroom.delivery.smtp.target import SmtpTarget, TlsMode
@@ -94,10 +96,12 @@ _LONGEST_AUTH_LINE: Final = 510
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The transaction has its outcome. ``untouched``: the peer had answered none of its commands."""
+    """The transaction has its outcome. ``untouched``: the peer had answered none of its commands. ``left`` are
+    recipients of whom the outcome says nothing, since there were too many: they want a further transaction."""
 
     outcome: Outcome
     untouched: bool
+    left: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +148,13 @@ class Session:
         self._open = False
         self._answered = False
         self._data_sent_ahead = False
+        self._named: Sequence[str] = ()
+        """The recipients of this transaction."""
         self._recipient = 0
+        self._accepted = 0
         self._failed = False
         self._refused: list[tuple[str, str]] = []
+        self._left: list[str] = []
         self._sender = ""
         self._mail_from = b"MAIL FROM:<>"
 
@@ -207,18 +215,22 @@ class Session:
         """Start a transaction; only when IDLE. An outcome means: refused here, nothing was written."""
         if self.state is not State.IDLE:
             raise RuntimeError(f"a transaction can begin in IDLE only, not in {self.state.name}")
+        self._refused.clear()
         refusal = self._refusal(mail)
         if refusal is not None:
             return refusal
         self._mail = mail
         self._open = True
         self._answered = self._failed = False
-        self._recipient = 0
-        self._refused.clear()
+        self._recipient = self._accepted = 0
+        self._left.clear()
         extensions = self.extensions
         lines = self._mail_command(mail)
+        recipients = mail.recipients
+        if len(recipients) > 1:
+            recipients = recipients[: min(MOST_RECIPIENTS, extensions.recipient_limit or MOST_RECIPIENTS)]
+        self._named = recipients
         if extensions.pipelining:
-            recipients = mail.recipients
             for recipient in recipients:
                 lines += b"RCPT TO:<%b>\r\n" % recipient.encode()
             self._data_sent_ahead = len(recipients) == 1
@@ -388,29 +400,38 @@ class Session:
                 self._reset()
 
     def _rcpt(self, reply: Reply) -> None:
-        assert self._mail is not None
-        recipients = self._mail.recipients
         kind = reply.code // 100
-        if kind == 3:
+        if kind == 2:
+            self._accepted += 1
+        elif kind == 3:
             self._unexpected(reply)
             return
-        if kind != 2 and not self._failed:
-            if self._recipient == 0:
-                self._fail(reply, "rcpt")
-                if not self.extensions.pipelining:
-                    self._reset()
-                    return
-            else:
-                self._refused.append((recipients[self._recipient], reply.text))
+        elif not self._failed:
+            self._not_accepted(reply)
         self._recipient += 1
-        if self._recipient < len(recipients):
-            self._name_recipient(self._recipient)
-        elif self._data_sent_ahead:
+        if self._recipient < len(self._named):
+            if self.extensions.pipelining:
+                return
+            if not (self._failed or self._left):
+                self._name_recipient(self._recipient)
+                return
+        if not (self._accepted or self._failed):
+            self._fail(reply, "rcpt")
+        if self._data_sent_ahead:
             self.state = State.DATA
         elif self._failed:
             self._reset()
         else:
             self._say(b"DATA\r\n", State.DATA)
+
+    def _not_accepted(self, reply: Reply) -> None:
+        recipient = self._named[self._recipient]
+        if self._accepted and is_too_many(reply):
+            self._left.append(recipient)
+        elif self._recipient == 0 and not self._to_copies:
+            self._fail(reply, "rcpt")
+        else:
+            self._refused.append((recipient, reply.text))
 
     def _data(self, reply: Reply) -> None:
         assert self._mail is not None
@@ -487,7 +508,9 @@ class Session:
     ) -> None:
         self._open = False
         untouched = not self._answered and (reply is None or reply.code == CLOSING)
-        self._events.append(Finished(self._attempt(kind, reply, text, stage), untouched))
+        assert self._mail is not None
+        left = self._leftover(kind, stage) if len(self._mail.recipients) > 1 else ()
+        self._events.append(Finished(self._attempt(kind, reply, text, stage), untouched, left))
 
     def _unavailable(self, reply: Reply, explanation: str = "") -> None:
         outcome = self._attempt(Deferred, reply, "", STAGES[self.state])
@@ -519,7 +542,7 @@ class Session:
             self.address,
             self.tls,
             stage,
-            tuple(self._refused) if kind is Sent and self._refused else (),
+            tuple(self._refused) if self._refused and (kind is Sent or self._to_copies) else (),
             self.certificate,
             self._source,
         )
@@ -528,11 +551,22 @@ class Session:
         self._output += line
         self.state = state
 
+    @property
+    def _to_copies(self) -> bool:
+        return self._mail is not None and not self._mail.first_decides
+
+    def _leftover(self, kind: type[Attempt], stage: Stage) -> tuple[str, ...]:
+        """Who wants a further transaction: those behind a recipient that was taken, or behind copies that all were
+        refused. Each time somebody is done with."""
+        assert self._mail is not None
+        if kind is Sent or (self._to_copies and stage == "rcpt" and self._recipient == len(self._named)):
+            return (*self._left, *self._mail.recipients[self._recipient :])
+        return ()
+
     def _name_recipient(self, position: int) -> None:
         """The next RCPT, unless it was written ahead."""
         if not self.extensions.pipelining:
-            assert self._mail is not None
-            self._output += b"RCPT TO:<%b>\r\n" % self._mail.recipients[position].encode()
+            self._output += b"RCPT TO:<%b>\r\n" % self._named[position].encode()
 
     def _reset(self) -> None:
         self._say(b"RSET\r\n", State.RSET)

@@ -35,6 +35,7 @@ class _Parcel:
     data: bytes
     done: asyncio.Future[Outcome]
     smtputf8: bool = False
+    first_decides: bool = True
 
     def finish(self, outcome: Outcome) -> None:
         """Called by the pool exactly once."""

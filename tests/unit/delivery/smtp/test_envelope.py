@@ -19,6 +19,7 @@ class Letter:
     recipients: Sequence[str] = ("ann@example.com",)
     data: bytes = b"Subject: x\r\n\r\nbody\r\n"
     smtputf8: bool = False
+    first_decides: bool = True
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ def test_all_that_is_used_is_read() -> None:
         b"STARTTLS",
         b"AUTH plain LOGIN",
         b"AUTH=CRAM-MD5",
+        b"LIMITS MAILMAX=5 RCPTMAX=20 X",
     )
     assert Extensions.of(Reply(250, lines)) == Extensions(
         pipelining=True,
@@ -29,6 +30,7 @@ def test_all_that_is_used_is_read() -> None:
         smtputf8=True,
         enhanced_codes=True,
         starttls=True,
+        recipient_limit=20,
         auth=frozenset({"PLAIN", "LOGIN", "CRAM-MD5"}),
     )
 

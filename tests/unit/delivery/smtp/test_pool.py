@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
@@ -27,8 +27,9 @@ Peer = Iterator[bytes | str]
 class Job:
     """A letter that remembers its outcomes."""
 
-    def __init__(self, office: Office) -> None:
-        letter = Letter()
+    def __init__(self, office: Office, recipients: Sequence[str] = ("ann@example.com",)) -> None:
+        letter = Letter(recipients=recipients)
+        self.first_decides = True
         self.sender = letter.sender
         self.recipients = letter.recipients
         self.data = letter.data

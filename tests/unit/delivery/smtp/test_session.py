@@ -77,15 +77,34 @@ def test_without_pipelining_each_command_waits_for_its_answer() -> None:
 def test_several_recipients_hold_data_back_until_the_first_is_accepted() -> None:
     session = ready(b"PIPELINING")
     session.begin(Letter(recipients=THREE))
-    written, found = talk(session, b"250 a\r\n250 b\r\n550 5.1.1 no cc\r\n452 no bcc\r\n", b"354 d\r\n", b"250 e\r\n")
+    written, found = talk(session, b"250 a\r\n250 b\r\n550 5.1.1 no cc\r\n450 no bcc\r\n", b"354 d\r\n", b"250 e\r\n")
     assert written[0].endswith(b"RCPT TO:<bcc@example.com>\r\n")
     assert written[1:3] == [b"DATA\r\n", BODY + b".\r\n"]
     (outcome,) = found
     assert isinstance(outcome, Sent)
     assert outcome.refused_recipients == (
         ("cc@example.com", "550 5.1.1 no cc"),
-        ("bcc@example.com", "452 no bcc"),
+        ("bcc@example.com", "450 no bcc"),
     )
+
+
+@pytest.mark.parametrize(("extensions", "asked"), [((), 2), ((b"PIPELINING",), 3)])
+def test_recipients_that_are_too_many_are_left_to_another_transaction(
+    extensions: tuple[bytes, ...], asked: int
+) -> None:
+    session = ready(*extensions)
+    session.begin(Letter(recipients=THREE))
+    replies = [b"250 a\r\n", b"250 b\r\n", *[b"452 4.5.3 too many\r\n"] * (asked - 1)]
+    written, found = talk(session, *([b"".join(replies)] if extensions else replies))
+    assert (b"".join(written).count(b"RCPT"), found) == (asked, [])
+    assert written[-1] == b"DATA\r\n"
+    session.receive(b"354 d\r\n")
+    session.take_output()
+    (event,) = session.receive(b"250 e\r\n")
+    assert isinstance(event, Finished)
+    assert isinstance(event.outcome, Sent)
+    assert event.outcome.refused_recipients == ()
+    assert event.left == THREE[1:]
 
 
 @pytest.mark.parametrize("extensions", [(), (b"PIPELINING",)])
