@@ -294,6 +294,12 @@ def stocked(shop: Unit) -> Unit:
         ("[OrderId] eq A5", "5"),
         ("OrderId eq 'A5' and OrderId eq 'A6'", ""),
         ("Paid eq false and OrderId eq a5", "5"),
+        ("(City%20eq%20'Oslo'%20AND%20(Total%20gt%20'20'%20OR%20Items%20eq%20'1'))", "137"),
+        ("(Total lt 20 or Total eq 60) and City neq 'Oslo'", "6"),
+        ("Items IS NULL", "2"),
+        ("Items%20IS%20NOT%20NULL and Total lte 30", "13"),
+        ("City in ('bergen','Ålesund','O''Hare')", "246"),
+        ("Total in (10, 20.0,30) and City in (Oslo)", "13"),
     ],
 )
 def test_filters(stocked: Unit, query: str, found: str) -> None:
@@ -312,6 +318,12 @@ def test_filters(stocked: Unit, query: str, found: str) -> None:
         "$filter=Items gt null",
         "$filter=City eq '%00'",
         "$filter=" + "%20and%20".join(["Total eq 1"] * 21),
+        "$filter=(City eq 'x'",
+        "$filter=City eq 'x')",
+        "$filter=City in 'x'",
+        "$filter=City in ('x'",
+        "$filter=City is 'null'",
+        "$fields=OrderId,Nope",
         "$orderBy=Nope",
         "$page=0",
         "$pageSize=x",
@@ -335,6 +347,13 @@ def test_order_and_pages(stocked: Unit) -> None:
     by_token = stocked.call("GET", f"/data/v1/customobjectdata/token/{page['requestToken']}/rowset?$page=2&$pageSize=3")
     assert by_token.json()["items"] == following["items"]
     assert stocked.call("GET", "/data/v1/customobjectdata/token/bm90aGluZw/rowset").json()["errorcode"] == 10005
+
+
+def test_only_the_fields_asked_for_are_shown_on_every_page(stocked: Unit) -> None:
+    page = stocked.call("GET", ROWSET + "?$fields=total,City&$pageSize=1").json()
+    assert page["items"] == [{"keys": {"orderid": "A1"}, "values": {"total": "10.00", "city": "Oslo"}}]
+    following = stocked.call("GET", "/data" + page["links"]["next"]).json()
+    assert following["items"] == [{"keys": {"orderid": "A2"}, "values": {"total": "20.00", "city": "Bergen"}}]
 
 
 def test_numbers_are_compared_as_numbers_though_another_table_has_text_there(stocked: Unit) -> None:

@@ -25,6 +25,7 @@ from postroom.api.wire.data import (
     RowsetLinks,
     ShownExtension,
     ShownFields,
+    read_columns,
     read_extension,
     rejection,
     shown_extension,
@@ -51,8 +52,9 @@ from postroom.catalog.data_extensions import (
     lock_extension,
     page_extensions,
 )
+from postroom.catalog.data_filter import parse_query
 from postroom.catalog.data_jobs import store_job
-from postroom.catalog.data_query import QueryRejected, page_rows, parse_query
+from postroom.catalog.data_query import QueryRejected, page_rows
 from postroom.catalog.data_rows import clear_rows
 from postroom.store.database import Connection, Pool
 
@@ -68,6 +70,7 @@ class _Page(msgspec.Struct, frozen=True):
     extension: str
     filter: str | None
     order: str | None
+    fields: str | None = None
 
 
 _page = msgspec.json.Decoder(_Page)
@@ -209,28 +212,29 @@ class DataExtensions:
     async def rowset_by_key(self, call: Call) -> Reply:
         """GET /customobjectdata/key/{key}/rowset."""
         extension = await self._names.keyed(call, call.key("key"))
-        return await self._rowset(call, extension, call.query.get("filter"), call.query.get("orderby"))
+        return await self._rowset(call, extension, _asked(call, extension))
 
     async def rowset_by_id(self, call: Call) -> Reply:
         """GET /customobjectdata/{id}/rowset."""
         extension = await self._names.named(call, call.key("id"))
-        return await self._rowset(call, extension, call.query.get("filter"), call.query.get("orderby"))
+        return await self._rowset(call, extension, _asked(call, extension))
 
     async def rowset_by_token(self, call: Call) -> Reply:
         """GET /customobjectdata/token/{token}/rowset: further pages of a query."""
         page = _read_token(call.key("token"))
         extension = await self._names.named(call, page.extension)
-        return await self._rowset(call, extension, page.filter, page.order)
+        return await self._rowset(call, extension, page)
 
-    async def _rowset(self, call: Call, extension: DataExtension, filter_text: str | None, order: str | None) -> Reply:
+    async def _rowset(self, call: Call, extension: DataExtension, asked: _Page) -> Reply:
         page = number_field(call.query, "page", default=1, highest=HIGHEST_PAGE)
         page_size = number_field(call.query, "pagesize", default=DEFAULT_PAGE_SIZE, highest=LARGEST_PAGE_SIZE)
         try:
-            query = parse_query(extension, filter_text, order)
+            query = parse_query(extension, asked.filter, asked.order)
         except QueryRejected as rejected:
             raise ApiError(Code.INVALID_VALUE, str(rejected)) from None
         rows, total = await page_rows(self._pool, extension, query, page=page, page_size=page_size)
-        token = _token(_Page(str(extension.object_id), filter_text, order))
+        token = _token(asked)
+        chosen = read_columns(extension, asked.fields)
         link = f"/v1/customobjectdata/token/{token}/rowset?$pageSize={page_size}&$page="
         links = RowsetLinks(
             self=f"{link}{page}",
@@ -238,7 +242,7 @@ class DataExtensions:
             next=f"{link}{page + 1}" if page * page_size < total else msgspec.UNSET,
         )
         expires = (datetime.fromtimestamp(self._clock(), UTC) + _TOKEN_LIFE).strftime("%Y-%m-%dT%H:%M:%S")
-        items = [shown_row(extension, row) for row in rows]
+        items = [shown_row(chosen, row) for row in rows]
         object_id = str(extension.object_id)
         return Reply(_encode(Rowset(links, token, expires, object_id, extension.key, page_size, page, total, items)))
 
@@ -272,6 +276,11 @@ async def _reshaped(connection: Connection, stored: DataExtension, draft: Extens
         raise rejection(rejected) from None
 
 
+def _asked(call: Call, extension: DataExtension) -> _Page:
+    query = call.query
+    return _Page(str(extension.object_id), query.get("filter"), query.get("orderby"), query.get("fields"))
+
+
 def _token(page: _Page) -> str:
     return base64.urlsafe_b64encode(_encode(page)).decode().rstrip("=")
 
@@ -283,6 +292,6 @@ def _read_token(token: str) -> _Page:
         page = _page.decode(base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True))
     except (ValueError, binascii.Error, msgspec.MsgspecError):
         raise ApiError(Code.INVALID_VALUE, "the token in the path is none of a rowset") from None
-    if "\0" in f"{page.extension}{page.filter}{page.order}":
+    if "\0" in f"{page.extension}{page.filter}{page.order}{page.fields}":
         raise ApiError(Code.INVALID_VALUE, "the token in the path is none of a rowset")
     return page

@@ -1,13 +1,12 @@
 """Reading rows of data extensions: the look-up by equal values that templates make, and filtered pages.
 
-A filter is conditions joined by ``and`` and ``or`` (``and`` binds closer): ``City eq 'Oslo' and Total gt 5``. It is
-parsed to data; what reaches PostgreSQL are fixed pieces of SQL and parameters, never a client's text.
+What clients write as a filter is parsed to data (`catalog.data_filter`); what reaches PostgreSQL are fixed pieces of
+SQL and parameters, never a client's text.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, cast
+from typing import Literal, TypeAlias
 
 import asyncpg
 import msgspec
@@ -17,11 +16,8 @@ from postroom.catalog.data_extensions import DataExtension
 from postroom.content.attributes import fold_name
 from postroom.store.database import Database
 
-Operator: TypeAlias = Literal["eq", "neq", "lt", "lte", "gt", "gte", "like"]
+Operator: TypeAlias = Literal["eq", "neq", "lt", "lte", "gt", "gte", "like", "in"]
 
-MOST_CONDITIONS = 20
-
-_TOKEN = re.compile(r"\s*(?:\[([^\]\0]{1,128})\]|'((?:[^']|'')*)'|\"([^\"\0]*)\"|([^\s'\"\[\]]+))(?:\s+|$)", re.DOTALL)
 _SQL = {"eq": "=", "neq": "<>", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
 _NUMERIC = frozenset({"Number", "Decimal"})
 
@@ -30,11 +26,12 @@ _decode_cells = msgspec.json.Decoder(dict[str, str]).decode
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One comparison; ``text`` is canonical, None for null (only eq and neq)."""
+    """One comparison; ``text`` is canonical, None for null (only eq and neq). ``in`` has ``texts`` instead."""
 
     column: Column
     operator: Operator
     text: str | None
+    texts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,89 +56,6 @@ class QueryRejected(ValueError):
 
 class Impossible(Exception):
     """A look-up for a value that its column can't hold finds nothing."""
-
-
-def parse_query(extension: DataExtension, filter_text: str | None, order_text: str | None) -> Query:
-    """Raises QueryRejected."""
-    by_name = extension.by_name
-    return Query(_parse_filter(by_name, filter_text or ""), _parse_order(by_name, order_text or ""))
-
-
-def _parse_filter(by_name: dict[str, Column], text: str) -> tuple[tuple[Condition, ...], ...]:
-    tokens = _tokens(text)
-    if not tokens:
-        return ()
-    groups: list[list[Condition]] = [[]]
-    place = count = 0
-    while True:
-        if len(tokens) < place + 3:
-            raise QueryRejected("$filter ends early; write: column operator 'value', joined by and or or")
-        column = _column(by_name, tokens[place][0], "$filter")
-        groups[-1].append(_condition(column, tokens[place + 1][0], *tokens[place + 2]))
-        count += 1
-        if count > MOST_CONDITIONS:
-            raise QueryRejected(f"$filter has more than {MOST_CONDITIONS} conditions")
-        place += 3
-        if place == len(tokens):
-            return tuple(tuple(group) for group in groups)
-        joiner = tokens[place][0].lower()
-        if joiner not in ("and", "or") or tokens[place][1]:
-            raise QueryRejected(f"$filter: {tokens[place][0][:50]!r} stands where and or or is expected")
-        if joiner == "or":
-            groups.append([])
-        place += 1
-
-
-def _tokens(text: str) -> list[tuple[str, bool]]:
-    """Words with whether they were quoted."""
-    found, place, text = [], 0, text.strip()
-    while place < len(text):
-        match = _TOKEN.match(text, place)
-        if match is None:
-            raise QueryRejected(f"$filter can't be read at {text[place : place + 50]!r}; quote values with '")
-        bracketed, single, double, bare = match.groups()
-        quoted = single is not None or double is not None
-        word = next(part for part in (bracketed, single, double, bare) if part is not None)
-        found.append((word.replace("''", "'") if single is not None else word, quoted))
-        place = match.end()
-    return found
-
-
-def _condition(column: Column, word: str, value: str, quoted: bool) -> Condition:
-    operator = word.lower()
-    if operator not in (*_SQL, "like"):
-        raise QueryRejected(f"$filter: {word[:50]!r} is no operator; use eq, neq, lt, lte, gt, gte or like")
-    if "\0" in value:
-        raise QueryRejected("$filter must not hold a NUL character")
-    known = cast("Operator", operator)
-    if known == "like":
-        return Condition(column, known, value)
-    if value.lower() == "null" and not quoted:
-        if known not in ("eq", "neq"):
-            raise QueryRejected("$filter: null can be compared with eq and neq only")
-        return Condition(column, known, None)
-    try:
-        return Condition(column, known, cell_text(column, value))
-    except CellRejected as rejected:
-        raise QueryRejected(f"$filter: {rejected}") from None
-
-
-def _parse_order(by_name: dict[str, Column], text: str) -> tuple[tuple[Column, bool], ...]:
-    order = []
-    for part in text.split(",") if text.strip() else ():
-        name, _, direction = part.strip().rpartition(" ")
-        if direction.lower() not in ("asc", "desc"):
-            name, direction = part.strip(), "asc"
-        order.append((_column(by_name, name.strip().strip("[]"), "$orderBy"), direction.lower() == "desc"))
-    return tuple(order)
-
-
-def _column(by_name: dict[str, Column], name: str, field: str) -> Column:
-    column = by_name.get(fold_name(name))
-    if column is None:
-        known = ", ".join(each.name for each in list(by_name.values())[:20])
-        raise QueryRejected(f"{field}: there is no column {name[:100]!r}; there are {known}")
-    return column
 
 
 async def page_rows(
@@ -282,12 +196,17 @@ def _where(extension: DataExtension, query: Query, parameters: list[object]) -> 
         if equal:
             parameters.append([term(extension.extension_id, name, text) for name, text in equal])
             pieces.append(f"terms @> ${len(parameters)}::text[]")
-        pieces += [_piece(each, parameters) for each in conditions if each.operator != "eq" or each.text is None]
+        others = [each for each in conditions if each.operator != "eq" or each.text is None]
+        pieces += [_piece(extension, each, parameters) for each in others]
         groups.append(" and ".join(pieces))
     return " and ((" + ") or (".join(groups) + "))"
 
 
-def _piece(condition: Condition, parameters: list[object]) -> str:
+def _piece(extension: DataExtension, condition: Condition, parameters: list[object]) -> str:
+    if condition.operator == "in":
+        name = condition.column.folded
+        parameters.append([term(extension.extension_id, name, text) for text in condition.texts])
+        return f"terms && ${len(parameters)}::text[]"
     parameters.append(condition.column.folded)
     cell = f"(cells ->> ${len(parameters)}::text)"
     if condition.text is None:

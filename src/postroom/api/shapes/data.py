@@ -185,4 +185,4 @@ ROWSET_BY_TOKEN = Shape(
         "items": [{"keys": {"subscriberkey": "ann"}, "values": {"total": "7.50"}}],
     },
 )
-ROWSET = ROWSET_BY_TOKEN._replace(query=("$filter", "$orderBy", *PAGE))
+ROWSET = ROWSET_BY_TOKEN._replace(query=("$filter", "$orderBy", "$fields", *PAGE))

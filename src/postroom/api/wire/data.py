@@ -17,7 +17,7 @@ from postroom.catalog.data_columns import COLUMN_TYPES, Column, ColumnType, show
 from postroom.catalog.data_extensions import DataExtension, ExtensionDraft, ExtensionRejected, ExtensionTaken, checked
 from postroom.catalog.data_query import Row
 from postroom.catalog.data_rows import RowFault, RowProblem
-from postroom.content.attributes import value_text
+from postroom.content.attributes import fold_name, value_text
 
 LONGEST_DESCRIPTION = 2000
 MOST_ITEMS = 32_000  # contract §8, asynchronous batches
@@ -337,11 +337,23 @@ def field_id(object_id: UUID, column: Column) -> str:
     return str(uuid5(object_id, column.folded))
 
 
-def shown_row(extension: DataExtension, row: Row) -> ShownRow:
-    """A row as the data routes show it."""
+def read_columns(extension: DataExtension, fields: str | None) -> Sequence[Column]:
+    """The columns that `$fields` asks for, with those of the primary key; all without it. Raises ApiError."""
+    names = [name.strip().strip("[]") for name in (fields or "").split(",") if name.strip()]
+    if not names:
+        return extension.columns
+    wanted = {fold_name(name) for name in names}
+    for name in names:
+        if fold_name(name) not in extension.by_name:
+            raise ApiError(Code.INVALID_VALUE, f"$fields: there is no column {name[:100]!r} in {extension.key}")
+    return [column for column in extension.columns if column.primary_key or column.folded in wanted]
+
+
+def shown_row(columns: Sequence[Column], row: Row) -> ShownRow:
+    """A row as the data routes show it, these columns of it."""
     keys: dict[str, str] = {}
     values: dict[str, str] = {}
-    for column in extension.columns:
+    for column in columns:
         text = shown_text(column, row.cells.get(column.folded))
         (keys if column.primary_key else values)[column.name.lower()] = text
     return ShownRow(keys, values)
