@@ -169,7 +169,7 @@ async def test_suppressions_go_a_while_after_they_expired(house: House) -> None:
 
 def test_by_command_first_dry(database: str) -> None:
     def run(*words: str) -> list[dict[str, object]]:
-        arguments = ["retention", *words, "--database-url", database, "--retention-days", "4"]
+        arguments = ["retention", *words, "--json", "--database-url", database, "--retention-days", "4"]
         result = CliRunner().invoke(app, arguments, catch_exceptions=False)
         assert result.exit_code == 0, result.output
         shown: list[dict[str, object]] = json.loads(result.stdout)

@@ -68,12 +68,15 @@ async def test_lists_show_what_there_is(unit: Unit) -> None:
 async def test_a_business_unit_is_made_once(unit: Unit) -> None:
     mid = str(unit.account_id + 1_000_000)
     words = ["account", "create", "--mid", mid, "--name", "Läden"]
-    made = json.loads(await asyncio.to_thread(command, unit, *words))
+    made = json.loads(await asyncio.to_thread(command, unit, *words, "--json"))
     assert (made["account_id"], made["name"]) == (int(mid), "Läden")
     assert made in json.loads(await asyncio.to_thread(command, unit, "account", "list", "--json"))
     again = await asyncio.to_thread(CliRunner().invoke, app, [*words, "--database-url", unit.api.dsn])
     assert again.exit_code == 2
-    assert "already" in again.output
+    assert f"--mid: there is already a business unit {mid}; postroom account change" in again.stderr
+    told = await asyncio.to_thread(command, unit, "account", "change", "--mid", mid, "--page", "7=https://x.example/")
+    assert [line.split(maxsplit=1) for line in told.splitlines()][:2] == [["mid", mid], ["name", "Läden"]]
+    assert told.splitlines()[-1].split() == ["page", "7", "https://x.example/"]
 
 
 async def test_commands_name_the_client_they_do_not_know(unit: Unit) -> None:

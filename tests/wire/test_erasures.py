@@ -87,12 +87,15 @@ def verb(unit: Unit, *words: str) -> Result:
 
 
 def test_by_command(ann: Unit) -> None:
-    done = verb(ann, "--address", "xylophone@example.com", "--no-suppress")
+    done = verb(ann, "--address", "xylophone@example.com", "--no-suppress", "--json")
     assert done.exit_code == 0, done.output
     receipt = json.loads(done.stdout)
     assert (erased(receipt), receipt["suppress"]) == ((1, 1, 1, 0), False)
     assert receipt["requestedBy"].startswith("postroom erase (")
-    assert json.loads(verb(ann, "--receipt", receipt["id"]).stdout) == receipt
+    assert json.loads(verb(ann, "--receipt", receipt["id"], "--json").stdout) == receipt
+    told = verb(ann, "--receipt", receipt["id"]).stdout.splitlines()
+    assert told[0] == f"receipt {receipt['id']}: finished"
+    assert told[2].startswith("  erased: 1 contacts, ")
     for words, sentence in (
         ((), "give one of"),
         (("--address", "x"), "not an email address"),
@@ -100,4 +103,4 @@ def test_by_command(ann: Unit) -> None:
     ):
         wrong = verb(ann, *words)
         assert wrong.exit_code == 2
-        assert sentence in " ".join(wrong.stderr.replace("│", " ").split())
+        assert sentence in " ".join(wrong.stderr.split())

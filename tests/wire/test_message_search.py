@@ -113,7 +113,7 @@ def test_by_command(three: Unit) -> None:
     assert len(verb(three, "--limit", "2", "--json").stdout.splitlines()) == 2
     head, newest, *_ = verb(three).stdout.splitlines()
     assert head.split() == ["ACCEPTED", "STATUS", "MESSAGE", "KEY", "TO", "CONTACT", "DEFINITION"]
-    assert newest.split()[1:] == ["queued", "k3", "Ann@example.com", "Ann", "order"]
+    assert newest.split()[2:] == ["queued", "k3", "Ann@example.com", "Ann", "order"]
     nobody = verb(three, "--recipient", "nobody@example.com")
     assert (nobody.exit_code, nobody.stdout, nobody.stderr) == (0, "", "no message matches\n")
     wrong = verb(three, "--status", "lost")

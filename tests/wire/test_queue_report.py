@@ -58,8 +58,8 @@ def test_a_definition_that_is_none_and_mistakes_are_named(two: Unit, new_unit: C
         assert (reply.status_code, reply.json()["errorcode"]) == (status, code), query
         assert words in reply.json()["message"]
     wrong = verb(two, "--definition-key", "lost")
-    assert (wrong.exit_code, wrong.stdout) == (1, "")
-    assert "has no definition with this key" in wrong.stderr
+    assert (wrong.exit_code, wrong.stdout) == (2, "")
+    assert "--definition-key: business unit" in wrong.stderr
     other = new_unit()
     assert other.call("GET", OWN, params={"definitionKey": "order"}).status_code == 404
     assert other.call("GET", OWN).json()["definitions"] == []

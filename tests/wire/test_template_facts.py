@@ -16,7 +16,7 @@ def run(unit: Unit, *words: str, given: str = "") -> tuple[int, str]:
     """Exit code and everything printed by a verb for this business unit."""
     arguments = [*words, "--mid", str(unit.account_id), "--database-url", unit.api.dsn]
     result = CliRunner().invoke(app, arguments, input=given, catch_exceptions=False)
-    return result.exit_code, " ".join(result.output.replace("│", " ").split())
+    return result.exit_code, " ".join(result.output.split())
 
 
 def test_what_was_set_is_printed_by_a_trial(unit: Unit, tmp_path: Path) -> None:
@@ -24,11 +24,14 @@ def test_what_was_set_is_printed_by_a_trial(unit: Unit, tmp_path: Path) -> None:
         unit,
         *("account", "change", "--time-zone", "Asia/Tokyo", "--web-analytics", "utm_source=mail", "--city", "Oslo"),
         *("--page", "12=https://shop.example/12", "--page", "13=https://shop.example/13"),
+        "--json",
     )
     assert code == 0
     stored = json.loads(shown)
     assert (stored["time_zone"], stored["web_analytics"]) == ("Asia/Tokyo", "utm_source=mail")
-    assert json.loads(run(unit, "account", "change", "--page", "13=")[1])["pages"] == {"12": "https://shop.example/12"}
+    assert json.loads(run(unit, "account", "change", "--page", "13=", "--json")[1])["pages"] == {
+        "12": "https://shop.example/12"
+    }
     file = tmp_path / "secret"
     file.write_text(SECRET)
     assert run(unit, "key", "create", "pages", "--kind", "page", "--file", str(file))[0] == 0

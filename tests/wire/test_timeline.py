@@ -42,12 +42,12 @@ def test_a_queued_message_is_told_over_http_and_by_command(sender: Unit) -> None
     assert "no worker has taken it yet" in third
 
 
-def test_a_key_that_nobody_used_is_404_and_exit_code_1(unit: Unit) -> None:
+def test_a_key_that_nobody_used_is_404_and_exit_code_2(unit: Unit) -> None:
     reply = unit.call("GET", path("nothing"))
     assert (reply.status_code, reply.json()["errorcode"]) == (404, 30003)
     result = show(unit, "nothing")
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert f"business unit {unit.account_id} keeps no message with this key" in result.stderr
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert f"MESSAGE_KEY: business unit {unit.account_id} keeps no message with the key" in result.stderr
 
 
 def test_tenant_isolation_of_timelines(sender: Unit, new_unit: Callable[..., Unit]) -> None:

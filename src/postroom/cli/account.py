@@ -1,14 +1,13 @@
 """`postroom account`: the business units."""
 
 import dataclasses
-import json
 from typing import Annotated
 
 import typer
 
 from postroom.cli.database import run_on_database
 from postroom.cli.options import with_settings
-from postroom.cli.table import AsJson, print_list
+from postroom.cli.output import AsJson, print_facts, print_json, print_list
 from postroom.settings import Settings
 from postroom.store.pool import Connection
 from postroom.tenancy.accounts import (
@@ -48,8 +47,9 @@ def create_command(
     name: Annotated[str, typer.Option("--name", help='What it is called. ["Business unit" and its MID]')] = "",
     language: Annotated[str, typer.Option("--language", help=_LANGUAGE)] = LANGUAGES[0],
     time_zone: TimeZone = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Create a business unit with its list, classification and content folder; print it as JSON."""
+    """Create a business unit with its list, classification and content folder; print what is set."""
     shown_name = name.strip() or f"Business unit {mid}"
     change = _checked(AccountChange(name=shown_name, language=language, time_zone=time_zone))
 
@@ -64,8 +64,9 @@ def create_command(
     except AccountIdInvalid as invalid:
         raise typer.BadParameter(str(invalid), param_hint="--mid") from None
     if created is None:
-        raise typer.BadParameter(f"there is already a business unit {mid}", param_hint="--mid")
-    _show(created)
+        text = f"there is already a business unit {mid}; postroom account change --mid {mid} changes it"
+        raise typer.BadParameter(text, param_hint="--mid")
+    _show(created, as_json)
 
 
 @account_app.command("change")
@@ -98,8 +99,9 @@ def change_command(
             help="A page of CloudPagesURL, ID=https://…; ID= takes it out. May be given several times.",
         ),
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Change a business unit; print it as JSON. Delivery processes know it within a minute."""
+    """Change a business unit, and print what is set. Delivery processes know it within a minute."""
     change = _checked(
         AccountChange(
             name=name,
@@ -119,10 +121,9 @@ def change_command(
     async def write(connection: Connection) -> Account | None:
         return await change_account(connection, mid, change)
 
-    changed = run_on_database(settings, _ROLE, write)
-    if changed is None:
-        raise typer.BadParameter(f"there is no business unit {mid}", param_hint="--mid")
-    _show(changed)
+    changed = run_on_database(settings, _ROLE, write, mid=mid)
+    assert changed is not None
+    _show(changed, as_json)
 
 
 def _page(text: str) -> tuple[str, str | None]:
@@ -162,5 +163,11 @@ def list_command(settings: Settings, as_json: AsJson = False) -> None:
     print_list([dataclasses.asdict(each) for each in found], rows, "no business units", as_json=as_json)
 
 
-def _show(account: Account) -> None:
-    typer.echo(json.dumps(dataclasses.asdict(account), indent=2, ensure_ascii=False))
+def _show(account: Account, as_json: bool) -> None:
+    known = dataclasses.asdict(account)
+    if as_json:
+        print_json(known)
+        return
+    pages = known.pop("pages")
+    facts = {name.replace("_", " "): value for name, value in known.items() if name != "account_id"}
+    print_facts({"mid": account.account_id} | facts | {f"page {page}": target for page, target in pages.items()})

@@ -15,6 +15,7 @@ from postroom.catalog.publishing import Publisher, PublishingRejected
 from postroom.catalog.shaping import carry_out, plan
 from postroom.cli.database import database_of
 from postroom.cli.options import with_settings
+from postroom.cli.output import AsJson, note, print_json
 from postroom.content.ampscript.engine import Engine
 from postroom.content.model import ContentRejected
 from postroom.settings import Settings
@@ -28,6 +29,7 @@ def apply(
     stated: Annotated[Path | None, typer.Argument(help="The TOML file that states the shape.", metavar="FILE")] = None,
     option: Annotated[Path | None, typer.Option("--file", "-f", help="The same, as an option.", metavar="FILE")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and change nothing.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Bring a business unit to the shape a TOML file states, and print what that takes: + is new, ~ changes.
 
@@ -43,17 +45,22 @@ def apply(
         )
         blueprint = read_blueprint(file.read_text(encoding="utf-8"), folder)
     except OSError as problem:
-        raise typer.BadParameter(f"{file} can't be read: {problem.strerror}", param_hint="FILE") from None
+        raise typer.BadParameter(
+            f"{file} can't be read ({problem.strerror}); name a TOML file that may be read", param_hint="FILE"
+        ) from None
     except (BlueprintRejected, UnicodeDecodeError) as rejected:
         raise typer.BadParameter(f"{file}: {rejected}", param_hint="FILE") from None
     try:
         lines, doubtful = asyncio.run(_apply(settings, blueprint, dry_run=dry_run))
     except (PublishingRejected, ContentRejected, ExtensionRejected, AccountIdInvalid) as rejected:
         raise typer.BadParameter(f"{file}: {rejected}", param_hint="FILE") from None
+    if as_json:
+        print_json({"account_id": blueprint.account.mid, "dry_run": dry_run, "steps": lines, "warnings": doubtful})
+        return
     for line in lines:
         typer.echo(line)
     for warning in doubtful:
-        typer.echo(f"warning: {warning}", err=True)
+        note(f"warning: {warning}")
     if not lines:
         typer.echo(f"business unit {blueprint.account.mid} is as {file} states; nothing to do")
 

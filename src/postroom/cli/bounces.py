@@ -1,6 +1,5 @@
 """`postroom bounces`: the server that takes them, and the rules of today over what was refused before."""
 
-import json
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -11,7 +10,9 @@ from postroom.audience.suppression_file import read_moment
 from postroom.bounces.rerun import Change, Rerun, rerun
 from postroom.cli.database import run_on_database
 from postroom.cli.options import with_settings
+from postroom.cli.output import AsJson, print_json
 from postroom.cli.roles import bounces_command
+from postroom.delivery.smtp.reply import printable
 from postroom.settings import Settings
 from postroom.store.pool import Connection
 from postroom.tenancy.accounts import DEFAULT_ACCOUNT_ID
@@ -41,7 +42,7 @@ def rerun_command(
         ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Change nothing; print what would change.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Apply the rules of today to stored replies; suppress and release addresses as the new verdicts say."""
     rules = bounce_rules(settings)
@@ -52,16 +53,16 @@ def rerun_command(
     async def work(connection: Connection) -> Rerun:
         return await rerun(connection, mid, rules, since=begin, now=now, dry_run=dry_run)
 
-    done = run_on_database(settings, "postroom bounces", work)
+    done = run_on_database(settings, "postroom bounces", work, mid=mid)
     if as_json:
         changes = [_shown(each) for each in done.changes]
-        typer.echo(json.dumps({"judged": done.judged, "changes": changes}, indent=2, ensure_ascii=False))
+        print_json({"judged": done.judged, "changes": changes})
         return
     for each in done.changes:
         shown = _shown(each)
         effect = f"; address {each.effect}" if each.effect else ""
-        typer.echo(f"{each.message_key or '(kept no more)'}: {shown['before']} -> {shown['after']}{effect}")
-        typer.echo(f"    {each.reply}")
+        typer.echo(f"{printable(each.message_key) or '(kept no more)'}: {shown['before']} -> {shown['after']}{effect}")
+        typer.echo(f"    {printable(each.reply)}")
     effects = [each.effect for each in done.changes]
     would = "would be " if dry_run else ""
     typer.echo(

@@ -1,6 +1,5 @@
 """`postroom client`: the API clients of business units."""
 
-import json
 from collections.abc import Awaitable, Callable
 from typing import Annotated, TypeVar
 
@@ -8,7 +7,7 @@ import typer
 
 from postroom.cli.database import run_on_database
 from postroom.cli.options import with_settings
-from postroom.cli.table import AsJson, print_list
+from postroom.cli.output import AsJson, print_json, print_list
 from postroom.settings import Settings
 from postroom.store.pool import Connection
 from postroom.tenancy.accounts import DEFAULT_ACCOUNT_ID, AccountIdInvalid, ensure_account
@@ -28,6 +27,8 @@ from postroom.tenancy.scopes import SCOPES, ScopeUnknown, parse_scopes, scopes_t
 
 client_app = typer.Typer(help="API clients: who may ask for access tokens.", no_args_is_help=True)
 
+# Credentials are for a program, and shown once: they are JSON with and without it.
+Credentials = Annotated[bool, typer.Option("--json", help="What is printed is JSON anyway.")]
 ClientId = Annotated[str, typer.Argument(help="The client_id.", metavar="CLIENT_ID")]
 _ROLE = "postroom client"
 _T = TypeVar("_T")
@@ -49,8 +50,11 @@ def create_command(
     scope: Annotated[
         str | None, typer.Option("--scope", help='What it may do, such as "email_send email_read". [all]')
     ] = None,
+    as_json: Credentials = True,
 ) -> None:
-    """Create a client and print its credentials as JSON. The secret is never shown again."""
+    """Create a client and print its credentials, always as JSON. The secret is never shown again."""
+    if not name.strip():
+        raise typer.BadParameter("it is empty; say what the client is called", param_hint="--name")
     scopes = frozenset(SCOPES) if scope is None else _scopes(scope, "--scope")
 
     async def create(connection: Connection) -> NewClient:
@@ -70,7 +74,7 @@ def create_command(
         "auth_base_url": base_url,
         "rest_base_url": base_url,
     }
-    typer.echo(json.dumps(shown, indent=2))
+    print_json(shown)
 
 
 @client_app.command("list")
@@ -85,7 +89,7 @@ def list_command(
     async def read(connection: Connection) -> list[ClientSummary]:
         return await list_clients(connection, mid)
 
-    found = run_on_database(settings, _ROLE, read)
+    found = run_on_database(settings, _ROLE, read, mid=mid)
     rows = [
         {
             "client_id": each.client_id,
@@ -103,26 +107,29 @@ def list_command(
 
 @client_app.command("rotate")
 @with_settings
-def rotate_command(settings: Settings, client_id: ClientId) -> None:
-    """Give the client a new secret and print it as JSON; the old one stops working at once."""
+def rotate_command(settings: Settings, client_id: ClientId, as_json: Credentials = True) -> None:
+    """Give the client a new secret and print it, always as JSON; the old one stops working at once."""
 
     async def rotate(connection: Connection) -> str:
         return await rotate_secret(connection, client_id, hasher=SecretHasher())
 
     secret = _of_client(settings, client_id, rotate)
-    typer.echo(json.dumps({"client_id": client_id, "client_secret": secret}, indent=2))
+    print_json({"client_id": client_id, "client_secret": secret})
 
 
 @client_app.command("revoke")
 @with_settings
-def revoke_command(settings: Settings, client_id: ClientId) -> None:
+def revoke_command(settings: Settings, client_id: ClientId, as_json: AsJson = False) -> None:
     """End the client for good. Its tokens are refused within seconds."""
 
     async def revoke(connection: Connection) -> None:
         await revoke_client(connection, client_id)
 
     _of_client(settings, client_id, revoke)
-    typer.echo(f"client {client_id} is revoked")
+    if as_json:
+        print_json({"client_id": client_id, "revoked": True})
+    else:
+        typer.echo(f"client {client_id} is revoked")
 
 
 @client_app.command("scopes")
@@ -130,7 +137,8 @@ def revoke_command(settings: Settings, client_id: ClientId) -> None:
 def scopes_command(
     settings: Settings,
     client_id: ClientId,
-    scope: Annotated[str, typer.Argument(help='All it may do, such as "email_send email_read".')],
+    scope: Annotated[str, typer.Argument(help='All it may do, such as "email_send email_read".', metavar="SCOPE")],
+    as_json: AsJson = False,
 ) -> None:
     """Set what the client may do, from its next token on."""
     scopes = _scopes(scope, "SCOPE")
@@ -139,7 +147,10 @@ def scopes_command(
         await set_scopes(connection, client_id, scopes)
 
     _of_client(settings, client_id, change)
-    typer.echo(f"client {client_id} may do: {scopes_text(scopes) or 'nothing'}")
+    if as_json:
+        print_json({"client_id": client_id, "scope": scopes_text(scopes)})
+    else:
+        typer.echo(f"client {client_id} may do: {scopes_text(scopes) or 'nothing'}")
 
 
 @client_app.command("limit")
@@ -148,8 +159,15 @@ def limit_command(
     settings: Settings,
     client_id: ClientId,
     per_minute: Annotated[
-        int, typer.Argument(help="Calls a minute that each API process takes; 0 for no limit.", min=0, max=1_000_000)
+        int,
+        typer.Argument(
+            help="Calls a minute that each API process takes; 0 for no limit.",
+            min=0,
+            max=1_000_000,
+            metavar="CALLS",
+        ),
     ],
+    as_json: AsJson = False,
 ) -> None:
     """Limit how fast the client may call; what is over is answered 429 with Retry-After."""
 
@@ -157,7 +175,10 @@ def limit_command(
         await set_rate(connection, client_id, per_minute or None)
 
     _of_client(settings, client_id, change)
-    typer.echo(f"client {client_id}: {f'{per_minute} calls a minute' if per_minute else 'no limit'}")
+    if as_json:
+        print_json({"client_id": client_id, "rate_per_minute": per_minute or None})
+    else:
+        typer.echo(f"client {client_id}: {f'{per_minute} calls a minute' if per_minute else 'no limit'}")
 
 
 def _of_client(settings: Settings, client_id: str, work: Callable[[Connection], Awaitable[_T]]) -> _T:

@@ -12,13 +12,16 @@ from typing import TypeVar
 from urllib.parse import quote
 
 import asyncpg
+import typer
 
 from postroom import assembly
 from postroom.settings import Settings, SettingsRejected, hide_password
+from postroom.store.database import Database
 from postroom.store.directory import DataDirectory
 from postroom.store.embedded import DATABASE, SUPERUSER, EmbeddedPostgres
 from postroom.store.errors import DirectoryInUse, ServerFailed
 from postroom.store.pool import Connection, Pool, connect, open_pool, wait_until_answering
+from postroom.tenancy.accounts import find_account
 
 # The lines of postmaster.pid: PostgreSQL's documentation, "Database File Layout"; miscadmin/pidfile.h.
 _SOCKET_FOLDER_LINE = 4
@@ -77,13 +80,21 @@ async def reach_database(url: str, *, seconds: float = 30.0) -> None:
         ) from None
 
 
-def run_on_database(settings: Settings, application_name: str, work: Callable[[Connection], Awaitable[_T]]) -> _T:
-    """What ``work`` gives on one connection to that database."""
+def run_on_database(
+    settings: Settings,
+    application_name: str,
+    work: Callable[[Connection], Awaitable[_T]],
+    *,
+    mid: int | None = None,
+) -> _T:
+    """What ``work`` gives on one connection to that database. A ``mid`` that no business unit has is told as a
+    mistake in `--mid`."""
 
     async def run() -> _T:
         async with database_of(settings) as dsn:
             connection = await connect(dsn, application_name=application_name)
             try:
+                await _check_unit(connection, mid)
                 return await work(connection)
             finally:
                 await connection.close()
@@ -91,18 +102,32 @@ def run_on_database(settings: Settings, application_name: str, work: Callable[[C
     return asyncio.run(run())
 
 
-def run_with_pool(settings: Settings, application_name: str, work: Callable[[Pool], Awaitable[_T]]) -> _T:
-    """What ``work`` gives with a few connections to that database, which look messages up as a server does."""
+def run_with_pool(
+    settings: Settings, application_name: str, work: Callable[[Pool], Awaitable[_T]], *, mid: int | None = None
+) -> _T:
+    """What ``work`` gives with a few connections to that database, which look messages up as a server does; ``mid``
+    as above."""
 
     async def run() -> _T:
         async with database_of(settings) as dsn:
             pool = await open_pool(dsn, max_size=2, application_name=application_name, settings=_INDEXED)
             try:
+                await _check_unit(pool, mid)
                 return await work(pool)
             finally:
                 await pool.close()
 
     return asyncio.run(run())
+
+
+async def _check_unit(database: Database, mid: int | None) -> None:
+    if mid is None:
+        return
+    known = 0 < mid < 2**63 and await find_account(database, mid) is not None
+    if not known:
+        raise typer.BadParameter(
+            f"there is no business unit {mid}; postroom account list shows them", param_hint="--mid"
+        )
 
 
 def running_dsn(data_dir: Path) -> str:

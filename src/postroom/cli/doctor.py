@@ -1,6 +1,5 @@
 """`postroom doctor`: what a large receiver would object to in the mail of a domain."""
 
-import json
 import socket
 import ssl
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ from postroom.assembly import mx_options, own_host
 from postroom.cli.database import run_on_database
 from postroom.cli.domain import Domain, Mid, Nameserver, resolver_of, sender_name
 from postroom.cli.options import with_settings
-from postroom.cli.table import AsJson
+from postroom.cli.output import AsJson, print_json
 from postroom.content.links import PATHS
 from postroom.delivery.routing.resolver import Resolver
 from postroom.delivery.routing.sts_fetch import PolicyFetcher
@@ -88,10 +87,10 @@ def doctor(
         )
         return await examine(sender, Instruments(dns, looks, track, lambda text: suffixes.privatesuffix(text) or text))
 
-    findings = run_on_database(settings, "postroom doctor", run)
+    findings = run_on_database(settings, "postroom doctor", run, mid=mid)
     if as_json:
         shown = {"domain": name, "findings": [asdict(each) for each in findings], "counts": counts(findings)}
-        typer.echo(json.dumps(shown, indent=2))
+        print_json(shown)
     else:
         typer.echo("\n".join(lines(findings)))
     if counts(findings)["fails"]:

@@ -1,7 +1,6 @@
 """`postroom domain`: the domains mail comes from, their DKIM keys and their DNS records."""
 
 import asyncio
-import json
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Literal, TypeVar
@@ -12,13 +11,13 @@ import typer
 from postroom.assembly import own_host
 from postroom.cli.database import run_on_database
 from postroom.cli.options import with_settings
-from postroom.cli.table import AsJson, print_list
+from postroom.cli.output import AsJson, print_json, print_list
 from postroom.delivery.routing.resolver import Resolver
 from postroom.delivery.smtp.reply import printable
 from postroom.delivery.smtp.target import parse_relay_url
 from postroom.doctor.domain_records import Comparison, Record, ReturnDomain, check_records, records_of
 from postroom.settings import Settings
-from postroom.settings.option import parse_address
+from postroom.settings.option import parse_dns_servers
 from postroom.store.pool import Connection
 from postroom.tenancy.accounts import DEFAULT_ACCOUNT_ID
 from postroom.tenancy.sealing import load_seal
@@ -52,7 +51,11 @@ SendingHost = Annotated[
 ]
 Nameserver = Annotated[
     str | None,
-    typer.Option("--nameserver", help="Ask this DNS server, ADDRESS:PORT. [those of the settings, or the system's]"),
+    typer.Option(
+        "--nameserver",
+        metavar="ADDRESS[:PORT]",
+        help="Ask this DNS server, such as 192.0.2.53. [those of the settings, or the system's]",
+    ),
 ]
 _ROLE = "postroom domain"
 _T = TypeVar("_T")
@@ -86,7 +89,7 @@ def create_command(
             await create_domain(connection, mid, name, keys, seal=seal)
         return await find_domain(connection, mid, name)
 
-    made = _run(settings, create)
+    made = _run(settings, create, mid)
     time.sleep(TAKES_EFFECT.total_seconds())
     _print_records(made, _records(settings, made, sending_host), as_json)
 
@@ -99,7 +102,7 @@ def list_command(settings: Settings, mid: Mid = DEFAULT_ACCOUNT_ID, as_json: AsJ
     async def read(connection: Connection) -> list[SenderDomain]:
         return await list_domains(connection, mid)
 
-    found = _run(settings, read)
+    found = _run(settings, read, mid)
     shown = [
         {
             "domain": each.domain,
@@ -158,7 +161,7 @@ def check_command(
     found = _find(settings, domain, mid)
     findings = _check(settings, found, _records(settings, found, sending_host), nameserver)
     if as_json:
-        typer.echo(json.dumps({"domain": found.domain, "records": [_finding(each) for each in findings]}, indent=2))
+        print_json({"domain": found.domain, "records": [_finding(each) for each in findings]})
     else:
         for each in findings:
             typer.echo(f"{each.state:8} {each.record.purpose:6} {each.record.name}: {printable(each.explanation)}")
@@ -194,7 +197,7 @@ def rotate_command(
             async with connection.transaction():
                 await add_waiting_keys(connection, mid, found.domain, keys, seal=seal)
 
-        _run(settings, add)
+        _run(settings, add, mid)
     shown = _find(settings, domain, mid)
     _print_records(shown, _records(settings, shown, sending_host), as_json)
 
@@ -217,13 +220,13 @@ def _finish(settings: Settings, found: SenderDomain, mid: int, nameserver: str |
         async with connection.transaction():
             await switch_keys(connection, mid, found.domain)
 
-    _run(settings, switch)
+    _run(settings, switch, mid)
     time.sleep(TAKES_EFFECT.total_seconds())
 
 
-def _run(settings: Settings, work: Callable[[Connection], Awaitable[_T]]) -> _T:
+def _run(settings: Settings, work: Callable[[Connection], Awaitable[_T]], mid: int) -> _T:
     try:
-        return run_on_database(settings, _ROLE, work)
+        return run_on_database(settings, _ROLE, work, mid=mid)
     except (DomainTaken, DomainUnknown) as wrong:
         raise typer.BadParameter(str(wrong.args[0]), param_hint="DOMAIN") from None
 
@@ -242,7 +245,7 @@ def _find(settings: Settings, domain: str, mid: int) -> SenderDomain:
     async def read(connection: Connection) -> SenderDomain:
         return await find_domain(connection, mid, name)
 
-    return _run(settings, read)
+    return _run(settings, read, mid)
 
 
 def _records(settings: Settings, domain: SenderDomain, sending_host: str | None) -> list[Record]:
@@ -271,20 +274,19 @@ def _check(
 def resolver_of(settings: Settings, nameserver: str | None) -> Resolver:
     """Asks the one that `--nameserver` names, else those of the settings, else the system's."""
     if nameserver is not None:
-        return Resolver((nameserver_address(nameserver),))
+        return Resolver(nameserver_addresses(nameserver))
     try:
         return Resolver(tuple((each.host, each.port) for each in settings.dns_server_addresses))
     except ValueError as wrong:
         raise typer.BadParameter(str(wrong), param_hint="--nameserver") from None
 
 
-def nameserver_address(text: str) -> tuple[str, int]:
-    """The address and port that `--nameserver` names."""
+def nameserver_addresses(text: str) -> tuple[tuple[str, int], ...]:
+    """The servers that `--nameserver` names, as in the setting of that purpose."""
     try:
-        address = parse_address(text)
+        return tuple((each.host, each.port) for each in parse_dns_servers(text))
     except ValueError as wrong:
         raise typer.BadParameter(str(wrong), param_hint="--nameserver") from None
-    return address.host, address.port
 
 
 def _shown(record: Record) -> dict[str, str]:
@@ -297,7 +299,7 @@ def _finding(finding: Comparison) -> dict[str, str]:
 
 def _print_records(domain: SenderDomain, records: Sequence[Record], as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps({"domain": domain.domain, "records": [_shown(record) for record in records]}, indent=2))
+        print_json({"domain": domain.domain, "records": [_shown(record) for record in records]})
         return
     for record in records:
         typer.echo(record.line())

@@ -1,10 +1,10 @@
 """`postroom erase`: a person's data, everywhere, with a receipt."""
 
 import getpass
+from collections.abc import Iterator
 from typing import Annotated
 from uuid import UUID
 
-import msgspec
 import typer
 from uuid_utils.compat import uuid7
 
@@ -12,10 +12,23 @@ from postroom.audience.suppression import AddressInvalid
 from postroom.audience.suppression_file import moment_text
 from postroom.cli.database import run_with_pool
 from postroom.cli.options import with_settings
+from postroom.cli.output import AsJson, clock_text, note, print_json
 from postroom.privacy.erasure import Receipt, begin_erasure, carry_out, find_receipt
 from postroom.settings import Settings
 from postroom.store.database import Pool
-from postroom.tenancy.accounts import DEFAULT_ACCOUNT_ID, find_account
+from postroom.tenancy.accounts import DEFAULT_ACCOUNT_ID
+
+_WORDS = {
+    "contacts": "contacts",
+    "listMemberships": "list memberships",
+    "queuedMessages": "queued messages",
+    "messages": "messages",
+    "requests": "requests",
+    "events": "events",
+    "dataExtensionRows": "rows of data extensions",
+    "capturedMails": "captured mails",
+    "suppressions": "suppressions",
+}
 
 
 @with_settings
@@ -32,8 +45,9 @@ def erase(
         bool, typer.Option("--suppress/--no-suppress", help="Whether the address gets no mail from now on.")
     ] = True,
     mid: Annotated[int, typer.Option("--mid", help="The business unit.")] = DEFAULT_ACCOUNT_ID,
+    as_json: AsJson = False,
 ) -> None:
-    """Erase a person's data in a business unit and print the receipt as JSON; there is no way back.
+    """Erase a person's data in a business unit and print the receipt; there is no way back.
 
     Exit code 1 when a message to the person is being sent at this moment: the erasure goes on by itself where a server
     runs, and when the command is given again.
@@ -42,12 +56,10 @@ def erase(
         raise typer.BadParameter("give one of --contact-key, --address and --receipt")
 
     async def work(pool: Pool) -> Receipt:
-        if await find_account(pool, mid) is None:
-            raise typer.BadParameter(f"there is no business unit {mid}", param_hint="--mid")
         if receipt is not None:
             found = await find_receipt(pool, mid, _receipt_id(receipt))
             if found is None:
-                raise typer.BadParameter(f"there is no receipt {receipt}", param_hint="--receipt")
+                raise typer.BadParameter(f"business unit {mid} has no receipt {receipt}", param_hint="--receipt")
             return found
         async with pool.acquire() as connection, connection.transaction():
             erasure_id = await begin_erasure(
@@ -62,10 +74,32 @@ def erase(
         return await carry_out(pool, mid, erasure_id)
 
     try:
-        found = run_with_pool(settings, "postroom erase", work)
+        found = run_with_pool(settings, "postroom erase", work, mid=mid)
     except AddressInvalid as invalid:
         raise typer.BadParameter(str(invalid), param_hint="--address") from None
-    shown = {
+    if as_json:
+        print_json(_shown(found))
+    else:
+        for line in _lines(found):
+            typer.echo(line)
+    if found.state == "waiting":
+        note("a message to this person is being sent at this moment; give the command again, unless a server runs")
+        raise typer.Exit(1)
+
+
+def _lines(found: Receipt) -> Iterator[str]:
+    """The receipt in words."""
+    yield f"receipt {found.erasure_id}: {found.state}"
+    times = f"  requested {clock_text(found.requested_at)} by {found.requested_by}"
+    yield times if found.finished_at is None else f"{times}, finished {clock_text(found.finished_at)}"
+    erased = ", ".join(f"{number} {_WORDS.get(name, name)}" for name, number in found.counts.items() if number)
+    yield f"  erased: {erased or 'nothing, for nothing was there'}"
+    if found.suppress:
+        yield "  the address gets no mail from now on"
+
+
+def _shown(found: Receipt) -> dict[str, object]:
+    return {
         "id": str(found.erasure_id),
         "state": found.state,
         "suppress": found.suppress,
@@ -74,13 +108,11 @@ def erase(
         "finished": None if found.finished_at is None else moment_text(found.finished_at),
         "erased": found.counts,
     }
-    typer.echo(msgspec.json.format(msgspec.json.encode(shown), indent=2))
-    if found.state == "waiting":
-        raise typer.Exit(1)
 
 
 def _receipt_id(text: str) -> UUID:
     try:
         return UUID(text)
     except ValueError:
-        raise typer.BadParameter(f"{text[:50]!r} is no receipt's id", param_hint="--receipt") from None
+        fix = "write the id that erasing printed, such as 019b2f5e-6d4c-7b1a-9a55-0f6f1c9f2d17"
+        raise typer.BadParameter(f"{text[:50]!r} is no receipt's id; {fix}", param_hint="--receipt") from None

@@ -8,6 +8,8 @@ from typing import NoReturn
 
 import typer
 
+from postroom.cli.exit_codes import UNUSABLE
+
 
 def read_text(path: Path) -> str:
     """The text of ``path``, or of standard input for ``-``, line breaks as they are."""
@@ -45,4 +47,4 @@ def read_object(path: Path | None, what: str) -> Mapping[str, object]:
 def unusable(sentence: str) -> NoReturn:
     """Exit code 2, after a sentence on standard error."""
     typer.echo(f"postroom: {sentence}", err=True)
-    raise typer.Exit(2)
+    raise typer.Exit(UNUSABLE)

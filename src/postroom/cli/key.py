@@ -8,7 +8,7 @@ import typer
 
 from postroom.cli.database import run_on_database
 from postroom.cli.options import with_settings
-from postroom.cli.table import AsJson, print_list
+from postroom.cli.output import AsJson, print_json, print_list
 from postroom.settings import Settings
 from postroom.store.pool import Connection
 from postroom.tenancy.accounts import DEFAULT_ACCOUNT_ID
@@ -52,6 +52,7 @@ def create_command(
         str, typer.Option("--file", help="The file that holds the secret; - reads it from standard input.")
     ] = "-",
     mid: Mid = DEFAULT_ACCOUNT_ID,
+    as_json: AsJson = False,
 ) -> None:
     """Store a secret, sealed. It is never shown again; delivery processes know it within a minute."""
     try:
@@ -59,7 +60,9 @@ def create_command(
     except KeyRejected as rejected:
         raise typer.BadParameter(str(rejected), param_hint="--file") from None
     except OSError as problem:
-        raise typer.BadParameter(f"{file} can't be read: {problem.strerror}", param_hint="--file") from None
+        raise typer.BadParameter(
+            f"{file} can't be read ({problem.strerror}); name a file that holds the secret", param_hint="--file"
+        ) from None
     except UnicodeDecodeError:
         raise typer.BadParameter(f"{file} is not a text in UTF-8", param_hint="--file") from None
 
@@ -69,10 +72,13 @@ def create_command(
             await create_key(connection, mid, name, kind, secret, seal=seal)
 
     try:
-        run_on_database(settings, _ROLE, create)
+        run_on_database(settings, _ROLE, create, mid=mid)
     except KeyRejected as rejected:
         raise typer.BadParameter(str(rejected), param_hint="NAME") from None
-    typer.echo(f"business unit {mid} has the {kind} key {name.strip()!r}")
+    if as_json:
+        print_json({"name": name.strip(), "kind": kind})
+    else:
+        typer.echo(f"business unit {mid} has the {kind} key {name.strip()!r}")
 
 
 @key_app.command("list")
@@ -83,7 +89,7 @@ def list_command(settings: Settings, mid: Mid = DEFAULT_ACCOUNT_ID, as_json: AsJ
     async def read(connection: Connection) -> list[TemplateKey]:
         return await list_keys(connection, mid)
 
-    found = run_on_database(settings, _ROLE, read)
+    found = run_on_database(settings, _ROLE, read, mid=mid)
     shown = [{"name": key.name, "kind": key.kind, "created_at": key.created_at.isoformat()} for key in found]
     rows = [{"name": key.name, "kind": key.kind, "created": key.created_at} for key in found]
     print_list(shown, rows, f"business unit {mid} has no keys", as_json=as_json)
@@ -91,12 +97,16 @@ def list_command(settings: Settings, mid: Mid = DEFAULT_ACCOUNT_ID, as_json: AsJ
 
 @key_app.command("delete")
 @with_settings
-def delete_command(settings: Settings, name: Name, mid: Mid = DEFAULT_ACCOUNT_ID) -> None:
+def delete_command(settings: Settings, name: Name, mid: Mid = DEFAULT_ACCOUNT_ID, as_json: AsJson = False) -> None:
     """Forget a key; messages that need it fail from then on."""
 
     async def delete(connection: Connection) -> bool:
         return await delete_key(connection, mid, name)
 
-    if not run_on_database(settings, _ROLE, delete):
-        raise typer.BadParameter(f"business unit {mid} has no key {name!r}", param_hint="NAME")
-    typer.echo(f"business unit {mid} has no key {name!r} any more")
+    if not run_on_database(settings, _ROLE, delete, mid=mid):
+        text = f"business unit {mid} has no key {name!r}; postroom key list shows those it has"
+        raise typer.BadParameter(text, param_hint="NAME")
+    if as_json:
+        print_json({"name": name, "deleted": True})
+    else:
+        typer.echo(f"business unit {mid} has no key {name!r} any more")

@@ -1,6 +1,5 @@
 """`postroom lint`: everything that is wrong or doubtful in templates, with what to write instead."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -11,6 +10,7 @@ from postroom import __version__
 from postroom.assembly import dialect_of
 from postroom.cli.files import read_object, read_text, unusable
 from postroom.cli.options import with_template_settings
+from postroom.cli.output import print_json
 from postroom.content.ampscript.engine import Engine
 from postroom.content.ampscript.problems import Diagnostic
 from postroom.content.attributes import fold_name
@@ -25,6 +25,7 @@ def lint(
     settings: Settings,
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Templates, UTF-8; - reads standard input.")],
     output: Annotated[str, typer.Option("--format", metavar="text|json|sarif", help="How to print.")] = "text",
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
     attributes: Annotated[
         Path | None,
         typer.Option("--attributes", metavar="A.json", help="Attributes of a send: names not among them are errors."),
@@ -33,6 +34,8 @@ def lint(
     """Report every mistake in templates. Exit code 1 when one of them cannot be sent; warnings alone give 0."""
     if output not in _FORMATS:
         unusable(f"option --format={output}: choose one of {', '.join(_FORMATS)}")
+    if as_json:
+        output = "json"
     known: frozenset[str] | None = None
     if attributes is not None:
         given = read_object(attributes, "what holds attributes")
@@ -47,7 +50,7 @@ def lint(
             typer.echo(_line(file, diagnostic))
     else:
         document = _json(found) if output == "json" else _sarif(found)
-        typer.echo(json.dumps(document, ensure_ascii=False, indent=2))
+        print_json(document)
     if any(diagnostic.severity == "error" for _, diagnostic in found):
         raise typer.Exit(1)
 

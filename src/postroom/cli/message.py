@@ -22,7 +22,7 @@ from postroom.cli.message_filter import (
 from postroom.cli.message_job import job_app
 from postroom.cli.message_story import story_lines
 from postroom.cli.options import with_settings
-from postroom.cli.table import AsJson, print_list, table_lines
+from postroom.cli.output import AsJson, AsJsonLines, clock_text, note, print_json, print_list, table_lines
 from postroom.events.search import search_messages
 from postroom.events.timeline import message_timeline
 from postroom.intake.holding import HeldMessage, Place, cancel_held, held_messages, release_held
@@ -50,18 +50,22 @@ def show_command(
     settings: Settings,
     message_key: Annotated[str, typer.Argument(metavar="MESSAGE_KEY", help="The message key.")],
     mid: Mid = DEFAULT_ACCOUNT_ID,
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as the timeline route answers it.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Print what happened to a message, or what it waits for; times are UTC."""
 
     tried_for = timedelta(days=settings.ens_retry_days)
-    found = run_with_pool(settings, _ROLE, lambda pool: message_timeline(pool, mid, message_key, tried_for=tried_for))
+    found = run_with_pool(
+        settings, _ROLE, lambda pool: message_timeline(pool, mid, message_key, tried_for=tried_for), mid=mid
+    )
     if found is None:
-        typer.echo(f"{message_key}: business unit {mid} keeps no message with this key", err=True)
-        raise typer.Exit(1)
+        text = (
+            f"business unit {mid} keeps no message with the key {message_key!r}; postroom message search finds messages"
+        )
+        raise typer.BadParameter(text, param_hint="MESSAGE_KEY")
     shown = shown_timeline(found)
     if as_json:
-        typer.echo(msgspec.json.format(msgspec.json.encode(shown), indent=2))
+        print_json(msgspec.to_builtins(shown))
     else:
         typer.echo("\n".join(story_lines(shown)))
 
@@ -78,7 +82,7 @@ def search_command(
     before: Before = None,
     limit: Annotated[int, typer.Option("--limit", help="At most so many.", min=1, max=100_000)] = 50,
     mid: Mid = DEFAULT_ACCOUNT_ID,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")] = False,
+    as_json: AsJsonLines = False,
 ) -> None:
     """Print messages, newest first; times are UTC. All that is given has to be true of them."""
     wanted = wanted_messages(recipient, contact_key, definition_key, status, since, before)
@@ -98,18 +102,18 @@ def search_command(
             if after is None:
                 break
 
-    run_with_pool(settings, _ROLE, search)
+    run_with_pool(settings, _ROLE, search, mid=mid)
     if rows:
         typer.echo("\n".join(table_lines(rows)))
     elif not as_json:
-        typer.echo("no message matches", err=True)
+        note("no message matches")
 
 
 def _row(item: ShownMessage) -> dict[str, object]:
     marks = [name for name, is_so in (("held", item.held), ("bounced", item.bounced)) if is_so]
     status = f"{item.status} {item.status_code}" if item.status_code is not None else item.status
     return {
-        "accepted": item.accepted,
+        "accepted": clock_text(item.accepted),
         "status": ", ".join([status, *marks]),
         "message key": item.message_key,
         "to": item.to,
@@ -126,7 +130,7 @@ def held_command(settings: Settings, mid: Mid = DEFAULT_ACCOUNT_ID, as_json: AsJ
     async def read(connection: Connection) -> list[HeldMessage]:
         return await held_messages(connection, mid)
 
-    found = run_on_database(settings, _ROLE, read)
+    found = run_on_database(settings, _ROLE, read, mid=mid)
     shown = [
         {"messageKey": each.message_key, "to": each.address, "acceptedAt": each.accepted_at.isoformat()}
         for each in found
@@ -137,16 +141,23 @@ def held_command(settings: Settings, mid: Mid = DEFAULT_ACCOUNT_ID, as_json: AsJ
 
 @message_app.command("release")
 @with_settings
-def release_command(settings: Settings, message_keys: Keys, mid: Mid = DEFAULT_ACCOUNT_ID) -> None:
-    """Send held messages again, now. One whose outcome was unknown may then arrive twice."""
-    _decide(settings, message_keys, mid, "released", release_held)
+def release_command(
+    settings: Settings, message_keys: Keys, mid: Mid = DEFAULT_ACCOUNT_ID, as_json: AsJson = False
+) -> None:
+    """Send held messages again, now. One whose outcome was unknown may then arrive twice.
+
+    Exit code 1 when one of them is not held.
+    """
+    _decide(settings, message_keys, mid, "released", release_held, as_json)
 
 
 @message_app.command("cancel")
 @with_settings
-def cancel_command(settings: Settings, message_keys: Keys, mid: Mid = DEFAULT_ACCOUNT_ID) -> None:
-    """Give held messages up: they count as not sent, status 39."""
-    _decide(settings, message_keys, mid, "cancelled", cancel_held)
+def cancel_command(
+    settings: Settings, message_keys: Keys, mid: Mid = DEFAULT_ACCOUNT_ID, as_json: AsJson = False
+) -> None:
+    """Give held messages up: they count as not sent, status 39. Exit code 1 when one of them is not held."""
+    _decide(settings, message_keys, mid, "cancelled", cancel_held, as_json)
 
 
 def _decide(
@@ -155,16 +166,20 @@ def _decide(
     mid: int,
     done: str,
     act: Callable[[Connection, int, Sequence[Place]], Awaitable[int]],
+    as_json: bool,
 ) -> None:
     async def work(connection: Connection) -> tuple[list[HeldMessage], int]:
         found = await held_messages(connection, mid, message_keys)
         return found, await act(connection, mid, [each.place for each in found])
 
-    found, number = run_on_database(settings, _ROLE, work)
+    found, number = run_on_database(settings, _ROLE, work, mid=mid)
     known = {each.message_key.lower() for each in found}
-    for key in message_keys:
-        if key.lower() not in known:
-            typer.echo(f"{key}: no message of business unit {mid} with this key is held", err=True)
-    typer.echo(f"{number} {done}")
-    if len(known) < len({key.lower() for key in message_keys}):
+    others = [key for key in message_keys if key.lower() not in known]
+    for key in others:
+        note(f"{key}: no message of business unit {mid} with this key is held")
+    if as_json:
+        print_json({done: number, "notHeld": others})
+    else:
+        typer.echo(f"{number} {done}")
+    if others:
         raise typer.Exit(1)

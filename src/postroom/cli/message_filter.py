@@ -1,5 +1,6 @@
 """Which messages a verb is about, as options: the filter of the search."""
 
+import re
 from typing import Annotated
 
 import typer
@@ -36,4 +37,5 @@ def wanted_messages(
     try:
         return read_wanted({name: value for name, value in given.items() if value is not None})
     except ApiError as wrong:
-        raise typer.BadParameter(wrong.text) from None
+        # It begins with the field's name in a query.
+        raise typer.BadParameter("--" + re.sub("^(contact|definition)key", r"\1-key", wrong.text)) from None

@@ -23,6 +23,8 @@ from postroom.cli.message_filter import (
     wanted_messages,
 )
 from postroom.cli.options import with_settings
+from postroom.cli.output import AsJson, AsJsonLines, clock_text, note, print_json, print_list
+from postroom.delivery.smtp.reply import printable
 from postroom.events.search import Wanted
 from postroom.intake.announce import queue_announcer
 from postroom.intake.message_jobs import (
@@ -40,7 +42,7 @@ from postroom.intake.message_jobs import (
 )
 from postroom.settings import Settings
 from postroom.store.database import Pool
-from postroom.tenancy.accounts import DEFAULT_ACCOUNT_ID, find_account
+from postroom.tenancy.accounts import DEFAULT_ACCOUNT_ID
 
 _ROLE = "postroom message job"
 _PAGE = 1_000
@@ -58,7 +60,6 @@ job_app = typer.Typer(help="Do the same to many messages: count them, then confi
 
 Mid = Annotated[int, typer.Option("--mid", help="The business unit.")]
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="The job's id.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print it as the route answers it.")]
 
 
 @job_app.callback()
@@ -83,17 +84,15 @@ def count_command(
     """Count the messages that a filter finds and note a job over them; nothing is done before it is confirmed."""
     known = next((each for each in ACTIONS if each == action.lower()), None)
     if known is None:
-        raise typer.BadParameter(f"{action[:50]!r} is no action; use one of {', '.join(ACTIONS)}")
+        raise typer.BadParameter(f"{action[:50]!r} is no action; use one of {', '.join(ACTIONS)}", param_hint="ACTION")
     wanted = wanted_messages(recipient, contact_key, definition_key, status, since, before)
     if wanted == Wanted():
         raise typer.BadParameter("give at least one of --recipient … --to; for everything give a --from")
 
     async def work(pool: Pool) -> MessageJob:
-        if await find_account(pool, mid) is None:
-            raise typer.BadParameter(f"there is no business unit {mid}", param_hint="--mid")
         return await count_job(pool, mid, known, wanted, new_id=uuid7(), requested_by=f"{_ROLE} ({getpass.getuser()})")
 
-    job = run_with_pool(settings, _ROLE, work)
+    job = run_with_pool(settings, _ROLE, work, mid=mid)
     _show(job, as_json)
     if not as_json and job.meant:
         unit = "" if mid == DEFAULT_ACCOUNT_ID else f" --mid {mid}"
@@ -133,7 +132,7 @@ def confirm_command(
                     return job
                 await asyncio.sleep(_ANOTHER_IS_AT_IT_SECONDS)
 
-    job = run_with_pool(settings, _ROLE, work)
+    job = run_with_pool(settings, _ROLE, work, mid=mid)
     _show(job, as_json)
     if job.state == "cancelled":
         raise typer.Exit(1)
@@ -143,7 +142,7 @@ def confirm_command(
 @with_settings
 def show_command(settings: Settings, job_id: JobId, mid: Mid = DEFAULT_ACCOUNT_ID, as_json: AsJson = False) -> None:
     """Print what a job found when it was counted, and what became of the messages so far."""
-    _show(run_with_pool(settings, _ROLE, lambda pool: _existing(pool, mid, job_id)), as_json)
+    _show(run_with_pool(settings, _ROLE, lambda pool: _existing(pool, mid, job_id), mid=mid), as_json)
 
 
 @job_app.command("list")
@@ -155,8 +154,20 @@ def list_command(
     as_json: AsJson = False,
 ) -> None:
     """Print the newest jobs, newest first."""
-    for job in run_with_pool(settings, _ROLE, lambda pool: latest_jobs(pool, mid, limit)):
-        _show(job, as_json)
+    found = run_with_pool(settings, _ROLE, lambda pool: latest_jobs(pool, mid, limit), mid=mid)
+    rows = [
+        {
+            "job": each.job_id,
+            "action": each.action,
+            "status": each.state,
+            "counted": each.counted_at,
+            "messages": each.meant,
+            "done": each.results["done"],
+            "filter": _filter(each),
+        }
+        for each in found
+    ]
+    print_list([_json(each) for each in found], rows, f"business unit {mid} has no jobs", as_json=as_json)
 
 
 @job_app.command("cancel")
@@ -168,27 +179,32 @@ def cancel_command(settings: Settings, job_id: JobId, mid: Mid = DEFAULT_ACCOUNT
         job = await _existing(pool, mid, job_id)
         return await cancel_job(pool, mid, job.job_id) or job
 
-    job = run_with_pool(settings, _ROLE, work)
+    job = run_with_pool(settings, _ROLE, work, mid=mid)
     _show(job, as_json)
     if job.state != "cancelled":
-        typer.echo("it was over before; nothing is cancelled", err=True)
+        note("it was over before; nothing is cancelled")
         raise typer.Exit(1)
 
 
 @job_app.command("resent")
 @with_settings
-def resent_command(settings: Settings, job_id: JobId, mid: Mid = DEFAULT_ACCOUNT_ID) -> None:
-    """Print which new message stands for which old one, one JSON object a line."""
+def resent_command(
+    settings: Settings, job_id: JobId, mid: Mid = DEFAULT_ACCOUNT_ID, as_json: AsJsonLines = False
+) -> None:
+    """Print which new message stands for which old one: the old key, a tab, the new one."""
 
     async def work(pool: Pool) -> None:
         job = await _existing(pool, mid, job_id)
         after = 0
         while page := await resent_messages(pool, mid, job.job_id, after=after, limit=_PAGE):
-            for each in page:
-                typer.echo(msgspec.json.encode(shown_resent(each)))
+            for shown in map(shown_resent, page):
+                if as_json:
+                    typer.echo(msgspec.json.encode(shown))
+                else:
+                    typer.echo(f"{printable(shown.message_key)}\t{printable(shown.resent_as)}")
             after = page[-1].number
 
-    run_with_pool(settings, _ROLE, work)
+    run_with_pool(settings, _ROLE, work, mid=mid)
 
 
 async def _existing(pool: Pool, mid: int, job_id: str) -> MessageJob:
@@ -197,21 +213,31 @@ async def _existing(pool: Pool, mid: int, job_id: str) -> MessageJob:
     except ValueError:
         found = None
     if found is None:
-        raise typer.BadParameter(f"business unit {mid} has no job {job_id[:50]!r}", param_hint="JOB")
+        raise typer.BadParameter(
+            f"business unit {mid} has no job {job_id[:50]!r}; postroom message job list shows them", param_hint="JOB"
+        )
     return found
 
 
 def _show(job: MessageJob, as_json: bool) -> None:
     if as_json:
-        typer.echo(msgspec.json.encode(shown_job(job)))
+        print_json(_json(job))
         return
-    shown = shown_job(job)
-    of = " ".join(f"{name}={value}" for name, value in shown.filter.items())
     more = "" if job.complete else ", and there are more"
-    typer.echo(f"job {job.job_id}: {job.action} {of}; {job.state}")
-    typer.echo(f"  counted {shown.counted}: {_counts(job.matching, MATCHING)}{more}; for {job.action}: {job.meant}")
+    typer.echo(f"job {job.job_id}: {job.action} {_filter(job)}; {job.state}")
+    found = f"{_counts(job.matching, MATCHING)}{more}"
+    typer.echo(f"  counted {clock_text(job.counted_at)}: {found}; for {job.action}: {job.meant}")
     if job.state != "counted":
         typer.echo(f"  {'so far' if job.state == 'running' else job.state}: {_counts(job.results, RESULTS)}")
+
+
+def _json(job: MessageJob) -> dict[str, object]:
+    shown: dict[str, object] = msgspec.to_builtins(shown_job(job))
+    return shown
+
+
+def _filter(job: MessageJob) -> str:
+    return printable(" ".join(f"{name}={value}" for name, value in shown_job(job).filter.items()))
 
 
 def _counts(counts: Mapping[str, int], names: tuple[str, ...]) -> str:

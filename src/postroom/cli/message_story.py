@@ -22,6 +22,7 @@ from postroom.api.wire.timeline import (
     WaitingEntry,
     WebhookEntry,
 )
+from postroom.cli.output import clock_text
 from postroom.events.put_offs import Reason
 from postroom.events.timeline import WaitState
 
@@ -60,7 +61,7 @@ def story_lines(timeline: ShownTimeline) -> Iterator[str]:
     status = {"queued": "queued", "sent": "sent", "notSent": "not sent"}[timeline.status]
     yield _printable(f"{timeline.message_key}{to}{contact}: {status}")
     for entry in timeline.entries:
-        yield _printable(f"{entry.at}  {_words(entry)}")
+        yield _printable(f"{_when(entry.at)}  {_words(entry)}")
     if not timeline.complete:
         yield "There are more events than are shown."
 
@@ -71,9 +72,9 @@ def _words(entry: Entry) -> str:
             definition = entry.definition_key or "a definition that is gone"
             return f"accepted for {definition}, version {entry.version}; request {entry.request_id}[{entry.position}]"
         case RelayAwayEntry():
-            return f"relay {entry.relay} away until {entry.until}" + _after(": ", entry.reply)
+            return f"relay {entry.relay} away until {_when(entry.until)}" + _after(": ", entry.reply)
         case InactiveEntry():
-            return "the definition was not active" + _after(" until ", entry.until)
+            return "the definition was not active" + _after(" until ", _when(entry.until))
         case PutOffEntry():
             return _put_off(entry)
         case ClaimedEntry():
@@ -126,7 +127,7 @@ def _attempt(entry: AttemptEntry) -> str:
     code = "" if entry.code is None else str(entry.code)
     # A reply begins with its code; only what was made of one has none.
     reply = entry.reply if entry.reply.startswith(code) else f"{code} {entry.reply}".strip()
-    then = "; held" if entry.held else _after("; again at ", entry.retry_at)
+    then = "; held" if entry.held else _after("; again at ", _when(entry.retry_at))
     return "; ".join(parts) + _after(": ", reply) + then
 
 
@@ -135,7 +136,13 @@ def _put_off(entry: PutOffEntry) -> str:
     if entry.reason in decided:
         return decided[entry.reason]
     times = "" if entry.times == 1 else f", {entry.times} times"
-    return "put off" + _after(" until ", entry.until) + times + f": {_PUT_OFF[entry.reason]}" + _after(" ", entry.place)
+    return (
+        "put off"
+        + _after(" until ", _when(entry.until))
+        + times
+        + f": {_PUT_OFF[entry.reason]}"
+        + _after(" ", entry.place)
+    )
 
 
 def _webhook(entry: WebhookEntry) -> str:
@@ -143,18 +150,18 @@ def _webhook(entry: WebhookEntry) -> str:
     if entry.state == "told":
         return f"{what} told: {entry.status} after {entry.milliseconds} ms, in a batch of {entry.events}"
     if entry.state == "failed":
-        return f"{what} not taken, {entry.times} times until {entry.until}" + _after(": ", entry.last_error)
+        return f"{what} not taken, {entry.times} times until {_when(entry.until)}" + _after(": ", entry.last_error)
     if entry.state == "passed":
         return f"{what} not told: not wanted then, or given up"
     if not entry.attempt:
         return f"{what} not told yet"
-    failed = f"failing since {entry.failing_since}, {entry.attempt} attempts, next at {entry.due}"
+    failed = f"failing since {_when(entry.failing_since)}, {entry.attempt} attempts, next at {_when(entry.due)}"
     return f"{what} not told yet; {failed}" + _after(": ", entry.last_error)
 
 
 def _waiting(entry: WaitingEntry) -> str:
     owner = _after(" by ", entry.lease_owner)
-    until = _after(" until ", entry.until)
+    until = _after(" until ", _when(entry.until))
     attempts = "" if entry.attempts == 0 else f"; attempts made: {entry.attempts}"
     return f"since then: {_WAITS[entry.state]}{owner}{until}" + _after(", to ", entry.domain) + attempts
 
@@ -167,6 +174,10 @@ def _kind(verdict: Mapping[str, str]) -> str:
 def _visitor(entry: OpenedEntry | ClickedEntry) -> str:
     judged = entry.verdict + _after(": ", entry.verdict_reason)
     return (f" ({judged})" if judged else "") + _after(" from ", entry.address) + _after(" with ", entry.user_agent)
+
+
+def _when(moment: str) -> str:
+    return clock_text(moment, precise=True) if moment else ""
 
 
 def _after(words: str, value: str) -> str:

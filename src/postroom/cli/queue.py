@@ -10,7 +10,7 @@ import typer
 from postroom.api.wire.queue_report import ShownDestination, ShownQueue, shown_queue
 from postroom.cli.database import run_with_pool
 from postroom.cli.options import with_settings
-from postroom.cli.table import table_lines
+from postroom.cli.output import AsJson, print_json, table_lines
 from postroom.delivery.smtp.reply import printable
 from postroom.intake.queue_report import queue_report
 from postroom.settings import Settings
@@ -27,16 +27,16 @@ def queue_command(
         str | None, typer.Option("--definition-key", help="Only what was sent with this definition.")
     ] = None,
     mid: Annotated[int, typer.Option("--mid", help="The business unit.")] = DEFAULT_ACCOUNT_ID,
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as the route answers it.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Print what is in the queue, and which destinations are behind and why."""
-    found = run_with_pool(settings, _ROLE, lambda pool: queue_report(pool, mid, definition_key))
+    found = run_with_pool(settings, _ROLE, lambda pool: queue_report(pool, mid, definition_key), mid=mid)
     if found is None:
-        typer.echo(f"{definition_key}: business unit {mid} has no definition with this key", err=True)
-        raise typer.Exit(1)
+        text = f"business unit {mid} has no definition with the key {definition_key!r}; without it all are told"
+        raise typer.BadParameter(text, param_hint="--definition-key")
     shown = shown_queue(found)
     if as_json:
-        typer.echo(msgspec.json.format(msgspec.json.encode(shown), indent=2))
+        print_json(msgspec.to_builtins(shown))
     else:
         typer.echo("\n".join(queue_lines(shown)))
 

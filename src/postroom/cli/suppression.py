@@ -1,8 +1,6 @@
 """`postroom suppression`: the addresses that a business unit sends nothing to."""
 
-import asyncio
 import io
-import json
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -32,14 +30,13 @@ from postroom.audience.suppression_file import (
     read_moment,
 )
 from postroom.audience.suppression_transfer import ImportReport, every_suppression, import_lines
-from postroom.cli.database import database_of
+from postroom.cli.database import run_with_pool
 from postroom.cli.files import unusable
 from postroom.cli.options import with_settings
-from postroom.cli.table import AsJson, print_list
+from postroom.cli.output import AsJson, clock_text, note, print_json, print_list
 from postroom.settings import Settings
 from postroom.store.database import Pool
-from postroom.store.pool import open_pool
-from postroom.tenancy.accounts import DEFAULT_ACCOUNT_ID, find_account
+from postroom.tenancy.accounts import DEFAULT_ACCOUNT_ID
 
 suppression_app = typer.Typer(help="Addresses that get no mail.", no_args_is_help=True)
 
@@ -67,8 +64,9 @@ def add_command(
     cause: CauseOption = None,
     evidence: Annotated[str, typer.Option("--evidence", help="Who asked for it, and when.")] = "",
     expires: Annotated[str | None, typer.Option("--expires", help="A date or time with its offset. [never]")] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Suppress an address, for the cause manual unless another is given; print it as JSON."""
+    """Suppress an address, for the cause manual unless another is given."""
     with _sentences():
         moment = None if expires is None else read_moment("--expires", expires)
         entry = Entry(address, _cause(cause) or "manual", evidence, moment)
@@ -79,7 +77,11 @@ def add_command(
             return await suppressions_of(connection, mid, address, cause=entry.cause, expired=True)
 
     (stored,) = _run(settings, mid, add)
-    _print_json(_shown(stored))
+    if as_json:
+        print_json(_shown(stored))
+    else:
+        until = "" if stored.expires_at is None else f" until {clock_text(stored.expires_at)}"
+        typer.echo(f"{stored.address} gets no mail{until}: {stored.cause} (suppression {stored.suppression_id})")
 
 
 @suppression_app.command("list")
@@ -123,7 +125,11 @@ def list_command(
 @suppression_app.command("remove")
 @with_settings
 def remove_command(
-    settings: Settings, address: Address, mid: Mid = DEFAULT_ACCOUNT_ID, cause: CauseOption = None
+    settings: Settings,
+    address: Address,
+    mid: Mid = DEFAULT_ACCOUNT_ID,
+    cause: CauseOption = None,
+    as_json: AsJson = False,
 ) -> None:
     """Send to an address again; with --cause, as far as that cause goes. Print how many suppressions went."""
     wanted = _cause(cause)
@@ -132,7 +138,11 @@ def remove_command(
         async with pool.acquire() as connection, connection.transaction():
             return await lift(connection, mid, [address], None if wanted is None else [wanted])
 
-    _print_json({"removed": _run(settings, mid, remove)})
+    removed = _run(settings, mid, remove)
+    if as_json:
+        print_json({"removed": removed})
+    else:
+        typer.echo(f"{address}: {removed} {'suppression' if removed == 1 else 'suppressions'} removed")
 
 
 @suppression_app.command("import")
@@ -143,18 +153,22 @@ def import_command(
     mid: Mid = DEFAULT_ACCOUNT_ID,
     cause: CauseOption = None,
     kind: Format = None,
+    as_json: AsJson = False,
 ) -> None:
     """Suppress the addresses of a file. Its good lines are stored, the others told; exit code 1 when there are any."""
     wanted = _cause(cause) or "import"
 
     async def store(pool: Pool) -> ImportReport:
-        with _opened(file) as lines:
-            return await import_lines(pool, mid, read_file(kind or _kind_of(file), lines, wanted))
+        return await import_lines(pool, mid, read_file(kind or _kind_of(file), lines, wanted))
 
-    report = _run(settings, mid, store)
+    with _opened(file) as lines:
+        report = _run(settings, mid, store)
     for line in report.problems:
-        typer.echo(f"{file}:{line.number}: {line.problem}", err=True)
-    _print_json({"added": report.added, "known": report.known, "rejected": report.rejected})
+        note(f"{file}:{line.number}: {line.problem}")
+    if as_json:
+        print_json({"added": report.added, "known": report.known, "rejected": report.rejected})
+    else:
+        typer.echo(f"{report.added} added, {report.known} known already, {report.rejected} rejected")
     if report.rejected:
         raise typer.Exit(1)
 
@@ -181,18 +195,8 @@ def export_command(
 
 
 def _run(settings: Settings, mid: int, work: Callable[[Pool], Awaitable[_T]]) -> _T:
-    async def run() -> _T:
-        async with database_of(settings) as dsn:
-            pool = await open_pool(dsn, max_size=2, application_name="postroom suppression")
-            try:
-                if await find_account(pool, mid) is None:
-                    raise typer.BadParameter(f"there is no business unit {mid}", param_hint="--mid")
-                return await work(pool)
-            finally:
-                await pool.close()
-
     with _sentences():
-        return asyncio.run(run())
+        return run_with_pool(settings, "postroom suppression", work, mid=mid)
 
 
 @contextmanager
@@ -210,7 +214,9 @@ def _opened(file: Path) -> Iterator[IO[str]]:
     try:
         raw = sys.stdin.buffer if str(file) == "-" else file.open("rb")
     except OSError as error:
-        unusable(f"{file}: {error.strerror or error}")
+        unusable(
+            f"{file}: {error.strerror or error}; name a CSV or NDJSON file that can be read, or - for standard input"
+        )
     with raw:
         yield io.TextIOWrapper(raw, encoding="utf-8-sig", newline="")
 
@@ -233,7 +239,3 @@ def _shown(found: Suppression) -> dict[str, Any]:
         "created": moment_text(found.created_at),
         "expires": None if found.expires_at is None else moment_text(found.expires_at),
     }
-
-
-def _print_json(value: object) -> None:
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))

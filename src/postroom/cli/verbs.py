@@ -3,6 +3,9 @@
 Every process of a server is a verb, and all of them together load three times what one of them needs.
 """
 
+import os
+import sys
+from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Any
@@ -10,6 +13,10 @@ from typing import Any
 import typer
 from rich.markup import escape
 from typer.core import TyperCommand, TyperGroup
+from typer.exceptions import TyperException
+
+from postroom.cli.exit_codes import INTERRUPTED, UNREAD
+from postroom.cli.usage_errors import usage_lines
 
 
 def verbs(**places: str) -> type[TyperGroup]:
@@ -27,12 +34,44 @@ def verbs(**places: str) -> type[TyperGroup]:
             place = known.get(cmd_name)
             return None if place is None else _load(cmd_name, place)
 
+        def main(
+            self,
+            args: Sequence[str] | None = None,
+            prog_name: str | None = None,
+            complete_var: str | None = None,
+            standalone_mode: bool = True,
+            windows_expand_args: bool = True,
+            **extra: Any,
+        ) -> Any:
+            words = (args, prog_name, complete_var, False, windows_expand_args)
+            if not standalone_mode:
+                return super().main(*words, **extra)
+            try:
+                code = super().main(*words, **extra)
+            except TyperException as wrong:
+                # Asked for nothing, it has printed its help.
+                if type(wrong).__name__ != "NoArgsIsHelpError":
+                    for line in usage_lines(wrong):
+                        typer.echo(line, err=True)
+                sys.exit(wrong.exit_code)
+            except typer.Abort:
+                sys.exit(INTERRUPTED)
+            sys.exit(code if isinstance(code, int) else 0)
+
+        def invoke(self, ctx: Any) -> Any:
+            try:
+                return super().invoke(ctx)
+            except BrokenPipeError:
+                # What is left in its buffer must not complain at the end.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+                raise typer.Exit(UNREAD) from None
+
         def resolve_command(
             self, ctx: Any, args: list[str]
         ) -> tuple[str | None, TyperCommand | TyperGroup | None, list[str]]:
-            near = [] if not args or args[0] in known else get_close_matches(args[0], known)
-            if near:
-                ctx.fail(f"No such command {args[0]!r}. Did you mean {' or '.join(map(repr, near))}?")
+            if args and args[0] not in known and not args[0].startswith("-") and not ctx.resilient_parsing:
+                near = " or ".join(map(repr, get_close_matches(args[0], known)))
+                ctx.fail(f"there is no command {args[0]!r}" + (f"; did you mean {near}?" if near else ""))
             return super().resolve_command(ctx, args)  # type: ignore[return-value]
 
     return Verbs

@@ -82,7 +82,7 @@ async def test_a_session_counts_once_however_many_mails_it_carries(house: House,
 async def _printed(house: House, domain: str) -> dict[str, Any]:
     """What the command says about today."""
     today = datetime.now(UTC).date().isoformat()
-    command = (sys.executable, "-m", "postroom.cli.main", "tls-report", domain, "--day", today)
+    command = (sys.executable, "-m", "postroom.cli.main", "tls-report", domain, "--day", today, "--json")
     process = await asyncio.create_subprocess_exec(
         *command, "--database-url", house.dsn, stdout=asyncio.subprocess.PIPE
     )

@@ -13,11 +13,10 @@ from postroom.cli.main import app
     [
         (("no domain",), "'no domain' is no domain name that mail can come from"),
         (("example.com", "--address", "out.example.com"), "'out.example.com' is no IP address"),
-        (("example.com", "--nameserver", "dns"), "Invalid value for --nameserver"),
+        (("example.com", "--nameserver", "dns"), "--nameserver: 'dns' is no IP address; write 192.0.2.53"),
     ],
 )
 def test_arguments(words: tuple[str, ...], part: str, tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["doctor", *words, "--data-dir", str(tmp_path)])
     assert result.exit_code == 2
-    # It comes in a box, in lines.
-    assert part in " ".join(result.output.replace("│", " ").split())
+    assert part in result.stderr

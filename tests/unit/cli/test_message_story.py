@@ -25,6 +25,7 @@ from postroom.cli.message_story import story_lines
 from postroom.events.put_offs import REASONS
 
 AT = "2026-01-05T09:41:18.550Z"
+SHOWN = "2026-01-05 09:41:18.550"
 
 
 def words(*entries: Entry) -> list[str]:
@@ -32,8 +33,8 @@ def words(*entries: Entry) -> list[str]:
     headline, *lines, last = story_lines(timeline)
     assert headline == "k to ann@example.com (contact ann): not sent"
     assert last == "There are more events than are shown."
-    assert all(line.startswith(f"{AT}  ") for line in lines)
-    return [line.removeprefix(f"{AT}  ") for line in lines]
+    assert all(line.startswith(f"{SHOWN}  ") for line in lines)
+    return [line.removeprefix(f"{SHOWN}  ") for line in lines]
 
 
 def test_attempts_tell_host_tls_and_reply() -> None:
@@ -102,12 +103,12 @@ def test_webhooks_and_what_it_waits_for() -> None:
         WaitingEntry(at=AT, state="claimed", attempts=0, claims=1, until=AT, lease_owner="w1"),
     ) == [
         "webhook Orders: T not told: not wanted then, or given up",
-        f"webhook Orders: T not taken, 3 times until {AT}: it answered 500",
+        f"webhook Orders: T not taken, 3 times until {SHOWN}: it answered 500",
         "webhook Orders: T told: 204 after 41 ms, in a batch of 3",
         "webhook Orders: T not told yet",
-        f"webhook Orders: T not told yet; failing since {AT}, 3 attempts, next at {AT}: 500",
-        f"since then: waits for the next attempt until {AT}, to example.com; attempts made: 2",
-        f"since then: being sent at this moment by w1 until {AT}",
+        f"webhook Orders: T not told yet; failing since {SHOWN}, 3 attempts, next at {SHOWN}: 500",
+        f"since then: waits for the next attempt until {SHOWN}, to example.com; attempts made: 2",
+        f"since then: being sent at this moment by w1 until {SHOWN}",
     ]  # fmt: skip
 
 
@@ -122,14 +123,14 @@ def test_what_held_it_up() -> None:
         ComposedEntry(at=AT, number=2),
         AttemptEntry(at=AT, event_id="1", number=2, outcome="deferred", reply="later", retry_at=AT),
     ) == [
-        f"relay smtp://r:25 away until {AT}: refused",
+        f"relay smtp://r:25 away until {SHOWN}: refused",
         "the definition was not active",
-        f"put off until {AT}, 31 times: more waited for its site than went there: mx1",
+        f"put off until {SHOWN}, 31 times: more waited for its site than went there: mx1",
         "put off: the database did not answer",
         "released by somebody",
         "taken out of the queue for attempt 2",
         "mail made for attempt 2",
-        f"attempt 2: not taken for now: later; again at {AT}",
+        f"attempt 2: not taken for now: later; again at {SHOWN}",
     ]
 
 

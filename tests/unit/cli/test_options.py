@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import asyncpg
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -80,9 +81,35 @@ def test_what_the_reader_can_mend_is_told_without_a_traceback(
     assert shown.out == ""
 
 
-def test_a_fault_of_ours_keeps_its_traceback() -> None:
-    with pytest.raises(ZeroDivisionError):
-        report_failures(fails(ZeroDivisionError()))
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (asyncpg.ConnectionDoesNotExistError("gone"), "the database went away (gone); see whether it runs"),
+        (asyncpg.InterfaceError("connection is closed"), "the database went away (connection is closed)"),
+        (asyncpg.ReadOnlySQLTransactionError("read-only"), "the database refuses (read-only); see that its user"),
+        (ConnectionResetError(), "a connection broke (ConnectionResetError); see whether the database runs"),
+        (OSError(28, "No space left on device"), "the output can't be written (No space left on device); make room"),
+        (OSError(13, "Permission denied", "/x"), "/x: Permission denied; see that it is there and may be used"),
+    ],
+)
+def test_what_fails_in_the_middle_is_told_in_a_line(
+    capsys: pytest.CaptureFixture[str], error: Exception, told: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        report_failures(fails(error))
+    assert ended.value.code == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"postroom: {told}")
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError(), asyncpg.UndefinedColumnError("no column x")])
+def test_a_fault_of_ours_keeps_its_traceback(capsys: pytest.CaptureFixture[str], error: Exception) -> None:
+    with pytest.raises(SystemExit) as ended:
+        report_failures(fails(error))
+    assert ended.value.code == 70
+    first, *_, last = capsys.readouterr().err.splitlines()
+    assert first == "Traceback (most recent call last):"
+    assert last == "postroom: this is a fault of Postroom, not of the command; its makers need the lines above"
 
 
 @pytest.mark.parametrize(

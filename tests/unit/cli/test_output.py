@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from postroom.cli.table import print_list, table_lines
+from postroom.cli.output import print_list, table_lines
 
 
 def test_columns_are_as_wide_as_a_terminal_shows_them() -> None:
