@@ -1,5 +1,6 @@
 """Day partitions: made ahead, dropped when retention is over, kept while the queue points into them."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 
@@ -61,6 +62,22 @@ async def test_days_before_retention_are_dropped_in_every_table(house: House) ->
     assert len(dropped) == 3 * len(TABLES)
     assert await days(house) == dict.fromkeys(TABLES, kept)
     assert await drop_days(house, today() - timedelta(days=1)) == []
+
+
+async def test_a_dump_of_the_database_holds_nobody_up(house: House) -> None:
+    """pg_dump reads every table in one long transaction: making days goes on beside it, and dropping them waits."""
+    future = today() + timedelta(days=100)
+    before = await days(house)
+    old = await old_partitions(house.pool, dict.fromkeys(TABLES, future))
+    async with house.pool.acquire() as dump, dump.transaction():
+        await dump.execute(f"lock table {', '.join(TABLES)} in access share mode")
+        async with house.pool.acquire() as connection, connection.transaction():
+            await connection.execute("set local lock_timeout = '2s'")
+            await connection.execute("select ensure_day_partitions($1, $1)", future)
+            # Made, and not committed yet: whoever accepts does not wait for that either.
+            await asyncio.wait_for(house.accept_many(1), 2)
+        assert await drop_partitions(house.pool, old) == []
+    assert await days(house) == {table: [*before[table], future] for table in TABLES}
 
 
 async def test_days_that_queued_messages_belong_to_are_kept_however_old(house: House) -> None:

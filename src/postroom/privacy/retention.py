@@ -139,12 +139,12 @@ async def due(pool: Pool, retention: Retention, now: datetime) -> list[Due]:
 async def forget_due(
     pool: Pool, retention: Retention, now: datetime, *, looked_at: set[date] | None = None
 ) -> list[Partition]:
-    """Forget everything that is past its time at ``now``; answers the days that were dropped.
+    """Forget everything that is past its time at ``now``; answers the days that were dropped. Days that somebody reads
+    at length, as pg_dump does, stay until the next time.
 
     Days in ``looked_at`` have no details of opens and clicks left; those that are looked at are added to it.
     """
-    partitions = [each for each in await _partitions(pool, retention, now) if not each.needed]
-    await drop_partitions(pool, partitions)
+    dropped = await drop_partitions(pool, await _partitions(pool, retention, now))
     for day in await _traced_days(pool, retention, now):
         if looked_at is None or day not in looked_at:
             async with pool.acquire() as connection, connection.transaction():
@@ -158,7 +158,7 @@ async def forget_due(
     await pool.execute(_DELETE_REPLIES, now - _IDEMPOTENCY)
     await pool.execute(_DELETE_SUPPRESSIONS, now - retention.suppressions)
     await end_old_counts(pool, now)
-    return partitions
+    return dropped
 
 
 async def keep_retention(pool: Pool, retention: Retention) -> None:

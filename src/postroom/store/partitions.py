@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from typing import NamedTuple
 
+import asyncpg
+
 from postroom.store.database import Database
 from postroom.store.pool import Pool
 
@@ -115,11 +117,17 @@ async def old_partitions(pool: Pool, before: Mapping[str, date]) -> list[Partiti
     ]
 
 
-async def drop_partitions(pool: Pool, partitions: Iterable[Partition]) -> None:
-    """Drop them, but not those that are needed."""
+async def drop_partitions(pool: Pool, partitions: Iterable[Partition]) -> list[Partition]:
+    """Drop them, but not those that are needed; answers which are gone. At one that a long query reads it ends."""
+    dropped = []
     for each in partitions:
         if not each.needed:
             # A drop locks the whole table against everybody: one at a time, and not behind a long query.
-            async with pool.acquire() as connection, connection.transaction():
-                await connection.execute(_WAIT_BRIEFLY)
-                await connection.execute(f'drop table if exists "{each.name}"')
+            try:
+                async with pool.acquire() as connection, connection.transaction():
+                    await connection.execute(_WAIT_BRIEFLY)
+                    await connection.execute(f'drop table if exists "{each.name}"')
+            except asyncpg.LockNotAvailableError:
+                break
+            dropped.append(each)
+    return dropped

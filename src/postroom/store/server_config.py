@@ -15,7 +15,8 @@ MAX_CONNECTIONS = 200
 LOCAL_CONFIG = "postgresql.local.conf"
 LOCAL_TEXT = "# Your own values: they win over Postroom's in postgresql.conf.\n"
 # The server listens on a Unix socket in a folder that only its own user and root can enter; that is the lock.
-HOST_RULES = "local all all trust\n"
+# Replication is a right of its own: with it pg_basebackup and pg_receivewal can make copies.
+HOST_RULES = "local all all trust\nlocal replication all trust\n"
 
 
 @dataclass(frozen=True)
