@@ -392,8 +392,13 @@ class Worker:
             self._recorder.postpone(message, datetime.now(UTC) + timedelta(seconds=seconds), why)
 
     def _withdraw(self, lanes: Lanes) -> list[Message]:
-        ahead = self._ahead.get(lanes)
-        return [] if ahead is None else [message for message in ahead.withdraw() if not message.slice.lost]
+        ahead, kept = self._ahead.get(lanes), []
+        for message in ahead.withdraw() if ahead is not None else ():
+            if message.slice.lost:
+                message.not_sent()
+            else:
+                kept.append(message)
+        return kept
 
     def _room_again(self) -> None:
         self._claimer.wake()

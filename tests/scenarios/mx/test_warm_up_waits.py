@@ -4,8 +4,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
 from tests.conformance.house import House
 from tests.scenarios.delivery.workers import all_final, until
+from tests.scenarios.dkim.domains import make_domain
 from tests.scenarios.mx.internet import internet, working
 
 TABLE = """
@@ -88,3 +90,38 @@ async def test_what_is_beyond_it_goes_by_another_pool_where_one_is_named(house: 
             keys = await office.send(f"p{number}@one.test" for number in range(30))
             assert await all_final(house, 30) == dict.fromkeys(keys, ("sent", None))
     assert host.peers == {"127.0.1.1": 8, "127.0.1.2": 22}
+
+
+@pytest.mark.parametrize("signed", [False, True])
+async def test_what_a_site_refuses_from_the_new_addresses_goes_by_the_other_pool_at_once(
+    house: House, tmp_path: Path, signed: bool
+) -> None:
+    if signed:
+        await make_domain(house, "example.com", "rsa")
+    await house.pool.execute("delete from warm_up_count")
+    listed = "550 5.7.1 Client host [127.0.1.1] blocked using zen.spamhaus.org"
+    async with internet() as net:
+        lists, closed, both = [await net.host(f"mx.{name}.test") for name in ("lists", "closed", "both")]
+        for name in ("lists", "closed", "both"):
+            net.domain(f"{name}.test", f"mx.{name}.test")
+        lists.listed = {"127.0.1.1": ("RCPT", listed)}
+        closed.unwanted = {"127.0.1.1": "554 5.7.1 not from you"}
+        both.unwanted = dict.fromkeys(("127.0.1.1", "127.0.1.2"), "554 5.7.1 not from you")
+        await house.define("copied", cc=("cc@closed.test",))
+        async with working(house, net, **table(tmp_path, 'overflow = "old"')) as office:
+            keys = await office.send(f"p{n}@{'closed' if n % 2 else 'lists'}.test" for n in range(60))
+            keys += await office.send(["to@lists.test"], "copied")
+            assert await all_final(house, 61) == dict.fromkeys(keys, ("sent", None))
+            for key in keys:
+                assert await house.kinds(key) == ["sent"], "no attempt is counted"
+            (key,) = await office.send(["nobody@both.test"])
+
+            async def deferred() -> bool:
+                return await house.kinds(key) == ["deferred"]
+
+            await until(deferred)
+    assert lists.peers == {"127.0.1.2": 31}
+    assert closed.peers == {"127.0.1.2": 31}
+    assert max(lists.callers["127.0.1.1"], closed.callers["127.0.1.1"]) <= 5, "no more than began together"
+    counted = await house.pool.fetchval("select coalesce(sum(messages), 0) from warm_up_count where source = 'new'")
+    assert counted == 0, "what was not taken does not use up the warm-up"

@@ -78,7 +78,8 @@ class Provider:
 
 
 class Site:
-    """``take`` composes the next of the site's messages; ``deferred`` settles one as not reached."""
+    """``take`` composes the next of the site's messages; ``deferred`` settles one as not reached, ``overflow`` has all
+    that waits here, and is not a copy, go from the addresses of another pool."""
 
     def __init__(
         self,
@@ -88,7 +89,8 @@ class Site:
         tally: Counter[LaneKey],
         *,
         take: Callable[["Site"], Parcel | None],
-        deferred: Callable[[Message, Deferred], None],
+        deferred: Callable[["Site", Message, Deferred], None],
+        overflow: Callable[["Site"], None],
         changed: Callable[["Site", str, Outcome], None],
     ) -> None:
         self._loop = asyncio.get_running_loop()
@@ -103,6 +105,7 @@ class Site:
         )
         self._take = take
         self._deferred = deferred
+        self._overflow = overflow
         self._changed = changed
         self.lanes = SiteLanes(tally)
         self.copies: deque[Parcel] = deque()
@@ -137,6 +140,15 @@ class Site:
         if self._away is not None and self.health.state(self._loop.time()) != "away":
             self._away = None
         return self._away
+
+    @property
+    def overflows(self) -> bool:
+        """Whether it takes nothing from the addresses of its source pool, and another pool carries its mail."""
+        return self._sources is not None and self._sources.overflows
+
+    def admits(self) -> bool:
+        """Whether a mail may go from the addresses of its source pool."""
+        return self._sources is None or self._sources.admits()
 
     @property
     def idle(self) -> bool:
@@ -191,7 +203,7 @@ class Site:
         """One message for this site; it waits here, or is deferred when no host can be reached."""
         away = self.unreachable
         if away is not None:
-            self._deferred(message, away)
+            self._deferred(self, message, away)
             return
         self.lanes.offer(message.slice.key, (message,))
         self.wake()
@@ -228,7 +240,11 @@ class Site:
         self._used_at = self._loop.time()
         if outcome.source and self._sources is not None:
             if self._line.blames(outcome, parcel.sender, parcel.recipients):
-                if self._from_another(self._sources, outcome):
+                elsewhere = self._from_another(self._sources, outcome)
+                if not elsewhere and self.overflows:
+                    self._overflow(self)
+                    elsewhere = parcel.first_decides
+                if elsewhere:
                     # To the provider as little as a connection that it refuses.
                     self._provider.end(Deferred(stage="connect"), self._used_at)
                     parcel.again()
@@ -331,13 +347,17 @@ class Site:
             return
         self._host = 0
         self.health.failed(now)
+        if self._sources is not None:
+            self._sources.unreached(pool.found)
         self._gone(outcome)
 
     def _gone(self, outcome: Outcome) -> None:
         """The site is away: hand out what waits here."""
         self._away = away = _unreached(outcome)
         for message in self.lanes.drain():
-            self._deferred(message, away)
+            self._deferred(self, message, away)
+        if self.overflows:
+            self._overflow(self)
         copies, self.copies = self.copies, deque()
         for copy in copies:
             copy.give_up(away)

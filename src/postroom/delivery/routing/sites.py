@@ -233,6 +233,16 @@ class Sites:
         seconds = site.pace.book(now, len(site.lanes))
         return Later(seconds, PutOff("siteBusy", site.name))
 
+    def _site_away(self, site: Site, message: Message, outcome: Outcome) -> None:
+        if site.overflows:
+            self._again(message)
+        else:
+            self._away(message, outcome)
+
+    def _again(self, message: Message) -> None:
+        message.not_sent()
+        self._route(message)
+
     def _away(self, message: Message, outcome: Outcome) -> None:
         message.not_sent()
         self._settled(message, outcome)
@@ -253,18 +263,26 @@ class Sites:
             return answer or domain
         source = way.source
         if source is not None:
-            admitted = self._admit(message, self._table.sources[source], answer, first=first)
+            admitted = self._admit(message, way, self._table.sources[source], answer, first=first)
             if not isinstance(admitted, str):
                 return admitted
             source = admitted
         return self._site(way, source, answer) or Later(COME_AGAIN_SECONDS, PutOff("tooManySites"))
 
-    def _admit(self, message: Message, pool: SourcePool, route: Route, *, first: bool) -> str | Later | Ramp:
-        """The source pool that a message goes by: the first that is warm enough for one more at this site."""
+    def _admit(self, message: Message, way: Way, pool: SourcePool, route: Route, *, first: bool) -> str | Later | Ramp:
+        """The source pool that a message goes by: the first that the site takes mail from, and that is warm enough for
+        one more there."""
         if first and isinstance(message.admitted, Ramp):
             return message.admitted.source.name
         label = self._label(route.hosts)
-        while pool.warm_up is not None:
+        while True:
+            if pool.overflow is not None:
+                site = self._sites.get(SiteKey(way.name, pool.name, way.ruled(route).site))
+                if site is not None and not site.admits():
+                    pool = self._table.sources[pool.overflow]
+                    continue
+            if pool.warm_up is None:
+                return pool.name
             ramp = self._ramps.ramp(pool, pool.warm_up, label)
             verdict = ramp.take()
             if verdict == "ask":
@@ -276,7 +294,6 @@ class Sites:
             if pool.overflow is None:
                 return Later(ramp.seconds_to_next_day, PutOff("warmUp", f"{pool.name} at {label}"))
             pool = self._table.sources[pool.overflow]
-        return pool.name
 
     def _label(self, hosts: Sequence[MxHost]) -> str:
         """What a site is called where its messages are counted: its provider, or one of its hosts."""
@@ -346,7 +363,8 @@ class Sites:
             self._lines[source],
             self._in_hand.tally,
             take=self._take,
-            deferred=self._away,
+            deferred=self._site_away,
+            overflow=self._overflow,
             changed=self._host_failed,
         )
         return site
@@ -358,7 +376,8 @@ class Sites:
             line,
             self._in_hand.tally,
             take=self._take,
-            deferred=lambda message, _: self._route(message),
+            deferred=lambda _site, message, _: self._route(message),
+            overflow=self._overflow,
             changed=self._relay_failed,
         )
         return site
@@ -436,6 +455,9 @@ class Sites:
             self._look_whether_quiet()
 
         def back(_parcel: Parcel) -> None:
+            if site.overflows:
+                self._again(message)
+                return
             site.lanes.put_back(message.slice.key, message)
             site.wake()
 
@@ -534,6 +556,17 @@ class Sites:
 
     def _host_failed(self, _site: Site, host: str, outcome: Outcome) -> None:
         self._log.warning("mx_host_unavailable", host=host, stage=outcome.stage, reply=outcome.text)
+        self._changed()
+
+    def _overflow(self, site: Site) -> None:
+        # What was composed ahead is taken back as well, and its owner may just be at work with it.
+        self._loop.call_soon(self._spill, site)
+
+    def _spill(self, site: Site) -> None:
+        if not site.overflows or self._closing:
+            return
+        for message in (*site.lanes.drain(), *self._withdraw(site.lanes)):
+            self._again(message)
         self._changed()
 
     def _relay_failed(self, site: Site, _host: str, outcome: Outcome) -> None:

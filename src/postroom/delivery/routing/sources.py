@@ -2,7 +2,7 @@
 
 import errno
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_address
 
@@ -46,6 +46,11 @@ class SourceTurns:
         self._here: frozenset[str] = frozenset()
         self._turns: dict[tuple[int, frozenset[str]], Turns[LocalAddress]] = {}
 
+    @property
+    def overflow(self) -> str | None:
+        """The pool that carries what this one can't."""
+        return self._pool.overflow
+
     def next(self, host_address: str, without: frozenset[str] = frozenset()) -> LocalAddress | None:
         """The address from which to connect to this one; None when there is none of its family but ``without``."""
         own = self.of_family(host_address)
@@ -85,7 +90,7 @@ class SiteSources:
     An address that the site refuses connections or mails from is left alone for a minute, then for longer and longer,
     and tried by one connection at a time when that is over. When none is left it is the host that takes nothing: then
     all that was learned of each is forgotten, for how long to wait is the host's affair. Only mails are not taken round
-    again for the same time.
+    again for the same time, and where the pool has an overflow that carries all but one mail now and then.
     """
 
     def __init__(self, turns: SourceTurns, site: str, *, clock: Callable[[], float], rand: Callable[[], float]) -> None:
@@ -96,6 +101,15 @@ class SiteSources:
         self._refused: dict[str, _Refusal] = {}
         self._all: _Refusal | None = None
         """That every address was refused, as long as no other is known to be taken."""
+
+    @property
+    def overflows(self) -> bool:
+        """Whether the site takes nothing from this pool, and another carries its mail."""
+        return self._all is not None and self._turns.overflow is not None
+
+    def admits(self) -> bool:
+        """Whether a mail may go from this pool: also while it overflows one finds out now and then."""
+        return self._all is None or self._turns.overflow is None or self._all.health.probe(self._clock())
 
     def next(self, host_address: str) -> LocalAddress | None:
         """See ``Sources``."""
@@ -127,6 +141,11 @@ class SiteSources:
         if self._all is not None and not self._all.mails:
             self._all = None
 
+    def unreached(self, host_addresses: Sequence[str]) -> None:
+        """A host could not be reached: perhaps since this machine has no address of its family any more."""
+        if host_addresses and not any(self._turns.of_family(address) for address in host_addresses):
+            self._none_taken("no address of the pool for this host", mails=False)
+
     def took_mail(self, ip: str) -> None:
         """The recipient of a mail from this address was accepted."""
         if not self._refused and self._all is None:
@@ -147,9 +166,7 @@ class SiteSources:
         away = self._away(now)
         if not any(self._turns.of_family(address).keys() - away for address in host_addresses):
             self._refused.clear()
-            if self._all is None:
-                self._all = self._refusal()
-            self._all.count(now, mails=mails)
+            self._none_taken(why, mails=mails)
             return False
         if first:
             wait = round(refusal.health.wait(now), 1)
@@ -157,6 +174,16 @@ class SiteSources:
                 "source_address_refused", site=self._site, source=ip, reply=why, retry_in=wait
             )
         return True
+
+    def _none_taken(self, why: str, *, mails: bool) -> None:
+        now = self._clock()
+        if self._all is None:
+            self._all = self._refusal()
+        if self._all.count(now, mails=mails) and self._turns.overflow is not None:
+            wait = round(self._all.health.wait(now), 1)
+            structlog.get_logger("delivery").warning(
+                "source_pool_refused", site=self._site, overflow=self._turns.overflow, reply=why, retry_in=wait
+            )
 
     def _refusal(self) -> "_Refusal":
         return _Refusal(Health(first=FIRST_REFUSED_SECONDS, longest=LONGEST_REFUSED_SECONDS, rand=self._rand))

@@ -30,8 +30,8 @@ class Clock:
         return self.now
 
 
-def turns_of(addresses: tuple[SourceAddress, ...], helo: str = "x") -> SourceTurns:
-    return SourceTurns(SourcePool("pool", addresses), helo=helo, has=lambda _: True, clock=lambda: 0.0)
+def turns_of(addresses: tuple[SourceAddress, ...], helo: str = "x", overflow: str | None = None) -> SourceTurns:
+    return SourceTurns(SourcePool("pool", addresses, None, overflow), helo=helo, has=lambda _: True, clock=lambda: 0.0)
 
 
 def test_addresses_take_turns_by_weight_within_the_family_of_the_host() -> None:
@@ -177,3 +177,36 @@ def test_where_all_are_refused_each_mail_is_not_taken_round_them_again() -> None
     sources.took_mail("192.0.2.2")
     clock.now += FIRST_REFUSED_SECONDS
     assert sources.refused_mail("192.0.2.2", "554 listed", [HOST])
+
+
+@pytest.mark.parametrize("mails", [True, False])
+def test_a_pool_of_which_nothing_is_taken_overflows_but_for_a_mail_now_and_then(mails: bool) -> None:
+    clock = Clock()
+    sources = at_site(turns_of(MIXED[:1], overflow="old"), clock)
+    refused = sources.refused_mail if mails else sources.refused
+    assert (sources.overflows, sources.admits()) == (False, True)
+    for wait in (FIRST_REFUSED_SECONDS, 2 * FIRST_REFUSED_SECONDS):
+        assert not refused("192.0.2.1", "554 no", [HOST])
+        assert (sources.overflows, sources.admits()) == (True, False)
+        clock.now += wait - 1
+        assert not sources.admits()
+        clock.now += 1
+        assert [sources.admits() for _ in range(3)] == [True, False, False]
+    assert sources.overflows
+    sources.took_mail("192.0.2.1") if mails else sources.taken("192.0.2.1")
+    assert (sources.overflows, sources.admits()) == (False, True)
+
+
+def test_without_an_overflow_all_mail_goes_on_trying() -> None:
+    sources = at_site(turns_of(MIXED[:1]), Clock())
+    assert not sources.refused_mail("192.0.2.1", "554 no", [HOST])
+    assert (sources.overflows, sources.admits()) == (False, True)
+
+
+def test_a_pool_without_an_address_for_a_host_overflows() -> None:
+    sources = at_site(turns_of(MIXED[:1], overflow="old"), Clock())
+    sources.unreached([])
+    sources.unreached([HOST6, HOST])
+    assert not sources.overflows, "it was the host"
+    sources.unreached([HOST6])
+    assert sources.overflows
