@@ -16,7 +16,7 @@ from benchmarks.cpu import read_stats
 from benchmarks.processes import Child, ProgramFailed, free_port, listens
 from benchmarks.sends import create_definition, fetch_token
 
-from postroom.assembly import prepare_database
+from postroom.assembly.roles import prepare_database
 from postroom.cli.sockets import listen
 from postroom.settings import load_settings
 from postroom.store.embedded import DATABASE, SUPERUSER, EmbeddedPostgres

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postroom.assembly import own_host
+from postroom.assembly.delivery import own_host
 from postroom.settings import (
     Address,
     Machine,

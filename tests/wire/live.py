@@ -14,7 +14,7 @@ import asyncpg
 import httpx
 from tests.postgres import LoopThread
 
-from postroom.assembly import prepare_database
+from postroom.assembly.roles import prepare_database
 from postroom.settings import load_settings, settings_environ
 from postroom.store.pool import connect
 from postroom.tenancy.accounts import ensure_account

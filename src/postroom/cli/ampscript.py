@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from postroom.assembly import dialect_of
+from postroom.assembly.rooms import dialect_of
 from postroom.cli.files import read_text, unusable
 from postroom.cli.options import with_template_settings
 from postroom.cli.output import AsJson, print_json

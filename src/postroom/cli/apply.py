@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 from uuid_utils.compat import uuid7
 
-from postroom.assembly import dialect_of, route_names
+from postroom.assembly.delivery import route_names
+from postroom.assembly.rooms import dialect_of
 from postroom.catalog.blueprint import Blueprint, read_blueprint
 from postroom.catalog.blueprint_folder import BlueprintFolder, BlueprintRejected
 from postroom.catalog.data_extensions import ExtensionRejected

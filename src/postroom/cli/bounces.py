@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from postroom.assembly import bounce_rules
+from postroom.assembly.bounces import bounce_rules
 from postroom.audience.suppression_file import read_moment
 from postroom.bounces.rerun import Change, Rerun, rerun
 from postroom.cli.database import run_on_database

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import asyncpg
 import typer
 
-from postroom import assembly
+from postroom.assembly import roles
 from postroom.settings import Settings, SettingsRejected, hide_password
 from postroom.store.database import Database
 from postroom.store.directory import DataDirectory
@@ -41,7 +41,7 @@ async def database_of(settings: Settings) -> AsyncIterator[str]:
     """The dsn of the prepared database, for as long as the block lasts. Raises a `StoreError` when there is none."""
     if settings.database_url is not None:
         await reach_database(settings.database_url, seconds=_START_SECONDS)
-        await assembly.prepare_database(settings, settings.database_url)
+        await roles.prepare_database(settings, settings.database_url)
         yield settings.database_url
         return
     directory = DataDirectory(settings.data_dir)
@@ -55,7 +55,7 @@ async def database_of(settings: Settings) -> AsyncIterator[str]:
         server = EmbeddedPostgres(settings.data_dir)
         try:
             dsn = await server.start()
-            await assembly.prepare_database(settings, dsn)
+            await roles.prepare_database(settings, dsn)
             yield dsn
         finally:
             await server.stop()

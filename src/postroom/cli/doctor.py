@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from publicsuffixlist import PublicSuffixList
 
-from postroom.assembly import mx_options, own_host
+from postroom.assembly.delivery import mx_options, own_host
 from postroom.cli.database import run_on_database
 from postroom.cli.domain import Domain, Mid, Nameserver, resolver_of, sender_name
 from postroom.cli.options import with_settings

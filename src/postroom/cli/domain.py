@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import typer
 
-from postroom.assembly import own_host
+from postroom.assembly.delivery import own_host
 from postroom.cli.database import run_on_database
 from postroom.cli.options import with_settings
 from postroom.cli.output import AsJson, print_json, print_list

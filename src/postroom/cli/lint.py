@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from postroom import __version__
-from postroom.assembly import dialect_of
+from postroom.assembly.rooms import dialect_of
 from postroom.cli.files import read_object, read_text, unusable
 from postroom.cli.options import with_template_settings
 from postroom.cli.output import print_json

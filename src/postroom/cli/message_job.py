@@ -11,7 +11,7 @@ import typer
 from uuid_utils.compat import uuid7
 
 from postroom.api.wire.message_jobs import shown_job, shown_resent
-from postroom.assembly import ledger_of
+from postroom.assembly.rooms import ledger_of
 from postroom.cli.database import run_with_pool
 from postroom.cli.message_filter import (
     Before,

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from postroom.assembly import bounce_tls
+from postroom.assembly.bounces import bounce_tls
 from postroom.bounces.verdict import RulesRejected, read_rules
 from postroom.delivery.routing.shaping import ShapingRejected, read_shaping
 from postroom.delivery.routing.table import TableRejected

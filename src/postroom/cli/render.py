@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import typer
 
-from postroom.assembly import dialect_of
+from postroom.assembly.rooms import dialect_of
 from postroom.cli.files import read_object, read_text, unusable
 from postroom.cli.options import with_template_settings
 from postroom.content.ampscript.cases import FIRST_YEAR, LAST_YEAR, new_run

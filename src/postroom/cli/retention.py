@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from postroom.assembly import retention_of
+from postroom.assembly.rooms import retention_of
 from postroom.cli.database import run_with_pool
 from postroom.cli.options import with_settings
 from postroom.cli.output import AsJson, note, print_list

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from postroom import assembly
+from postroom.assembly import delivery, roles
 from postroom.cli.child import run_until_stopped
 from postroom.cli.database import reach_database
 from postroom.cli.logs import configure_logs
@@ -26,10 +26,10 @@ StartedOption = Annotated[int | None, typer.Option("--started-fd", hidden=True)]
 @with_settings
 def serve_command(settings: Settings) -> None:
     """Run everything on this machine: PostgreSQL, API, delivery, webhooks, and what the settings ask for."""
-    assembly.check_sources(settings)
-    assembly.report_sender(settings)
+    delivery.check_sources(settings)
+    delivery.report_sender(settings)
     configure_logs(settings, "serve")
-    program = Program(CHILD_COMMAND, assembly.prepare_database)
+    program = Program(CHILD_COMMAND, roles.prepare_database)
     raise typer.Exit(asyncio.run(serve(settings, program, sys.stdout)))
 
 
@@ -48,9 +48,9 @@ def api_command(
         _prepare(settings, dsn)
         with listen("POSTROOM_HTTP", settings.http) as listener:
             number = listener.fileno()
-            _run(lambda stop: assembly.run_api(settings, dsn, listen_fd=number, stop=stop), lifeline_fd, started_fd)
+            _run(lambda stop: roles.run_api(settings, dsn, listen_fd=number, stop=stop), lifeline_fd, started_fd)
     else:
-        _run(lambda stop: assembly.run_api(settings, dsn, listen_fd=listen_fd, stop=stop), lifeline_fd, started_fd)
+        _run(lambda stop: roles.run_api(settings, dsn, listen_fd=listen_fd, stop=stop), lifeline_fd, started_fd)
 
 
 @with_settings
@@ -62,11 +62,11 @@ def deliver_command(
     started_fd: StartedOption = None,
 ) -> None:
     """Run one delivery process against the PostgreSQL that `--database-url` names."""
-    assembly.check_sources(settings)
-    assembly.report_sender(settings)
+    delivery.check_sources(settings)
+    delivery.report_sender(settings)
     name, dsn = _begin(settings, "deliver", owner)
     _run(
-        lambda stop: assembly.run_delivery(settings, dsn, owner=name, replaces=replaces, stop=stop),
+        lambda stop: roles.run_delivery(settings, dsn, owner=name, replaces=replaces, stop=stop),
         lifeline_fd,
         started_fd,
     )
@@ -83,7 +83,7 @@ def events_command(
     """Run one process that sends webhooks, against the PostgreSQL that `--database-url` names."""
     name, dsn = _begin(settings, "events", owner)
     _run(
-        lambda stop: assembly.run_events(settings, dsn, owner=name, replaces=replaces, stop=stop),
+        lambda stop: roles.run_events(settings, dsn, owner=name, replaces=replaces, stop=stop),
         lifeline_fd,
         started_fd,
     )
@@ -96,7 +96,7 @@ def mailbox_command(settings: Settings, lifeline_fd: LifelineOption = None, star
     dsn = _database_url(settings, "mailbox")
     if lifeline_fd is None:
         _prepare(settings, dsn)
-    _run(lambda stop: assembly.run_mailbox(settings, dsn, stop=stop), lifeline_fd, started_fd)
+    _run(lambda stop: roles.run_mailbox(settings, dsn, stop=stop), lifeline_fd, started_fd)
 
 
 @with_settings
@@ -108,7 +108,7 @@ def bounces_command(settings: Settings, lifeline_fd: LifelineOption = None, star
         raise SettingsRejected(["option POSTROOM_BOUNCE_SMTP=: it says where to listen; write host:port"])
     if lifeline_fd is None:
         _prepare(settings, dsn)
-    _run(lambda stop: assembly.run_bounces(settings, dsn, stop=stop), lifeline_fd, started_fd)
+    _run(lambda stop: roles.run_bounces(settings, dsn, stop=stop), lifeline_fd, started_fd)
 
 
 def _run(
@@ -132,7 +132,7 @@ def _prepare(settings: Settings, dsn: str) -> None:
 
     async def prepare() -> None:
         await reach_database(dsn)
-        await assembly.prepare_database(settings, dsn)
+        await roles.prepare_database(settings, dsn)
 
     asyncio.run(prepare())
 

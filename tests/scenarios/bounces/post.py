@@ -15,7 +15,7 @@ from tests.scenarios.delivery.relay import Relay
 from tests.scenarios.delivery.workers import all_final, environ
 from tests.unit.bounces.mails import TOKEN
 
-from postroom.assembly import worker_options
+from postroom.assembly.delivery import worker_options
 from postroom.bounces.return_path import ReturnPath, load_return_path
 from postroom.bounces.verdict import read_rules
 from postroom.delivery.worker import Worker

@@ -14,7 +14,7 @@ from typing import Any
 from tests.conformance.house import ACCOUNT, House, people
 from tests.scenarios.delivery.relay import Relay
 
-from postroom.assembly import worker_options
+from postroom.assembly.delivery import worker_options
 from postroom.delivery.retry import RetrySchedule
 from postroom.delivery.worker import Worker
 from postroom.settings import load_settings

@@ -8,7 +8,7 @@ from tests.conformance.house import ACCOUNT, House, people
 from tests.scenarios.delivery.relay import TAKEN, relay
 from tests.scenarios.delivery.workers import SOON, all_final, environ
 
-from postroom.assembly import worker_options
+from postroom.assembly.delivery import worker_options
 from postroom.delivery.worker import Worker
 from postroom.settings import load_settings
 

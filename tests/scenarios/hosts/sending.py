@@ -13,7 +13,7 @@ import random
 import sys
 from dataclasses import replace
 
-from postroom.assembly import worker_options
+from postroom.assembly.delivery import worker_options
 from postroom.cli.child import run_until_stopped
 from postroom.cli.failures import report_failures
 from postroom.cli.logs import configure_logs

@@ -13,7 +13,7 @@ from tests.conformance.house import ACCOUNT, House, Person
 from tests.scenarios.delivery.workers import SOON
 from tests.scenarios.mx.nameserver import Nameserver, nameserver
 
-from postroom.assembly import worker_options
+from postroom.assembly.delivery import worker_options
 from postroom.delivery.retry import RetrySchedule
 from postroom.delivery.routing.options import MxOptions
 from postroom.delivery.worker import Worker

@@ -17,7 +17,7 @@ from tests.scenarios.dkim.opendkim import opendkim
 from tests.scenarios.peers.exim import HOST, PrivateExim, envelope, exim
 from tests.scenarios.peers.mixed_bulk import DEFINITIONS, NAMES
 
-from postroom.assembly import worker_options
+from postroom.assembly.delivery import worker_options
 from postroom.delivery.mail_links import MailLinks
 from postroom.delivery.worker import Worker
 from postroom.settings import load_settings

@@ -11,7 +11,7 @@ from tests.conformance.house import ACCOUNT, House, people
 from tests.scenarios.delivery.workers import all_final, until
 from tests.scenarios.dkim.domains import make_domain, published, signatures, verified
 
-from postroom.assembly import worker_options
+from postroom.assembly.delivery import worker_options
 from postroom.cli.demo_postfix import PrivatePostfix
 from postroom.delivery.worker import Worker
 from postroom.settings import load_settings

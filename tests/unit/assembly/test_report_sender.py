@@ -2,7 +2,7 @@
 
 import pytest
 
-from postroom.assembly import report_sender, reporting_options
+from postroom.assembly.delivery import report_sender, reporting_options
 from postroom.settings import SettingsRejected, load_settings
 
 

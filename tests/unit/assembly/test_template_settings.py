@@ -4,7 +4,8 @@ from dataclasses import fields
 
 import pytest
 
-from postroom.assembly import dialect_of, worker_options
+from postroom.assembly.delivery import worker_options
+from postroom.assembly.rooms import dialect_of
 from postroom.content.ampscript.dialect import Dialect, Limits
 from postroom.settings import load_settings
 

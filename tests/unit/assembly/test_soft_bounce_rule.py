@@ -2,7 +2,8 @@
 
 from datetime import timedelta
 
-from postroom.assembly import soft_bounce_rule, worker_options
+from postroom.assembly.bounces import soft_bounce_rule
+from postroom.assembly.delivery import worker_options
 from postroom.audience.soft_bounces import SoftBounceRule
 from postroom.settings import load_settings
 
