@@ -11,20 +11,22 @@ from typing import Any
 
 import pytest
 from tests.node import CLIENTS, NODE, install_clients, npm
+from tests.python_clients import PACKAGES, install_packages
 from tests.wire.live import HTML, Unit, definition_body
 
 HERE = Path(__file__).parent
+PYTHON = [sys.executable, "-W", "ignore"]
 NEEDS_NPM = pytest.mark.skipif(npm() is None, reason="npm is not installed (make ready)")
 
 
 @pytest.fixture(scope="session")
 def node_modules() -> None:
     """The Node clients: installed by `make node-clients`, or now."""
-    if not (CLIENTS / "node_modules" / "sfmc-sdk").is_dir():
+    if not all((CLIENTS / "node_modules" / name).is_dir() for name in ("sfmc-sdk", "sfmc-fuelsdk-node")):
         install_clients()
 
 
-def story(unit: Unit, words: list[str], *more: str, legacy: bool = False, cwd: Path | None = None) -> dict[str, Any]:
+def story(unit: Unit, words: list[str], *, legacy: bool = False, cwd: Path | None = None) -> dict[str, Any]:
     """What the client's program prints."""
     given = {
         "url": unit.api.url,
@@ -49,7 +51,7 @@ def story(unit: Unit, words: list[str], *more: str, legacy: bool = False, cwd: P
         },
     }
     done = subprocess.run(
-        [*words, json.dumps(given), *more], capture_output=True, text=True, timeout=120, check=False, cwd=cwd
+        [*words, json.dumps(given)], capture_output=True, text=True, timeout=120, check=False, cwd=cwd
     )
     assert done.returncode == 0, done.stderr
     seen: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -85,8 +87,51 @@ def check_replies(seen: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("legacy", [False, True])
 def test_fuelsdk_for_python(unit: Unit, tmp_path: Path, legacy: bool) -> None:
-    words = [sys.executable, "-W", "ignore", str(HERE / "clients" / "fuelsdk.py")]
-    check_replies(story(unit, words, str(tmp_path), legacy=legacy, cwd=tmp_path))
+    words = [*PYTHON, str(HERE / "clients" / "fuelsdk.py")]
+    check_replies(story(unit, words, legacy=legacy, cwd=tmp_path))
+
+
+@pytest.fixture(scope="session")
+def python_packages() -> None:
+    """The Python clients that can't be in the environment: installed by an earlier run, or now."""
+    if not (PACKAGES / "FuelSDKWrapper.py").exists():
+        install_packages()
+
+
+@pytest.mark.usefixtures("python_packages")
+def test_fuelsdkwrapper(unit: Unit, tmp_path: Path) -> None:
+    fields = [
+        {"name": "Id", "type": "Text", "length": 10, "isPrimaryKey": True},
+        {"name": "Total", "type": "Decimal", "length": 10, "scale": 2},
+        {"name": "City", "type": "Text", "length": 50},
+    ]
+    unit.call("POST", "/data/v1/customobjects", json={"name": "Orders", "key": "orders", "fields": fields})
+    unit.make_asset()
+    unit.make_definition()
+    seen = story(unit, [*PYTHON, str(HERE / "clients" / "fuelsdk_wrapper.py")], cwd=tmp_path)
+    assert seen["rows"] == [200, 3]
+    assert seen["async"] == [["Complete", False], ["Complete", True]]
+    ids = [[row["keys"]["id"] for row in rows] for rows, _ in seen["found"]]
+    assert ids == [["a", "c"], ["b"], ["a", "b"], ["d", "c", "b", "a"]]
+    assert [count for _, count in seen["found"]] == [2, 1, 2, 4]
+    assert seen["found"][0][0][0] == {"keys": {"id": "a"}, "values": {"total": "1.00"}}
+    (made, updated), (folder, again) = seen["emails"], seen["folders"]
+    assert (made[0], updated[0], made[1]) == (201, 200, updated[1])
+    assert folder == again
+    status, reply = seen["triggered"]
+    assert (status, reply["responses"][0]["hasErrors"]) == (202, False)
+
+
+@pytest.mark.usefixtures("python_packages")
+def test_django_exact_target(unit: Unit, tmp_path: Path) -> None:
+    unit.make_asset()
+    unit.make_definition()
+    seen = story(unit, [*PYTHON, str(HERE / "clients" / "django_exact_target.py")], cwd=tmp_path)
+    (sent,) = seen["sent"]["responses"]
+    assert (sent["hasErrors"], sent["messages"]) == (False, ["Queued"])
+    status = unit.call("GET", f"/messaging/v1/email/messages/{sent['recipientSendId']}").json()
+    assert status["eventCategoryType"] == "TransactionalSendEvents.EmailQueued"
+    assert seen["refused"] == "InvalidOrMissingToAddress"
 
 
 def test_pysfmc(unit: Unit) -> None:
@@ -115,6 +160,13 @@ def test_fuel_rest_for_node(unit: Unit, legacy: bool) -> None:
     assert seen["refreshed"][0] == (200 if legacy else 404)
     if legacy:
         assert seen["refreshed"][1]["organization"] == {"id": unit.account_id}
+
+
+@NEEDS_NPM
+@pytest.mark.parametrize("legacy", [False, True])
+@pytest.mark.usefixtures("node_modules")
+def test_fuelsdk_for_node(unit: Unit, legacy: bool) -> None:
+    check_replies(story(unit, [NODE, "--no-deprecation", str(CLIENTS / "fuelsdk.cjs")], legacy=legacy))
 
 
 @NEEDS_NPM

@@ -11,19 +11,10 @@ from typing import Any
 import ET_Client
 from FuelSDK.rest import ET_DeleteRest, ET_GetRest, ET_PatchRest, ET_PostRest
 
-WSDL = """<?xml version="1.0"?>
-<definitions xmlns="http://schemas.xmlsoap.org/wsdl/" xmlns:soap="http://schemas.xmlsoap.org/wsdl/soap/"
-             xmlns:t="http://exacttarget.com/wsdl" targetNamespace="http://exacttarget.com/wsdl">
-  <portType name="Soap"/>
-  <binding name="SoapBinding" type="t:Soap"><soap:binding transport="http://schemas.xmlsoap.org/soap/http"/></binding>
-  <service name="PartnerAPI"><port name="Soap" binding="t:SoapBinding"><soap:address location="http://x/"/></port></service>
-</definitions>
-"""
+WSDL = Path(__file__).with_name("soap.wsdl")
 
 
-def main(given: dict[str, Any], folder: Path) -> dict[str, tuple[int, Any]]:
-    wsdl = folder / "soap.wsdl"
-    wsdl.write_text(WSDL)
+def main(given: dict[str, Any]) -> dict[str, tuple[int, Any]]:
     legacy = given["legacy"]
     client = ET_Client.ET_Client(
         False,
@@ -35,7 +26,7 @@ def main(given: dict[str, Any], folder: Path) -> dict[str, tuple[int, Any]]:
             "useOAuth2Authentication": str(not legacy),
             "accountId": str(given["account_id"]),
             "baseapiurl": given["url"],
-            "wsdl_file_local_loc": str(wsdl),
+            "wsdl_file_local_loc": str(WSDL),
         },
     )
     seen: dict[str, tuple[int, Any]] = {}
@@ -56,4 +47,4 @@ def main(given: dict[str, Any], folder: Path) -> dict[str, tuple[int, Any]]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(json.loads(sys.argv[1]), Path(sys.argv[2]))))
+    print(json.dumps(main(json.loads(sys.argv[1]))))
