@@ -4,6 +4,7 @@ import os
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
+import msgspec
 from tests.conformance.house import ACCOUNT, SCHEDULE, Hand, House, people
 
 from postroom.api.wire.timeline import (
@@ -287,6 +288,35 @@ async def test_outages_that_several_processes_saw_are_one(house: House) -> None:
     assert [(each.since, each.until, each.reply) for each in (await told(house, key)).standstills] == [
         (begin - timedelta(seconds=60), begin + timedelta(seconds=60), "refused")
     ]
+
+
+async def test_an_outage_is_told_of_the_messages_that_waited_for_it_and_of_no_others(house: House) -> None:
+    keys = await house.accept_many(5)
+    sent, retried, passed, expired, queued = keys
+    begin = datetime.now(UTC) - timedelta(hours=1)
+    await house.pool.execute("update send_request set accepted_at = $1", begin)
+    await house.pool.execute(
+        "insert into relay_outage (relay, since, seen_until, reply) values ('smtp://r', $1, $2, 'refused')",
+        begin + timedelta(minutes=10), begin + timedelta(minutes=20),
+    )  # fmt: skip
+
+    async def happened(key: str, kind: str, minute: int, **detail: object) -> None:
+        await house.pool.execute(
+            "insert into event (account_id, occurred_on, occurred_at, request_id, position, definition_id, kind, "
+            "detail) select account_id, $3, $4, request_id, position, $5, $6, $7 from message "
+            "where account_id = $1 and message_key = $2",
+            ACCOUNT, key, (begin + timedelta(minutes=minute)).date(), begin + timedelta(minutes=minute),
+            uuid4(), kind, msgspec.json.encode(detail).decode(),
+        )  # fmt: skip
+
+    await happened(sent, "sent", 21, host="r")
+    await happened(retried, "deferred", 5, host="r", retry_at=begin + timedelta(minutes=30))
+    await happened(retried, "sent", 31, host="r")
+    await happened(passed, "deferred", 12, host="r", retry_at=begin + timedelta(minutes=13))
+    await happened(passed, "sent", 14, host="r")
+    await happened(expired, "not_sent", 15, reason="too late")
+    told_of = [key for key in keys if (await told(house, key)).standstills]
+    assert told_of == [sent, expired, queued]
 
 
 async def test_the_newest_message_of_a_key_is_told(house: House) -> None:

@@ -73,14 +73,19 @@ where account_id = $1 and verified_at is not null
 order by created_at, callback_id
 """
 
-# Nothing is claimed while the relay is away; each delivery process sees it for itself.
+# Nothing is claimed while the relay is away; each delivery process sees it for itself. Only what a message waited for
+# is told of it: it was due, and no process made its attempt meanwhile.
 _OUTAGES = """
 select relay, min(since) as since, max(seen_until) as until, (array_agg(reply order by since))[1] as reply
 from (select *, sum(begins::integer) over (partition by relay order by since, outage_id) as number
       from (select *, since > max(seen_until) over (partition by relay order by since, outage_id
                                                     rows between unbounded preceding and 1 preceding)
                       is not false as begins
-            from relay_outage where seen_until >= $1 and since <= $2) seen) numbered
+            from relay_outage o
+            where seen_until >= $1 and since <= $2
+              and exists (select from unnest($3::timestamptz[], $4::timestamptz[], $5::boolean[]) w(due, ended, tried)
+                          where o.seen_until >= w.due and o.since <= w.ended
+                            and (not w.tried or o.seen_until <= w.ended))) seen) numbered
 group by relay, number
 order by 2
 limit 100
@@ -199,7 +204,7 @@ async def message_timeline(
         put_off = await hindrances(connection, *place)
         standstills = [
             Standstill("relayAway", row["since"], row["until"], row["relay"], row["reply"])
-            for row in await connection.fetch(_OUTAGES, begin, end)
+            for row in await connection.fetch(_OUTAGES, begin, end, *_waits(begin, events, end))
         ] + [
             Standstill("inactive", row["since"], row["until"])
             for row in await connection.fetch(_PAUSES, account_id, message["definition_id"], begin, end)
@@ -237,6 +242,29 @@ async def message_timeline(
         waiting=_waiting(message, slice_, events) if final is None and slice_ is not None else None,
         complete=len(rows) <= MOST_EVENTS,
     )
+
+
+def _waits(
+    accepted_at: datetime, events: Sequence[LoggedEvent], end: datetime
+) -> tuple[list[datetime], list[datetime], list[bool]]:
+    """The times in which a message was due: from when, until when, and whether they ended with an attempt."""
+    due: list[datetime] = [accepted_at]
+    ended: list[datetime] = []
+    attempted: list[bool] = []
+    for event in events:
+        if event.kind not in FINAL_KINDS and event.kind not in ("deferred", "unknown"):
+            continue
+        detail = {} if event.detail is None else msgspec.json.decode(event.detail)
+        ended.append(event.occurred_at)
+        attempted.append("host" in detail or "stage" in detail)
+        if event.kind in FINAL_KINDS:
+            break
+        again = detail.get("retry_at")
+        due.append(event.occurred_at if again is None else datetime.fromisoformat(again))
+    else:
+        ended.append(end)
+        attempted.append(False)
+    return due, ended, attempted
 
 
 async def _callbacks(connection: Connection, account_id: int) -> list[tuple[asyncpg.Record, list[Subscription]]]:
