@@ -20,6 +20,7 @@ from postroom.store.database import Database
 from postroom.store.directory import DataDirectory
 from postroom.store.embedded import DATABASE, SUPERUSER, EmbeddedPostgres
 from postroom.store.errors import DirectoryInUse, ServerFailed
+from postroom.store.migrate import check_migrated
 from postroom.store.pool import Connection, Pool, connect, open_pool, wait_until_answering
 from postroom.tenancy.accounts import find_account
 
@@ -49,7 +50,10 @@ async def database_of(settings: Settings) -> AsyncIterator[str]:
     try:
         directory.lock()
     except DirectoryInUse:
-        yield running_dsn(settings.data_dir)
+        dsn = running_dsn(settings.data_dir)
+        # An upgrade puts new commands beside a server that is still the old one.
+        await check_migrated(dsn)
+        yield dsn
         return
     try:
         server = EmbeddedPostgres(settings.data_dir)

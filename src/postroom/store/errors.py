@@ -31,6 +31,10 @@ class DatabaseNewer(StoreError):
     """The database was migrated by a newer program than this one."""
 
 
+class DatabaseOlder(StoreError):
+    """The database is at a step before this program's, because a server of an older one runs on it."""
+
+
 class MigrationFailed(StoreError):
     """A migration's SQL was refused; nothing of it was kept."""
 

@@ -14,7 +14,7 @@ from importlib.resources import files
 
 import asyncpg
 
-from postroom.store.errors import DatabaseNewer, MigrationChanged, MigrationFailed
+from postroom.store.errors import DatabaseNewer, DatabaseOlder, MigrationChanged, MigrationFailed
 from postroom.store.pool import Connection, check_server_version, connect
 
 # "postroom" read as bytes: any number will do as long as it never changes.
@@ -31,6 +31,7 @@ create table if not exists schema_migration (
 )
 """
 SELECT_APPLIED = "select number, name, checksum from schema_migration order by number"
+SELECT_NEWEST = "select coalesce(max(number), 0) from schema_migration"
 INSERT_APPLIED = "insert into schema_migration (number, name, checksum) values ($1, $2, $3)"
 
 
@@ -82,6 +83,26 @@ async def migrate(dsn: str, migrations: Sequence[Migration] | None = None) -> tu
                 await connection.execute("select pg_advisory_unlock($1)", ADVISORY_LOCK)
     finally:
         await connection.close()
+
+
+async def check_migrated(dsn: str, migrations: Sequence[Migration] | None = None) -> None:
+    """Raise `DatabaseOlder` or `DatabaseNewer` unless the database is at the step of this program; changes nothing."""
+    connection = await connect(dsn, application_name="postroom migrate")
+    try:
+        applied = await connection.fetchval(SELECT_NEWEST)
+    finally:
+        await connection.close()
+    known = len(packaged_migrations() if migrations is None else migrations)
+    if applied < known:
+        raise DatabaseOlder(
+            f"the server that runs on this database is of an older Postroom (it is at step {applied:04d} of {known}); "
+            "restart the server, which brings the database up to date, and give the command again"
+        )
+    if applied > known:
+        raise DatabaseNewer(
+            f"the database was migrated to step {applied:04d} by a newer Postroom and this one knows {known} steps; "
+            "use the newer program"
+        )
 
 
 async def _apply(connection: Connection, wanted: tuple[Migration, ...]) -> tuple[Migration, ...]:

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from postroom.store.errors import DatabaseNewer, MigrationChanged, MigrationFailed
-from postroom.store.migrate import Migration, migrate, packaged_migrations
+from postroom.store.errors import DatabaseNewer, DatabaseOlder, MigrationChanged, MigrationFailed
+from postroom.store.migrate import Migration, check_migrated, migrate, packaged_migrations
 from postroom.store.pool import check_server_version, connect, open_pool
 
 FIRST = Migration(1, "first", "create table one (a int); create table two (b int);")
@@ -45,6 +45,16 @@ async def test_a_newer_database_is_left_alone(empty_database: str) -> None:
     await migrate(empty_database, [FIRST, SECOND])
     with pytest.raises(DatabaseNewer, match=r"step 0002 \(second\) by a newer Postroom and this one knows 1"):
         await migrate(empty_database, [FIRST])
+
+
+async def test_a_command_that_is_newer_or_older_than_the_running_server_says_so(empty_database: str) -> None:
+    await migrate(empty_database, [FIRST])
+    await check_migrated(empty_database, [FIRST])
+    with pytest.raises(DatabaseOlder, match=r"of an older Postroom \(it is at step 0001 of 2\); restart the server"):
+        await check_migrated(empty_database, [FIRST, SECOND])
+    await migrate(empty_database, [FIRST, SECOND])
+    with pytest.raises(DatabaseNewer, match=r"step 0002 by a newer Postroom and this one knows 1 steps; use the newer"):
+        await check_migrated(empty_database, [FIRST])
 
 
 async def test_the_packaged_schema_applies_to_every_supported_server(any_database: str) -> None:
