@@ -1,12 +1,15 @@
 """`postroom doctor`: what a large receiver would object to in the mail of a domain."""
 
+import asyncio
+import shutil
 import socket
 import ssl
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from ipaddress import ip_address
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 from publicsuffixlist import PublicSuffixList
@@ -22,8 +25,8 @@ from postroom.delivery.routing.sts_fetch import PolicyFetcher
 from postroom.delivery.smtp.target import parse_relay_url
 from postroom.delivery.tracking_domain import NOBODY, look_at
 from postroom.doctor.active_definitions import mailings_from
-from postroom.doctor.examination import Instruments, counts, examine, lines
-from postroom.doctor.finding import Finding
+from postroom.doctor.examination import Instruments, Tell, counts, examine, lines
+from postroom.doctor.finding import Check, Finding
 from postroom.doctor.incoming import Looks
 from postroom.doctor.mail_hosts import look_at_host
 from postroom.doctor.sender import (
@@ -53,12 +56,16 @@ def doctor(
         typer.Option("--address", help="An IP address that receivers see; may be repeated. [found out]", metavar="IP"),
     ] = None,
     nameserver: Nameserver = None,
+    seconds: Annotated[
+        int, typer.Option("--seconds", help="What is not known by then is not checked.", min=1, max=600)
+    ] = 30,
     as_json: AsJson = False,
 ) -> None:
     """Say in plain words what a large receiver would object to in mail from a domain; exit code 1 if anything fails."""
     name = sender_name(domain)
     given = [_ip(each) for each in address or ()]
     dns = resolver_of(settings, nameserver)
+    tell = progress(name, sys.stderr)
 
     async def run(connection: Connection) -> list[Finding]:
         options = mx_options(settings)
@@ -73,7 +80,10 @@ def doctor(
         track = partial(look_at, settings.tracking_url, PATHS["open"] + tokens.head(NOBODY).token("open"))
         suffixes = PublicSuffixList()
         keys = next((each.keys for each in await list_domains(connection, mid) if each.domain == name), ())
-        addresses, relays = await _ways(settings, given, dns)
+        tell(["address"])
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
+        addresses, relays = await _ways(settings, given, dns, end)
         sender = Sender(
             domain=name,
             keys=keys,
@@ -85,7 +95,8 @@ def doctor(
             mailings=tuple(await mailings_from(connection, mid, name, from_address=settings.from_address)),
             tracking_url=settings.tracking_url,
         )
-        return await examine(sender, Instruments(dns, looks, track, lambda text: suffixes.privatesuffix(text) or text))
+        instruments = Instruments(dns, looks, track, lambda text: suffixes.privatesuffix(text) or text)
+        return await examine(sender, instruments, seconds=max(0.0, end - loop.time()), tell=tell)
 
     findings = run_on_database(settings, "postroom doctor", run, mid=mid)
     if as_json:
@@ -97,8 +108,21 @@ def doctor(
         raise typer.Exit(1)
 
 
+def progress(domain: str, terminal: TextIO) -> Tell:
+    """Shows a person at a terminal in one line, which goes away at the end, what is waited for."""
+    if not terminal.isatty():
+        return lambda _waiting: None
+
+    def tell(waiting: Sequence[Check]) -> None:
+        text = f"{domain}: looking at {', '.join(waiting)} ..." if waiting else ""
+        terminal.write(f"\r\x1b[K{text[: shutil.get_terminal_size().columns - 1]}")
+        terminal.flush()
+
+    return tell
+
+
 async def _ways(
-    settings: Settings, given: Sequence[str], dns: Resolver
+    settings: Settings, given: Sequence[str], dns: Resolver, end: float
 ) -> tuple[list[SendingAddress], tuple[str, ...]]:
     """The addresses that receivers see, and the relays."""
     host = own_host(settings)
@@ -106,12 +130,21 @@ async def _ways(
     if settings.delivery == "relay" and settings.relay is not None:
         return known, (parse_relay_url(settings.relay).host,)
     if settings.delivery != "routes":
-        return known or await addresses_of_machine(host, _outgoing(), dns), ()
+        return known or await _machine(host, dns, end), ()
     table = mx_options(settings).table
     found, by_system = addresses_of_table(table, host)
     if by_system:
-        found += await addresses_of_machine(host, _outgoing(), dns)
+        found += await _machine(host, dns, end)
     return known or found, relays_of_table(table)
+
+
+async def _machine(host: str, dns: Resolver, end: float) -> list[SendingAddress]:
+    """Its addresses, as far as they are known at the time ``end`` of the event loop."""
+    try:
+        async with asyncio.timeout_at(end):
+            return await addresses_of_machine(host, _outgoing(), dns)
+    except TimeoutError:
+        return []
 
 
 def _return_domain(settings: Settings, domain: str, keys: Sequence[DomainKey]) -> str:

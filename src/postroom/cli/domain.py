@@ -58,6 +58,7 @@ Nameserver = Annotated[
     ),
 ]
 _ROLE = "postroom domain"
+_QUESTION_SECONDS = 8.0
 _T = TypeVar("_T")
 
 
@@ -272,11 +273,12 @@ def _check(
 
 
 def resolver_of(settings: Settings, nameserver: str | None) -> Resolver:
-    """Asks the one that `--nameserver` names, else those of the settings, else the system's."""
+    """Asks the one that `--nameserver` names, else those of the settings, else the system's; somebody waits for it."""
     if nameserver is not None:
-        return Resolver(nameserver_addresses(nameserver))
+        return Resolver(nameserver_addresses(nameserver), seconds=_QUESTION_SECONDS)
+    known = tuple((each.host, each.port) for each in settings.dns_server_addresses)
     try:
-        return Resolver(tuple((each.host, each.port) for each in settings.dns_server_addresses))
+        return Resolver(known, seconds=_QUESTION_SECONDS)
     except ValueError as wrong:
         raise typer.BadParameter(str(wrong), param_hint="--nameserver") from None
 

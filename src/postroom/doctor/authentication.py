@@ -4,6 +4,7 @@ DKIM signatures of Postroom name the from-domain itself, so they are always alig
 return path, which is aligned when both belong to one organisation (or, with aspf=s, are the same).
 """
 
+import asyncio
 import base64
 import binascii
 from dataclasses import dataclass
@@ -27,15 +28,8 @@ _GOOD_RSA = 2048
 _POLICIES = ("none", "quarantine", "reject")
 
 
-async def examine_authentication(sender: Sender, dns: Questions, organisation: Organisation) -> list[Finding]:
-    """All three."""
-    dkim, signed = await _dkim(sender, dns)
-    spf, passes = await _spf(sender, dns)
-    dmarc = await _dmarc(sender, dns, organisation, signed=signed, spf=passes)
-    return [*dkim, *spf, *dmarc]
-
-
-async def _dkim(sender: Sender, dns: Questions) -> tuple[list[Finding], bool]:
+async def examine_dkim(sender: Sender, dns: Questions) -> tuple[list[Finding], bool]:
+    """Each key, and whether one that signs is good."""
     if not sender.signs:
         unless = ", unless the relay signs it" if sender.relays else ""
         missing = Finding(
@@ -45,7 +39,7 @@ async def _dkim(sender: Sender, dns: Questions) -> tuple[list[Finding], bool]:
             f"postroom domain create {sender.domain}, and publish the records that it prints",
         )
         return [missing], False
-    findings = [await _key(sender, key, dns) for key in sender.keys]
+    findings = list(await asyncio.gather(*(_key(sender, key, dns) for key in sender.keys)))
     active = [finding for key, finding in zip(sender.keys, findings, strict=True) if not key.waiting]
     good = any(finding.severity != "fails" for finding in active)
     if good and all(key.algorithm == "ed25519" for key in sender.keys if not key.waiting):
@@ -94,7 +88,8 @@ def _rsa_bits(key: DomainKey) -> int:
     return public.key_size if isinstance(public, RSAPublicKey) else 0
 
 
-async def _spf(sender: Sender, dns: Questions) -> tuple[list[Finding], bool | None]:
+async def examine_spf(sender: Sender, dns: Questions) -> tuple[list[Finding], bool | None]:
+    """The record and each address, and whether all of them pass; None where nobody knows."""
     domain = sender.return_domain
     publish = f"postroom domain dns {sender.domain} prints a record to begin with"
     try:
@@ -109,8 +104,10 @@ async def _spf(sender: Sender, dns: Questions) -> tuple[list[Finding], bool | No
         return [Finding("fails", "spf", text, f"publish one; {publish}")], False
     findings = await _spf_record(domain, record, dns)
     passes: bool | None = None
-    for address in sender.public_addresses:
-        verdict = await check_host(address.ip, domain, dns, helo=address.helo)
+    verdicts = await asyncio.gather(
+        *(check_host(address.ip, domain, dns, helo=address.helo) for address in sender.public_addresses)
+    )
+    for address, verdict in zip(sender.public_addresses, verdicts, strict=True):
         if verdict.result == "temperror":
             findings.append(unanswered("spf", verdict.reason))
             continue
@@ -171,9 +168,10 @@ class _Policy:
     asks: str
 
 
-async def _dmarc(
+async def examine_dmarc(
     sender: Sender, dns: Questions, organisation: Organisation, *, signed: bool, spf: bool | None
 ) -> list[Finding]:
+    """The policy, and whether mail passes, given what DKIM and SPF came to."""
     found = await _policy(sender.domain, dns, organisation)
     if isinstance(found, Finding):
         return [found]

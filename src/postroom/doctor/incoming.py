@@ -1,5 +1,6 @@
 """Mail to the domain: replies and bounces have to arrive, and TLS of its own hosts is told for information."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -26,21 +27,8 @@ class Looks:
     allow_private: bool = False
 
 
-async def examine_incoming(sender: Sender, dns: Questions, looks: Looks) -> list[Finding]:
-    """The from-domain, the return path, and the TLS of the from-domain's hosts."""
-    findings, route = await _replies(sender, dns, looks.allow_private)
-    findings += await _return_path(sender, dns)
-    if route is not None:
-        findings += [
-            each for host in route.hosts[:_MOST_HOSTS] for each in [await _tls(host.name, host.addresses, looks)]
-        ]
-        findings += await _dane(route, dns)
-        findings += await _sts(sender.domain, route, dns, looks)
-    findings.append(await _tls_reports(sender.domain, dns))
-    return findings
-
-
-async def _replies(sender: Sender, dns: Questions, allow_private: bool) -> tuple[list[Finding], Route | None]:
+async def examine_replies(sender: Sender, dns: Questions, allow_private: bool) -> tuple[list[Finding], Route | None]:
+    """Whether mail to the from-domain arrives, and where."""
     domain = sender.domain
     returns = sender.return_domain == domain
     route = await find_route(domain, dns, rand=lambda: 0.0, allow_private=True)
@@ -62,7 +50,8 @@ async def _replies(sender: Sender, dns: Questions, allow_private: bool) -> tuple
     return [ok("from", f"replies to {domain} go to {', '.join(host.name for host in route.hosts)}")], route
 
 
-async def _return_path(sender: Sender, dns: Questions) -> list[Finding]:
+async def examine_return_path(sender: Sender, dns: Questions) -> list[Finding]:
+    """Whether bounces come to this server."""
     domain = sender.return_domain
     shown: Check = "return path"
     if domain == sender.domain:
@@ -86,6 +75,17 @@ async def _return_path(sender: Sender, dns: Questions) -> list[Finding]:
     return [ok(shown, f"bounces to {domain} come to {sender.own_host}")]
 
 
+async def examine_tls(sender: Sender, route: Route | None, dns: Questions, looks: Looks) -> list[Finding]:
+    """TLS of the hosts that take the replies, as far as there are any."""
+    reports = _tls_reports(sender.domain, dns)
+    if route is None:
+        return [await reports]
+    hosts = asyncio.gather(*(_tls(host.name, host.addresses, looks) for host in route.hosts[:_MOST_HOSTS]))
+    dane, sts = _dane(route, dns), _sts(sender.domain, route, dns, looks)
+    seen, secured, policy, asked = await asyncio.gather(hosts, dane, sts, reports)
+    return [*seen, *secured, *policy, asked]
+
+
 async def _tls(host: str, addresses: tuple[str, ...], looks: Looks) -> Finding:
     usable = [address for address in addresses if looks.allow_private or is_public(address)]
     # Of both families IPv4 is tried: this machine may have no IPv6.
@@ -107,8 +107,9 @@ async def _tls(host: str, addresses: tuple[str, ...], looks: Looks) -> Finding:
 
 async def _dane(route: Route, dns: Questions) -> list[Finding]:
     secured = []
-    for host in route.hosts[:_MOST_HOSTS]:
-        answer = await dns.tlsa(f"_25._tcp.{host.name}")
+    hosts = route.hosts[:_MOST_HOSTS]
+    answers = await asyncio.gather(*(dns.tlsa(f"_25._tcp.{host.name}") for host in hosts))
+    for host, answer in zip(hosts, answers, strict=True):
         if isinstance(answer, TlsaFound) and any(record.usable for record in answer.records):
             secured.append(host.name)
         elif isinstance(answer, TlsaFound):
@@ -136,6 +137,8 @@ async def _sts(domain: str, route: Route, dns: Questions, looks: Looks) -> list[
 
 async def _tls_reports(domain: str, dns: Questions) -> Finding:
     answer = await dns.text(f"_smtp._tls.{domain}")
+    if isinstance(answer, Trouble):
+        return unanswered("tls", answer.text)
     found = isinstance(answer, TextFound) and any(
         text.replace(" ", "").startswith("v=TLSRPTv1;") for text in answer.texts
     )

@@ -3,6 +3,7 @@
 Gmail and Yahoo refuse mail from an address without a reverse DNS name that leads back to it, over IPv6 always.
 """
 
+import asyncio
 import re
 from ipaddress import ip_address
 
@@ -30,10 +31,12 @@ async def examine_machines(sender: Sender, dns: Questions) -> list[Finding]:
         helo: [each.ip for each in sender.public_addresses if each.helo == helo]
         for helo in dict.fromkeys(each.helo for each in sender.addresses)
     }
-    return [
-        *[await _reverse(address, dns) for address in sender.addresses],
-        *[await _helo(helo, addresses, dns) for helo, addresses in said.items()],
-    ]
+    return list(
+        await asyncio.gather(
+            *(_reverse(address, dns) for address in sender.addresses),
+            *(_helo(helo, addresses, dns) for helo, addresses in said.items()),
+        )
+    )
 
 
 async def _reverse(address: SendingAddress, dns: Questions) -> Finding:
@@ -48,7 +51,8 @@ async def _reverse(address: SendingAddress, dns: Questions) -> Finding:
     names = answer.names[:_MOST_NAMES] if isinstance(answer, NamesFound) else ()
     if not names:
         return Finding("fails", "address", f"{ip} has no reverse DNS name (PTR); large receivers refuse its mail", ask)
-    confirmed = [name for name in names if await _leads_to(name, ip, dns)]
+    lead = await asyncio.gather(*(_leads_to(name, ip, dns) for name in names))
+    confirmed = [name for name, back in zip(names, lead, strict=True) if back]
     if not confirmed:
         text = f"the reverse DNS name of {ip}, {names[0]}, does not lead back to it; large receivers refuse its mail"
         kind = "AAAA" if ":" in ip else "A"
@@ -83,7 +87,7 @@ async def _helo(helo: str, addresses: list[str], dns: Questions) -> Finding:
     if "." not in helo or not helo.rpartition(".")[2].isalpha():
         text = f"this server calls itself {helo}, which is no name that the DNS could know; many receivers refuse it"
         return Finding("fails", "helo", text, "set POSTROOM_PUBLIC_URL, or helo in the source pool, to a host name")
-    answers = [await dns.ipv4(helo), await dns.ipv6(helo)]
+    answers = await asyncio.gather(dns.ipv4(helo), dns.ipv6(helo))
     found = [address for each in answers if isinstance(each, AddressesFound) for address in each.addresses]
     trouble = next((each.text for each in answers if isinstance(each, Trouble)), "")
     if not found:

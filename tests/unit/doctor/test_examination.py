@@ -1,5 +1,6 @@
 """A healthy sender, and one thing at a time that is wrong with it."""
 
+import asyncio
 from base64 import b64encode
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -91,6 +92,29 @@ async def examined(
         return tracking
 
     return await examine(sender, Instruments(Zone(TABLE | (table or {})), Looks(host, fetch), look, organisation))
+
+
+async def never(_host: str, _address: str) -> HostTls:
+    await asyncio.Event().wait()
+    return GOOD_TLS
+
+
+async def test_checks_are_made_together_and_what_takes_too_long_is_not_checked() -> None:
+    async def fetch(_domain: str) -> StsPolicy | NoPolicy:
+        return GOOD_POLICY
+
+    async def look() -> str:
+        return ""
+
+    waiting: list[list[Check]] = []
+    instruments = Instruments(Zone(TABLE), Looks(never, fetch), look, organisation)
+    findings = await examine(SENDER, instruments, seconds=0.2, tell=lambda names: waiting.append(list(names)))
+    late = [each for each in findings if each.severity != "ok"]
+    assert [(each.severity, each.check, each.text) for each in late] == [
+        ("not checked", "tls", "nothing was known when the time was over")
+    ]
+    assert waiting[0] == ["address", "dkim", "spf", "dmarc", "from", "return path", "tls", "tracking"]
+    assert waiting[-2:] == [["tls"], []]
 
 
 def told(findings: list[Finding], severity: Severity, check: Check, part: str) -> bool:
