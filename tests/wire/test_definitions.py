@@ -13,6 +13,14 @@ ASSETS = "/asset/v1/content/assets"
 MINUTE = r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:00"
 
 
+def test_all_subscribers_of_another_place_is_the_business_units_own(unit: Unit) -> None:
+    unit.make_asset()
+    own = unit.make_definition()["subscriptions"]["list"]
+    for number, name in enumerate(("All Subscribers - 277", "all subscribers - 999999999999", own)):
+        made = unit.make_definition(f"k{number}", subscriptions={"list": name})
+        assert made["subscriptions"]["list"] == own
+
+
 def test_a_definition_answers_its_full_representation(unit: Unit) -> None:
     unit.make_asset()
     body = definition_body() | {
@@ -102,7 +110,7 @@ DEFINITION_ERRORS: list[tuple[dict[str, Any], int, int, str]] = [
     ({"subscriptions": {}}, 400, 10002, "MCMS_UTM_Validation_MissingRequiredField: subscriptions.list"),
     ({"subscriptions": {"list": "Nobody"}}, 400, 10005, "MCMS_UTM_Validation_InvalidValue: subscriptions.list"),
     (
-        {"subscriptions": {"list": "All Subscribers - 999999999999"}},
+        {"subscriptions": {"list": "Newsletter - 999999999999"}},
         400,
         10005,
         "MCMS_UTM_Validation_InvalidValue: subscriptions.list",

@@ -31,7 +31,7 @@ TAKEN = {"subscriptionId": SUBSCRIPTION, "subscriptionName": "b"}
 SENT = "TransactionalSendEvents.EmailSent"
 
 # Tried elsewhere: test_client_rules, test_idempotency, test_database_away.
-ELSEWHERE = {"RATE_LIMIT", "ONCE_IN_FLIGHT", "INTERNAL"}
+ELSEWHERE = {"RATE_LIMIT", "ONCE_IN_FLIGHT", "INTERNAL", "UNAVAILABLE"}
 ON_EVERY_ROUTE = {
     *("NOT_AUTHORIZED", "TOKEN_IN_URL", "TOKEN_IN_BODY", "INSUFFICIENT_PRIVILEGES", "METHOD_NOT_ALLOWED"),
     *("ROUTE_UNKNOWN", "MEDIA_TYPE", "BODY_TOO_LARGE", "UNPARSEABLE", "WRONG_TYPE"),

@@ -17,8 +17,11 @@ from postroom.api.errors import ApiError, Code
 from postroom.api.paths import key_text, query_fields, scope_keys
 from postroom.api.reply import Reply, Streamed, error_reply
 from postroom.api.requests import ClientGone, Head, read_body, read_head
-from postroom.store.errors import DATABASE_AWAY
+from postroom.store.errors import DATABASE_AWAY, passes
 from postroom.tenancy.tokens import Access
+
+RETRY_AFTER = 5
+"""Seconds that clients are asked to wait while the database is away; contract §0.1 has this number for 429."""
 
 Handler: TypeAlias = "Callable[[Call], Awaitable[Reply | Streamed]]"
 RouteFunction: TypeAlias = "Callable[[Request[Any, Any, Any]], Awaitable[ASGIApp]]"
@@ -93,6 +96,8 @@ def endpoint(gate: Gate, needed: frozenset[str], handler: Handler, *, body_limit
             raise
         except DATABASE_AWAY as error:
             log.error("database_trouble", path=scope["path"], error=repr(error))
+            if passes(error):
+                return error_reply(ApiError(Code.UNAVAILABLE, retry_after=RETRY_AFTER))
         except Exception:
             log.exception("request_failed", path=scope["path"])
         return error_reply(ApiError(Code.INTERNAL))

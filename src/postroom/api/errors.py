@@ -71,6 +71,9 @@ class Code(Enum):
         "the first request of an Idempotency-Key is not finished (ours, not the vendor's)",
     )
     RATE_LIMIT = _gateway(429, 50100, "Rate limit exceeded", "the client's calls a minute are used up; see Retry-After")
+    UNAVAILABLE = _gateway(
+        503, 50300, "Service Unavailable", "the database can't be reached; nothing was half-stored; see Retry-After"
+    )
     INTERNAL = _gateway(500, 500, "Internal Server Error", "the server failed; nothing was half-stored")
 
     GENERIC = _messaging(400, 10000, "Validation", "a rule of validation without a number of its own")

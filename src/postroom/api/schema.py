@@ -92,11 +92,12 @@ _OAUTH_ERRORS = {
 _ERROR_HEADERS = {
     401: {"WWW-Authenticate": ({"type": "string"}, "Bearer, so that clients ask for a new token.")},
     429: {"Retry-After": ({"type": "integer"}, "Seconds until the next call is free.")},
+    503: {"Retry-After": ({"type": "integer"}, "Seconds to wait.")},
 }
 
 _ON_EVERY_ROUTE = (
     *(Code.NOT_AUTHORIZED, Code.TOKEN_IN_URL, Code.TOKEN_IN_BODY),
-    *(Code.METHOD_NOT_ALLOWED, Code.RATE_LIMIT, Code.INTERNAL),
+    *(Code.METHOD_NOT_ALLOWED, Code.RATE_LIMIT, Code.INTERNAL, Code.UNAVAILABLE),
 )
 _WITH_A_PATH_KEY = (Code.ROUTE_UNKNOWN, Code.INVALID_VALUE)
 _WITH_A_QUERY = (Code.BAD_FORMAT, Code.INVALID_VALUE)

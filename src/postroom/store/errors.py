@@ -11,6 +11,18 @@ DATABASE_AWAY = (
 """What a call raises while the database can't be reached. Servers wait it out and try again."""
 
 
+_OUR_MISTAKE = (
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.SyntaxOrAccessError,
+)
+
+
+def passes(error: BaseException) -> bool:
+    """Whether this is trouble that passes by itself: the same call may succeed later."""
+    return isinstance(error, DATABASE_AWAY) and not isinstance(error, _OUR_MISTAKE)
+
+
 class StoreError(Exception):
     """The database can't be used. The text names what is wrong and what to do."""
 
