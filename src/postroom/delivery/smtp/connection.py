@@ -13,8 +13,9 @@ from typing import Final, Protocol, cast
 
 from postroom.delivery.outcome import Deferred, Outcome
 from postroom.delivery.smtp.certificate import read_certificate
+from postroom.delivery.smtp.dialogue import Event, Finished, StartTls, Unavailable
 from postroom.delivery.smtp.envelope import Mail
-from postroom.delivery.smtp.session import Event, Finished, Session, StartTls, Unavailable
+from postroom.delivery.smtp.session import Session
 from postroom.delivery.smtp.state import State
 from postroom.delivery.smtp.timeouts import Timeouts
 from postroom.delivery.smtp.trust import TlsFailure, Trust, chain, handshake_failure

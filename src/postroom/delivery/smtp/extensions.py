@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Self
+from typing import NamedTuple, Self
 
+from postroom.delivery.smtp.envelope import Mail
 from postroom.delivery.smtp.reply import Reply
+
+
+class Lack(NamedTuple):
+    """Why a mail can't be handed to this peer, with the codes that the peer would say."""
+
+    code: int
+    enhanced: str
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +64,17 @@ class Extensions:
             recipient_limit=_number(limits.get("RCPTMAX", "")),
             auth=frozenset(auth),
         )
+
+    def lack(self, mail: Mail) -> Lack | None:
+        """What the peer does not offer and the mail needs; None when all is there."""
+        data = mail.data
+        if self.size_limit and len(data) > self.size_limit:
+            return Lack(552, "5.3.4", f"{len(data)} bytes, and the peer takes at most {self.size_limit}")
+        if mail.smtputf8 and not self.smtputf8:
+            return Lack(550, "5.6.7", "the message needs SMTPUTF8 and the peer does not offer it")
+        if not self.eight_bit and not data.isascii():
+            return Lack(554, "5.6.3", "the message is 8-bit and the peer does not offer 8BITMIME")
+        return None
 
 
 def _number(text: str) -> int:

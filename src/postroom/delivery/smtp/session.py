@@ -70,79 +70,32 @@ has left us (``flushed`` is false) counts as not written: lost there is Deferred
 
 from __future__ import annotations
 
-from base64 import b64decode, b64encode
-from binascii import Error as Base64Error
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import ClassVar, Final, TypeAlias, TypeVar
+from typing import ClassVar, Final
 
-import msgspec
-
-from postroom.delivery.outcome import Attempt, Certificate, Deferred, Outcome, Refused, Sent, Stage, Unknown
-from postroom.delivery.smtp.auth import Mechanism, choose
+from postroom.delivery.outcome import Attempt, Deferred, Outcome, Refused, Sent, Stage, Unknown
+from postroom.delivery.smtp.dialogue import Dialogue, Event, Finished
 from postroom.delivery.smtp.envelope import Mail, body_fault, dot_stuffed, envelope_fault
-from postroom.delivery.smtp.extensions import Extensions
-from postroom.delivery.smtp.local_address import LocalAddress
+from postroom.delivery.smtp.handshake import Handshake
 from postroom.delivery.smtp.remainder import MOST_RECIPIENTS, is_too_many
 from postroom.delivery.smtp.reply import Reply, ReplyParser, printable
 from postroom.delivery.smtp.state import AWAITED, STAGES, State
-from postroom.delivery.smtp.target import SmtpTarget, TlsMode
+from postroom.delivery.smtp.target import SmtpTarget
 
 CLOSING: Final = 421
-# A command line has 512 bytes with its end (RFC 5321 §4.5.3.1.4), also with a response behind AUTH (RFC 4954 §4);
-# tokens are often longer.
-_LONGEST_AUTH_LINE: Final = 510
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """The transaction has its outcome. ``untouched``: the peer had answered none of its commands. ``left`` are
-    recipients of whom the outcome says nothing, since there were too many: they want a further transaction."""
-
-    outcome: Outcome
-    untouched: bool
-    left: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Unavailable:
-    """The handshake failed: no mail can be handed to this target now."""
-
-    outcome: Deferred
-
-
-@dataclass(frozen=True, slots=True)
-class StartTls:
-    """The shell must upgrade the connection now and then call ``tls_started`` or ``lost``."""
-
-
-_Kind = TypeVar("_Kind", bound=Attempt)
-Event: TypeAlias = Finished | Unavailable | StartTls
-
-
-class Session:
+class Session(Dialogue):
     """One connection's dialogue. ``helo`` is our own name."""
 
     def __init__(self, target: SmtpTarget, *, helo: str) -> None:
-        self.state = State.GREETING
-        self.extensions = Extensions()
-        self.address = ""
-        self.tls = ""
-        self.certificate: Certificate | None = None
-        """Kept by the shell, as ``tls`` before ``tls_started``."""
+        super().__init__(target, helo=helo)
         self.flushed = True
         """Whether all that was taken by ``take_output`` has left; kept by the shell."""
         self.replies = 0
         """Complete replies seen: the shell's sign of progress."""
-        self._target = target
-        self._helo = helo.encode("ascii")
-        self._source = ""
-        self._starttls = target.tls is not TlsMode.OFF and not target.implicit_tls
         self._parser = ReplyParser()
-        self._output = b""
-        self._events: list[Event] = []
-        self._login: Mechanism | None = None
-        self._first_response: bytes | None = None
+        self._handshake = Handshake(self)
         self._mail: Mail | None = None
         self._shaken = False
         self._open = False
@@ -165,21 +118,6 @@ class Session:
         """Whether a transaction is still without its outcome."""
         return self._open
 
-    @property
-    def source(self) -> str:
-        """Our own address, where it was chosen."""
-        return self._source
-
-    def come_from(self, local: LocalAddress) -> None:
-        """Our own address, which is part of every outcome, and the name for it; only before the greeting."""
-        self._source = local.ip
-        self._helo = local.helo.encode("ascii")
-
-    def take_output(self) -> bytes:
-        """What is to be written now, in one write; empty when nothing is."""
-        output, self._output = self._output, b""
-        return output
-
     def receive(self, data: bytes) -> list[Event]:
         """Take in bytes from the peer."""
         state = self.state
@@ -189,7 +127,7 @@ class Session:
         handlers = self._HANDLERS
         for reply in parser.feed(data):
             self.replies += 1
-            if self._output:
+            if self.output:
                 # The command that this would answer has not even been written.
                 self._break_off(f"the peer sent {reply.text[:200]!r} too early")
             elif reply.code == CLOSING:
@@ -200,16 +138,16 @@ class Session:
                 # Bytes behind the answer to STARTTLS came in clear text: anybody may have written them
                 # (CVE-2011-0411). They are dropped with the parser.
                 self._parser = ReplyParser()
-                return self._take_events()
+                return self.take_events()
             if self.state is State.CLOSED:
-                return self._take_events()
+                return self.take_events()
         if parser.fault is not None:
             self._break_off(f"the peer sent {parser.fault}; awaited was {self._awaited()}")
-        elif (self._output or self.state is State.IDLE) and parser.pending:
+        elif (self.output or self.state is State.IDLE) and parser.pending:
             self._break_off("the peer sent half a reply too early")
         if self.state is State.IDLE:
             self._shaken = True
-        return self._take_events()
+        return self.take_events()
 
     def begin(self, mail: Mail) -> Outcome | None:
         """Start a transaction; only when IDLE. An outcome means: refused here, nothing was written."""
@@ -238,18 +176,16 @@ class Session:
                 lines += b"DATA\r\n"
         else:
             self._data_sent_ahead = False
-        self._output += lines
+        self.output += lines
         self.state = State.MAIL
         return None
 
     def tls_started(self, facts: str) -> list[Event]:
         """The connection is encrypted now; everything learned before is forgotten (RFC 3207 §4.2)."""
         self.tls = facts
-        self._starttls = False
-        self.extensions = Extensions()
         self._parser = ReplyParser()
-        self._say(b"EHLO %b\r\n" % self._helo, State.EHLO)
-        return self._take_events()
+        self._handshake.tls_started()
+        return self.take_events()
 
     def lost(self, reason: str) -> list[Event]:
         """The connection is gone, or is to be given up because of a time-out."""
@@ -258,116 +194,26 @@ class Session:
             self._break_off(
                 f"{reason} while {'the body was being sent' if unfinished else f'waiting for {self._awaited()}'}"
             )
-        return self._take_events()
+        return self.take_events()
 
     def quit(self) -> None:
         """Say goodbye; only when IDLE."""
         if self.state is State.IDLE:
-            self._say(b"QUIT\r\n", State.QUIT)
+            self.say(b"QUIT\r\n", State.QUIT)
 
-    # -- the handshake
-
-    def _greeting(self, reply: Reply) -> None:
-        if reply.code // 100 == 2:
-            self._say(b"EHLO %b\r\n" % self._helo, State.EHLO)
-        else:
-            self._unavailable(reply)
-
-    def _ehlo(self, reply: Reply) -> None:
-        if reply.code // 100 == 2:
-            self.extensions = Extensions.of(reply)
-            self._secure()
-        elif reply.code // 100 == 5:
-            self._say(b"HELO %b\r\n" % self._helo, State.HELO)
-        else:
-            self._unavailable(reply)
-
-    def _helo_reply(self, reply: Reply) -> None:
-        if reply.code // 100 == 2:
-            self._secure()
-        else:
-            self._unavailable(reply)
-
-    def _secure(self) -> None:
-        if self._starttls and self.extensions.starttls:
-            self._say(b"STARTTLS\r\n", State.STARTTLS)
-        elif not self.tls and self._target.tls in (TlsMode.REQUIRED, TlsMode.VERIFY):
-            self._give_up("the peer does not offer STARTTLS and this target requires TLS", "starttls")
-        else:
-            self._authenticate()
-
-    def _starttls_reply(self, reply: Reply) -> None:
-        if reply.code // 100 == 2:
-            self.state = State.TLS
-            self._events.append(StartTls())
-        elif self._target.tls is TlsMode.OPPORTUNISTIC:
-            self._authenticate()
-        else:
-            self._unavailable(reply)
-
-    def _authenticate(self) -> None:
-        credentials = self._target.credentials
-        if credentials is None:
-            self.state = State.IDLE
-            return
-        if not self.tls and not self._target.cleartext_auth:
-            self._give_up("there is no TLS and the password is not sent in clear text; tls=off would allow it", "auth")
-            return
-        login = choose(self.extensions.auth, credentials)
-        if login is None:
-            offered = " ".join(sorted(self.extensions.auth)) or "no login at all"
-            wanted = credentials.method.upper() if credentials.method else "CRAM-MD5, PLAIN or LOGIN"
-            self._give_up(f"the peer offers {offered}; this client logs in with {wanted}", "auth")
-            return
-        self._login = login
-        line = b"AUTH %b" % login.name.encode()
-        first = login.initial()
-        self._first_response = None
-        if first is not None:
-            coded = b64encode(first) or b"="
-            if len(line) + len(coded) <= _LONGEST_AUTH_LINE:
-                line += b" " + coded
-            else:
-                self._first_response = first
-        self._say(line + b"\r\n", State.AUTH)
-
-    def _auth(self, reply: Reply) -> None:
-        kind = reply.code // 100
-        if kind == 2:
-            self._login = None
-            self.state = State.IDLE
-        elif reply.code == 334 and self._login is not None:
-            try:
-                challenge = b64decode(reply.lines[-1].strip(), validate=True)
-            except Base64Error:
-                challenge = b""
-            response, self._first_response = self._first_response, None
-            if response is None:
-                response = self._login.respond(challenge)
-            if response is None:
-                self._login = None
-            self._say((b"*" if response is None else b64encode(response)) + b"\r\n", State.AUTH)
-        else:
-            self._unavailable(reply, self._login.explanation if self._login is not None else "")
+    def _shake(self, reply: Reply) -> None:
+        self._handshake.hear(reply)
 
     # -- a transaction
 
     def _refusal(self, mail: Mail) -> Refused | None:
-        data = mail.data
-        extensions = self.extensions
         if fault := envelope_fault(mail):
             return Refused(code=553, enhanced="5.1.3", text=printable(f"not sent: {fault}"), stage="mail")
-        if fault := body_fault(data):
+        if fault := body_fault(mail.data):
             return Refused(code=554, enhanced="5.6.0", text=f"not sent: {fault}", stage="data")
-        if extensions.size_limit and len(data) > extensions.size_limit:
-            text = f"not sent: {len(data)} bytes, and the peer takes at most {extensions.size_limit}"
-            return self._attempt(Refused, None, text, "mail", code=552, enhanced="5.3.4")
-        if mail.smtputf8 and not extensions.smtputf8:
-            text = "not sent: the message needs SMTPUTF8 and the peer does not offer it"
-            return self._attempt(Refused, None, text, "mail", code=550, enhanced="5.6.7")
-        if not extensions.eight_bit and not data.isascii():
-            text = "not sent: the message is 8-bit and the peer does not offer 8BITMIME"
-            return self._attempt(Refused, None, text, "mail", code=554, enhanced="5.6.3")
+        lack = self.extensions.lack(mail)
+        if lack is not None:
+            return self.attempt(Refused, None, f"not sent: {lack.text}", "mail", lack.code, lack.enhanced)
         return None
 
     def _mail_command(self, mail: Mail) -> bytes:
@@ -422,7 +268,7 @@ class Session:
         elif self._failed:
             self._reset()
         else:
-            self._say(b"DATA\r\n", State.DATA)
+            self.say(b"DATA\r\n", State.DATA)
 
     def _not_accepted(self, reply: Reply) -> None:
         recipient = self._named[self._recipient]
@@ -438,11 +284,11 @@ class Session:
         kind = reply.code // 100
         if self._failed:
             if kind == 3:
-                self._say(b".\r\n", State.EMPTY)
+                self.say(b".\r\n", State.EMPTY)
             else:
                 self._reset()
         elif kind == 3:
-            self._say(dot_stuffed(self._mail.data) + b".\r\n", State.FINAL)
+            self.say(dot_stuffed(self._mail.data) + b".\r\n", State.FINAL)
         elif kind == 2:
             self._unexpected(reply)
         else:
@@ -478,7 +324,7 @@ class Session:
         if self._open:
             self._finish(Deferred, reply, STAGES[state])
         elif not self._shaken:
-            self._unavailable(reply)
+            self.unavailable(reply)
         self.state = State.CLOSED
 
     def _unexpected(self, reply: Reply) -> None:
@@ -490,13 +336,13 @@ class Session:
         if self._open:
             if state is not State.FINAL:
                 self._finish(Deferred, None, STAGES[state], reason)
-            elif self.flushed and not self._output:
+            elif self.flushed and not self.output:
                 self._finish(Unknown, None, "final", reason)
             else:
                 self._finish(Deferred, None, "body", reason)
         elif not self._shaken:
-            self._give_up(reason, STAGES[state])
-        self._output = b""
+            self.give_up(reason, STAGES[state])
+        self.output = b""
         self.state = State.CLOSED
 
     def _fail(self, reply: Reply, stage: Stage) -> None:
@@ -510,46 +356,10 @@ class Session:
         untouched = not self._answered and (reply is None or reply.code == CLOSING)
         assert self._mail is not None
         left = self._leftover(kind, stage) if len(self._mail.recipients) > 1 else ()
-        self._events.append(Finished(self._attempt(kind, reply, text, stage), untouched, left))
-
-    def _unavailable(self, reply: Reply, explanation: str = "") -> None:
-        outcome = self._attempt(Deferred, reply, "", STAGES[self.state])
-        if explanation:
-            outcome = msgspec.structs.replace(outcome, text=printable(f"{outcome.text} ({explanation})"))
-        self._events.append(Unavailable(outcome))
-        self.state = State.CLOSED
-
-    def _give_up(self, text: str, stage: Stage) -> None:
-        self._events.append(Unavailable(self._attempt(Deferred, None, text, stage)))
-        self.state = State.CLOSED
+        refused = tuple(self._refused) if self._refused and (kind is Sent or self._to_copies) else ()
+        self.events.append(Finished(self.attempt(kind, reply, text, stage, refused=refused), untouched, left))
 
     # -- small parts
-
-    def _attempt(
-        self,
-        kind: type[_Kind],
-        reply: Reply | None,
-        text: str,
-        stage: Stage,
-        code: int | None = None,
-        enhanced: str = "",
-    ) -> _Kind:
-        return kind(
-            reply.code if reply is not None else code,
-            reply.enhanced if reply is not None else enhanced,
-            reply.text if reply is not None else printable(text),
-            self._target.host,
-            self.address,
-            self.tls,
-            stage,
-            tuple(self._refused) if self._refused and (kind is Sent or self._to_copies) else (),
-            self.certificate,
-            self._source,
-        )
-
-    def _say(self, line: bytes, state: State) -> None:
-        self._output += line
-        self.state = state
 
     @property
     def _to_copies(self) -> bool:
@@ -566,26 +376,20 @@ class Session:
     def _name_recipient(self, position: int) -> None:
         """The next RCPT, unless it was written ahead."""
         if not self.extensions.pipelining:
-            self._output += b"RCPT TO:<%b>\r\n" % self._named[position].encode()
+            self.output += b"RCPT TO:<%b>\r\n" % self._named[position].encode()
 
     def _reset(self) -> None:
-        self._say(b"RSET\r\n", State.RSET)
+        self.say(b"RSET\r\n", State.RSET)
 
     def _awaited(self) -> str:
         return AWAITED[self.state]
 
-    def _take_events(self) -> list[Event]:
-        events = self._events
-        if events:
-            self._events = []
-        return events
-
     _HANDLERS: ClassVar[dict[State, Callable[[Session, Reply], None]]] = {
-        State.GREETING: _greeting,
-        State.EHLO: _ehlo,
-        State.HELO: _helo_reply,
-        State.STARTTLS: _starttls_reply,
-        State.AUTH: _auth,
+        State.GREETING: _shake,
+        State.EHLO: _shake,
+        State.HELO: _shake,
+        State.STARTTLS: _shake,
+        State.AUTH: _shake,
         State.IDLE: _unasked,
         State.MAIL: _mail_reply,
         State.RCPT: _rcpt,

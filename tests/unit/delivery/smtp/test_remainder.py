@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from tests.unit.delivery.smtp.test_envelope import Letter
 
 from postroom.delivery.outcome import Attempt, Outcome, Refused, Sent
+from postroom.delivery.smtp.dialogue import Finished
 from postroom.delivery.smtp.envelope import dot_stuffed
 from postroom.delivery.smtp.remainder import MOST_RECIPIENTS, Remainder, is_too_many
 from postroom.delivery.smtp.reply import Reply
-from postroom.delivery.smtp.session import Finished, Session
+from postroom.delivery.smtp.session import Session
 from postroom.delivery.smtp.state import State
 from postroom.delivery.smtp.target import SmtpTarget
 

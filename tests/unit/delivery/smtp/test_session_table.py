@@ -8,7 +8,8 @@ import pytest
 from tests.unit.delivery.smtp.test_envelope import Letter
 
 from postroom.delivery.smtp import session as session_module
-from postroom.delivery.smtp.session import Finished, Session, Unavailable
+from postroom.delivery.smtp.dialogue import Finished, Unavailable
+from postroom.delivery.smtp.session import Session
 from postroom.delivery.smtp.state import State
 from postroom.delivery.smtp.target import Credentials, SmtpTarget
 
