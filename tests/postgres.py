@@ -5,7 +5,8 @@ Fixtures (registered by tests/conftest.py):
 - `database`: the dsn of a fresh database on the embedded server; what most tests want.
 - `debian_database`: the same on Debian's PostgreSQL, reached by a TCP URL.
 - `any_database`: runs the test once on each; for what the store promises.
-- `reachable_tmp_path`: like `tmp_path`, but the user PostgreSQL runs as may enter it.
+- `reachable_tmp_path`: like `tmp_path`, but the user PostgreSQL runs as may enter it; in memory where that has room.
+- `disk_tmp_path`: the same on the disk, for stories of what is on it.
 
 Every xdist worker starts its own servers, at first use, so workers share nothing. A database is copied from a
 migrated template and dropped after the test. These servers do not wait for the disk: tests end processes, never the
@@ -16,6 +17,7 @@ import asyncio
 import contextlib
 import itertools
 import os
+import re
 import socket
 import subprocess
 import tempfile
@@ -109,6 +111,28 @@ class Databases:
             await connection.close()
 
 
+MEMORY_FOLDER = Path("/dev/shm")
+# What the servers of a run take together is less than half of it.
+MEMORY_NEEDED_KIB = 4 * 1024 * 1024
+
+
+def parent_folder() -> Path:
+    """Where temporary folders are made: in memory, if it has room and programs may be run there, or else in /tmp.
+
+    A database is hundreds of small files. On ext4 the kernel needs half a second to make them when many were removed
+    in the five seconds before, since it leaves their numbers alone for so long.
+    """
+    try:
+        space = os.statvfs(MEMORY_FOLDER)
+        memory = re.search(r"^MemAvailable: +(\d+) kB$", Path("/proc/meminfo").read_text(), re.MULTILINE)
+    except FileNotFoundError:
+        return Path("/tmp")
+    free = min(space.f_bavail * space.f_frsize // 1024, int(memory[1]) if memory else 0)
+    roomy = free >= MEMORY_NEEDED_KIB
+    usable = not space.f_flag & os.ST_NOEXEC and os.access(MEMORY_FOLDER, os.W_OK | os.X_OK)
+    return MEMORY_FOLDER if roomy and usable else Path("/tmp")
+
+
 # Ends with its standard input, so also when the tests are killed: stops what still runs below $1 and removes it.
 # The mail and web servers may have left their number behind, which may be somebody else's by now.
 GUARD = """
@@ -123,12 +147,12 @@ rm -rf "$1" 2>/dev/null || { sleep 1; rm -rf "$1"; }
 
 
 @contextlib.contextmanager
-def reachable_folder() -> Iterator[Path]:
+def reachable_folder(parent: Path | None = None) -> Iterator[Path]:
     """A temporary folder that any user may enter (pytest's own is for its user alone), removed afterwards.
 
     No server in it outlives the tests, however they end.
     """
-    folder = Path(tempfile.mkdtemp(prefix="postroom-test-", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="postroom-test-", dir=parent or parent_folder()))
     folder.chmod(0o711)
     guard = subprocess.Popen(
         ["/bin/sh", "-c", GUARD, "guard", str(folder)], cwd="/", stdin=subprocess.PIPE, start_new_session=True
@@ -242,6 +266,13 @@ def empty_database(embedded_databases: Databases) -> Iterator[str]:
 def reachable_tmp_path() -> Iterator[Path]:
     """A temporary folder that the unprivileged user of an embedded server may enter."""
     with reachable_folder() as folder:
+        yield folder
+
+
+@pytest.fixture
+def disk_tmp_path() -> Iterator[Path]:
+    """The same where a server's waiting for the disk is real."""
+    with reachable_folder(Path("/tmp")) as folder:
         yield folder
 
 

@@ -6,10 +6,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import argon2
 import asyncpg
 import httpx
 from tests.postgres import LoopThread
@@ -27,6 +28,13 @@ STORED = ("send_request", "message", "queue", "event", "contact", "definition", 
 HTML = "<html><body><p>Hello %%FirstName%%</p></body></html>"
 
 
+class LightHasher(SecretHasher):
+    """Hashes that cost next to nothing to make and, as they carry their cost, to check."""
+
+    async def hash(self, secret: str) -> str:
+        return argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(secret)
+
+
 @dataclass
 class LiveApi:
     """The process, its database, and a plain HTTP client."""
@@ -35,16 +43,13 @@ class LiveApi:
     dsn: str
     loop: LoopThread
     http: httpx.Client
+    _connection: "asyncpg.Connection[asyncpg.Record] | None" = None
 
     def execute(self, statement: str, *arguments: object) -> None:
         """Run one statement."""
 
         async def run() -> None:
-            connection = await connect(self.dsn, application_name="test")
-            try:
-                await connection.execute(statement, *arguments)
-            finally:
-                await connection.close()
+            await (await self._connected()).execute(statement, *arguments)
 
         self.loop.run(run())
 
@@ -52,26 +57,30 @@ class LiveApi:
         """The rows of one query."""
 
         async def run() -> list[asyncpg.Record]:
-            connection = await connect(self.dsn, application_name="test")
-            try:
-                return await connection.fetch(statement, *arguments)
-            finally:
-                await connection.close()
+            return await (await self._connected()).fetch(statement, *arguments)
 
         return self.loop.run(run())
+
+    async def _connected(self) -> "asyncpg.Connection[asyncpg.Record]":
+        """One connection for all: a new one reads the catalogue of hundreds of tables again."""
+        if self._connection is None or self._connection.is_closed():
+            self._connection = await connect(self.dsn, application_name="test")
+        return self._connection
+
+    def close(self) -> None:
+        """End the connection to the database."""
+        if self._connection is not None:
+            self.loop.run(self._connection.close())
 
     def unit(self, account_id: int, scopes: frozenset[str] = frozenset(SCOPES)) -> "Unit":
         """A business unit of its own with one client and a fresh token."""
 
         async def make() -> tuple[str, str]:
-            connection = await connect(self.dsn, application_name="test")
-            try:
-                async with connection.transaction():
-                    await ensure_account(connection, account_id, f"Unit {account_id}")
-                    client = await create_client(connection, account_id, "Test", scopes, hasher=SecretHasher())
-                return client.client_id, client.client_secret
-            finally:
-                await connection.close()
+            connection = await self._connected()
+            async with connection.transaction():
+                await ensure_account(connection, account_id, f"Unit {account_id}")
+                client = await create_client(connection, account_id, "Test", scopes, hasher=LightHasher())
+            return client.client_id, client.client_secret
 
         client_id, secret = self.loop.run(make())
         unit = Unit(self, account_id, client_id, secret)
@@ -169,7 +178,8 @@ def running_api(dsn: str, loop: LoopThread, **settings: str) -> Iterator[LiveApi
         # and fails at once when the process ends instead.
         with httpx.Client(base_url=url, timeout=30) as http:
             assert http.get("/platform/v1/tokenContext").status_code == 401
-            yield LiveApi(url, dsn, loop, http)
+            with closing(LiveApi(url, dsn, loop, http)) as api:
+                yield api
     finally:
         process.terminate()
         assert process.wait(timeout=30) == 0

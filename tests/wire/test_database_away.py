@@ -1,5 +1,7 @@
 """Without its database the API says 503 in the vendor's shape, stores nothing by half, and comes back by itself."""
 
+from contextlib import closing
+
 from tests.wire.live import LiveApi, Unit, until
 
 PERSON = {"contactKey": "c1", "to": "ann@example.org"}
@@ -8,10 +10,10 @@ PERSON = {"contactKey": "c1", "to": "ann@example.org"}
 def shut_out(api: LiveApi, server_dsn: str, *, away: bool) -> None:
     """Refuse all connections to the API's database and end those there are, or let them in again."""
     name = api.dsn.partition("?")[0].rpartition("/")[2]
-    server = LiveApi(api.url, server_dsn, api.loop, api.http)
-    server.execute(f'alter database "{name}" allow_connections {not away}')
-    if away:
-        server.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", name)
+    with closing(LiveApi(api.url, server_dsn, api.loop, api.http)) as server:
+        server.execute(f'alter database "{name}" allow_connections {not away}')
+        if away:
+            server.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", name)
 
 
 def test_database_away(sender: Unit, embedded_server: str) -> None:

@@ -12,8 +12,8 @@ from tests.scenarios.crash.post_office import RECIPIENTS, PostOffice, in_the_mid
 MOST_TWICE = 2_000  # the mailbox's largest batch, at each of two deaths
 
 
-async def test_service_returns_by_itself_and_nothing_is_lost(reachable_tmp_path: Path) -> None:
-    async with post_office(reachable_tmp_path, retry_schedule="0.5s", lease_seconds=6) as office:
+async def test_service_returns_by_itself_and_nothing_is_lost(disk_tmp_path: Path) -> None:
+    async with post_office(disk_tmp_path, retry_schedule="0.5s", lease_seconds=6) as office:
         captured = await in_the_middle(office, lambda: _strike(office))
         # Requests were being committed, and were sent again.
         assert office.failures >= 1
