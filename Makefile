@@ -73,6 +73,7 @@ docs: $(RUNTIME)
 	$(BIN)/python -m postroom.cli.statuses docs/statuses.md
 	$(BIN)/python -m postroom.cli.errors_reference docs/errors.md
 	$(BIN)/python -m postroom.cli.metrics_reference docs/metrics.md
+	$(BIN)/python -m postroom.cli.commands_reference docs/commands.md
 
 format: .venv/.installed-dev
 	$(BIN)/ruff check --fix .

@@ -22,12 +22,9 @@ from postroom.tenancy.accounts import (
     list_accounts,
 )
 
+_ZONE = "Of its local dates in templates, such as Europe/Berlin."
 _LANGUAGE = f"The language of its recipients' pages: {', '.join(LANGUAGES)}."
 
-TimeZone = Annotated[
-    str | None,
-    typer.Option("--time-zone", help="Of its local dates in templates, such as Europe/Berlin. [America/Chicago]"),
-]
 _ROLE = "postroom account"
 _HINTS = {"pages": "--page", "tracking_privacy": "--privacy"}
 
@@ -46,7 +43,7 @@ def create_command(
     mid: Annotated[int, typer.Option("--mid", help="Its MID, a number of your choice.")],
     name: Annotated[str, typer.Option("--name", help='What it is called. ["Business unit" and its MID]')] = "",
     language: Annotated[str, typer.Option("--language", help=_LANGUAGE)] = LANGUAGES[0],
-    time_zone: TimeZone = None,
+    time_zone: Annotated[str | None, typer.Option("--time-zone", help=f"{_ZONE} [America/Chicago]")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Create a business unit with its list, classification and content folder; print what is set."""
@@ -76,7 +73,7 @@ def change_command(
     mid: Annotated[int, typer.Option("--mid", help="Which business unit.")],
     name: Annotated[str | None, typer.Option("--name", help="What it is called from now on. [as it is]")] = None,
     language: Annotated[str | None, typer.Option("--language", help=f"{_LANGUAGE} [as it is]")] = None,
-    time_zone: TimeZone = None,
+    time_zone: Annotated[str | None, typer.Option("--time-zone", help=f"{_ZONE} [as it is]")] = None,
     street: Annotated[str | None, typer.Option("--street", help="What %%member_addr%% prints.")] = None,
     city: Annotated[str | None, typer.Option("--city", help="What %%member_city%% prints.")] = None,
     state: Annotated[str | None, typer.Option("--state", help="What %%member_state%% prints.")] = None,

@@ -5,6 +5,7 @@ from typing import Annotated, TypeVar
 
 import typer
 
+from postroom.audience.suppression_file import moment_text
 from postroom.cli.database import run_on_database
 from postroom.cli.options import with_settings
 from postroom.cli.output import AsJson, print_json, print_list
@@ -204,6 +205,6 @@ def _shown(client: ClientSummary) -> dict[str, object]:
         "name": client.name,
         "scope": scopes_text(client.scopes),
         "rate_per_minute": client.rate_per_minute,
-        "created_at": client.created_at.isoformat(timespec="seconds"),
-        "revoked_at": None if client.revoked_at is None else client.revoked_at.isoformat(timespec="seconds"),
+        "created_at": moment_text(client.created_at),
+        "revoked_at": None if client.revoked_at is None else moment_text(client.revoked_at),
     }

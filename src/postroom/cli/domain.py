@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import typer
 
 from postroom.assembly.delivery import own_host
+from postroom.audience.suppression_file import moment_text
 from postroom.cli.database import run_on_database
 from postroom.cli.options import with_settings
 from postroom.cli.output import AsJson, print_json, print_list
@@ -107,13 +108,13 @@ def list_command(settings: Settings, mid: Mid = DEFAULT_ACCOUNT_ID, as_json: AsJ
     shown = [
         {
             "domain": each.domain,
-            "created": each.created_at.isoformat(),
+            "created": moment_text(each.created_at),
             "keys": [
                 {
                     "selector": key.selector,
                     "algorithm": key.algorithm,
                     "state": "waiting" if key.waiting else "active",
-                    "created": key.created_at.isoformat(),
+                    "created": moment_text(key.created_at),
                 }
                 for key in each.keys
             ],

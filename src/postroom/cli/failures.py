@@ -5,7 +5,6 @@ import traceback
 from collections.abc import Callable, Sequence
 
 from postroom.cli.exit_codes import FAULT, INTERRUPTED, NO, UNUSABLE
-from postroom.cli.serve import StartFailed
 from postroom.settings import SettingsRejected
 from postroom.store.errors import DirectoryInUse, StoreError
 
@@ -13,6 +12,10 @@ from postroom.store.errors import DirectoryInUse, StoreError
 # transactions, insufficient privilege, resources, errors of the system.
 _AWAY = ("08", "57")
 _REFUSING = ("25006", "42501", "53", "58")
+
+
+class StartFailed(Exception):
+    """The server could not start; the text says why and what to do."""
 
 
 def report_failures(program: Callable[[], object]) -> None:

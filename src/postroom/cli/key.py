@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from postroom.audience.suppression_file import moment_text
 from postroom.cli.database import run_on_database
 from postroom.cli.options import with_settings
 from postroom.cli.output import AsJson, print_json, print_list
@@ -90,7 +91,7 @@ def list_command(settings: Settings, mid: Mid = DEFAULT_ACCOUNT_ID, as_json: AsJ
         return await list_keys(connection, mid)
 
     found = run_on_database(settings, _ROLE, read, mid=mid)
-    shown = [{"name": key.name, "kind": key.kind, "created_at": key.created_at.isoformat()} for key in found]
+    shown = [{"name": key.name, "kind": key.kind, "created_at": moment_text(key.created_at)} for key in found]
     rows = [{"name": key.name, "kind": key.kind, "created": key.created_at} for key in found]
     print_list(shown, rows, f"business unit {mid} has no keys", as_json=as_json)
 

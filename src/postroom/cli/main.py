@@ -8,35 +8,42 @@ import typer
 
 from postroom import __version__
 from postroom.cli.failures import report_failures
-from postroom.cli.verbs import verbs
+from postroom.cli.verbs import Verb, verbs
+
+_RUN = "Run"
+_SET_UP = "Set up"
+_LOOK = "Look and decide"
+_TRY = "Try templates"
+
+VERBS = {
+    "serve": Verb("postroom.cli.roles:serve_command", "Everything on this machine.", _RUN),
+    "api": Verb("postroom.cli.roles:api_command", "One API process.", _RUN),
+    "deliver": Verb("postroom.cli.roles:deliver_command", "One delivery process.", _RUN),
+    "events": Verb("postroom.cli.roles:events_command", "One process that sends webhooks.", _RUN),
+    "mailbox": Verb("postroom.cli.roles:mailbox_command", "The sandbox's capture mailbox alone.", _RUN),
+    "bounces": Verb("postroom.cli.bounces:bounces_app", "Take bounces by SMTP; judge refusals anew.", _RUN),
+    "demo": Verb("postroom.cli.demo:demo", "2,000 different emails through a private server.", _RUN),
+    "apply": Verb("postroom.cli.apply:apply", "Bring a business unit to the shape of a file.", _SET_UP),
+    "account": Verb("postroom.cli.account:account_app", "Business units.", _SET_UP),
+    "client": Verb("postroom.cli.client:client_app", "API clients and their credentials.", _SET_UP),
+    "domain": Verb("postroom.cli.domain:domain_app", "Sender domains: signing keys and DNS records.", _SET_UP),
+    "doctor": Verb("postroom.cli.doctor:doctor", "What receivers object to in mail from a domain.", _SET_UP),
+    "key": Verb("postroom.cli.key:key_app", "Secrets that templates use by name.", _SET_UP),
+    "links": Verb("postroom.cli.links:links_app", "The key that links in mails are signed with.", _SET_UP),
+    "message": Verb("postroom.cli.message:message_app", "What happened to messages; held ones; jobs.", _LOOK),
+    "queue": Verb("postroom.cli.queue:queue_command", "What waits, and which destinations are behind.", _LOOK),
+    "suppression": Verb("postroom.cli.suppression:suppression_app", "Addresses that get no mail.", _LOOK),
+    "erase": Verb("postroom.cli.erase:erase", "Erase a person's data.", _LOOK),
+    "retention": Verb("postroom.cli.retention:retention", "Forget what is past its time.", _LOOK),
+    "tls-report": Verb("postroom.cli.tls_report:tls_report_command", "TLS with recipients' domains.", _LOOK),
+    "render": Verb("postroom.cli.render:render", "Print what a template gives.", _TRY),
+    "lint": Verb("postroom.cli.lint:lint", "Every mistake in templates.", _TRY),
+    "ampscript": Verb("postroom.cli.ampscript:app", "Run golden cases of templates.", _TRY),
+}
 
 app = typer.Typer(
     name="postroom",
-    cls=verbs(
-        serve="postroom.cli.roles:serve_command",
-        api="postroom.cli.roles:api_command",
-        deliver="postroom.cli.roles:deliver_command",
-        events="postroom.cli.roles:events_command",
-        mailbox="postroom.cli.roles:mailbox_command",
-        demo="postroom.cli.demo:demo",
-        doctor="postroom.cli.doctor:doctor",
-        apply="postroom.cli.apply:apply",
-        render="postroom.cli.render:render",
-        lint="postroom.cli.lint:lint",
-        erase="postroom.cli.erase:erase",
-        retention="postroom.cli.retention:retention",
-        tls_report="postroom.cli.tls_report:tls_report_command",
-        ampscript="postroom.cli.ampscript:app",
-        account="postroom.cli.account:account_app",
-        bounces="postroom.cli.bounces:bounces_app",
-        client="postroom.cli.client:client_app",
-        domain="postroom.cli.domain:domain_app",
-        key="postroom.cli.key:key_app",
-        message="postroom.cli.message:message_app",
-        queue="postroom.cli.queue:queue_command",
-        links="postroom.cli.links:links_app",
-        suppression="postroom.cli.suppression:suppression_app",
-    ),
+    cls=verbs(VERBS),
     help="The Marketing Cloud Transactional Messaging API as a program you can run.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

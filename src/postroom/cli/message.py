@@ -9,6 +9,7 @@ import typer
 
 from postroom.api.wire.search import ShownMessage, shown_messages
 from postroom.api.wire.timeline import shown_timeline
+from postroom.audience.suppression_file import moment_text
 from postroom.cli.database import run_on_database, run_with_pool
 from postroom.cli.message_filter import (
     Before,
@@ -132,7 +133,7 @@ def held_command(settings: Settings, mid: Mid = DEFAULT_ACCOUNT_ID, as_json: AsJ
 
     found = run_on_database(settings, _ROLE, read, mid=mid)
     shown = [
-        {"messageKey": each.message_key, "to": each.address, "acceptedAt": each.accepted_at.isoformat()}
+        {"messageKey": each.message_key, "to": each.address, "acceptedAt": moment_text(each.accepted_at)}
         for each in found
     ]
     rows = [{"message key": each.message_key, "to": each.address, "accepted": each.accepted_at} for each in found]

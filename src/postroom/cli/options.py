@@ -23,6 +23,9 @@ from postroom.settings import Option, Settings, SettingsRejected, load_settings,
 from postroom.settings.templates import TemplateSettings
 from postroom.settings.tree import group_options
 
+SETTINGS_PANEL = "Settings"
+"""The head that settings stand under in helps."""
+
 
 def with_settings(verb: Callable[..., None]) -> Callable[..., None]:
     """The verb with an option for each setting and `--config`, in place of its parameter `settings`.
@@ -113,7 +116,7 @@ def _config_parameter() -> inspect.Parameter:
 def _parameter(option: Option) -> inspect.Parameter:
     metavar = "|".join(option.choices) if option.choices else (option.unit or "text").upper().replace(" ", "-")
     words = option.sentence.replace("`", "") + f" [{option.variable}]"
-    typed = typer.Option(option.flag, metavar=metavar, help=words, show_default=False, rich_help_panel="Settings")
+    typed = typer.Option(option.flag, metavar=metavar, help=words, show_default=False, rich_help_panel=SETTINGS_PANEL)
     return inspect.Parameter(
         option.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, typed]
     )

@@ -25,6 +25,7 @@ import structlog
 from postroom.cli.banner import Credentials, banner
 from postroom.cli.child import StopSignals
 from postroom.cli.database import reach_database
+from postroom.cli.failures import StartFailed
 from postroom.cli.sockets import bound_address, free_address, listen, loopback_of
 from postroom.cli.supervisor import Place, Role, Supervisor, keep_postgres
 from postroom.settings import (
@@ -45,10 +46,6 @@ MAILBOX_STOP_SECONDS = 2.0
 BOUNCES_STOP_SECONDS = 2.0
 
 READY = "postroom: ready"
-
-
-class StartFailed(Exception):
-    """The server could not start; the text says why and what to do."""
 
 
 class Prepared(Protocol):

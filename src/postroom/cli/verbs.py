@@ -5,10 +5,10 @@ Every process of a server is a verb, and all of them together load three times w
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 import typer
 from rich.markup import escape
@@ -19,20 +19,26 @@ from postroom.cli.exit_codes import INTERRUPTED, UNREAD
 from postroom.cli.usage_errors import usage_lines
 
 
-def verbs(**places: str) -> type[TyperGroup]:
-    """A group of verbs in this order; each place is `module:name` of a function or a Typer with verbs of its own.
+class Verb(NamedTuple):
+    """Where a verb is, `module:name` of a function or of a Typer with verbs of its own; what a list of verbs says of
+    it, and under which head."""
 
-    An underscore in a verb's name stands for a hyphen.
-    """
-    known = {name.replace("_", "-"): place for name, place in places.items()}
+    place: str
+    summary: str
+    head: str
+
+
+def verbs(known: Mapping[str, Verb]) -> type[TyperGroup]:
+    """A group of verbs in this order."""
 
     class Verbs(TyperGroup):
         def list_commands(self, ctx: Any) -> list[str]:
             return list(known)
 
-        def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | TyperGroup | None:
-            place = known.get(cmd_name)
-            return None if place is None else _load(cmd_name, place)
+        def get_command(self, ctx: Any, cmd_name: str) -> TyperCommand | None:
+            # For lists and completion: what is run or asked for its help is loaded by resolve_command.
+            verb = known.get(cmd_name)
+            return None if verb is None else TyperCommand(cmd_name, help=verb.summary, rich_help_panel=verb.head)
 
         def main(
             self,
@@ -72,12 +78,15 @@ def verbs(**places: str) -> type[TyperGroup]:
             if args and args[0] not in known and not args[0].startswith("-") and not ctx.resilient_parsing:
                 near = " or ".join(map(repr, get_close_matches(args[0], known)))
                 ctx.fail(f"there is no command {args[0]!r}" + (f"; did you mean {near}?" if near else ""))
+            if args and args[0] in known:
+                return args[0], load_verb(args[0], known[args[0]].place), args[1:]
             return super().resolve_command(ctx, args)  # type: ignore[return-value]
 
     return Verbs
 
 
-def _load(name: str, place: str) -> TyperCommand | TyperGroup:
+def load_verb(name: str, place: str) -> TyperCommand | TyperGroup:
+    """The verb with its arguments, imported now."""
     module, _, attribute = place.partition(":")
     found = getattr(import_module(module), attribute)
     # In a group of its own, since Typer gives a verb that stands alone options for completion.

@@ -8,10 +8,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from postroom.cli.failures import report_failures
+from postroom.cli.failures import StartFailed, report_failures
 from postroom.cli.main import app
 from postroom.cli.options import read_settings, with_settings
-from postroom.cli.serve import StartFailed
 from postroom.settings import Settings, SettingsRejected, options
 from postroom.store.errors import DirectoryInUse, ServerTooOld
 

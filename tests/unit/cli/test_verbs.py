@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import pytest
 import typer
 from typer.core import TyperGroup
 from typer.testing import CliRunner
@@ -19,10 +20,13 @@ def test_every_verb_is_where_its_name_says() -> None:
     names = group.list_commands(context)
     assert names[:5] == ["serve", "api", "deliver", "events", "mailbox"]
     for name in names:
-        verb = group.get_command(context, name)
+        found, verb, rest = group.resolve_command(context, [name, "x"])
         assert verb is not None
-        assert verb.name == name
+        assert (found, verb.name, rest) == (name, name, ["x"])
         assert verb.help, name
+        listed = group.get_command(context, name)
+        assert listed is not None
+        assert listed.help, name
     assert group.get_command(context, "nothing") is None
 
 
@@ -57,6 +61,29 @@ def test_a_day_that_is_none_and_a_file_that_is_not_named_are_told_with_what_to_w
         said = CliRunner().invoke(app, words)
         assert said.exit_code == 2
         assert told in said.stderr
+
+
+def test_a_list_of_verbs_loads_none_of_them() -> None:
+    """For the list itself, and for the completion of a shell that asks for it with every press of a key."""
+    code = "import sys, postroom.cli.main as m; sys.argv[1:] = ['--help']\ntry: m.run()\nfinally: print(*sys.modules)"
+    said = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+    *shown, loaded = said.splitlines()
+    assert any("suppression" in line and "Addresses that get no mail." in line for line in shown)
+    assert {"postroom.cli.roles", "postroom.assembly", "structlog"} & set(loaded.split()) == set()
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("postroom cl", {"client"}),
+        ("postroom client r", {"rotate", "revoke"}),
+        ("postroom suppression list --exp", {"--expired"}),
+    ],
+)
+def test_a_shell_completes_verbs_and_options(words: str, offered: set[str]) -> None:
+    asked = {"_POSTROOM_COMPLETE": "complete_bash", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split(" ")) - 1)}
+    said = CliRunner().invoke(app, [], prog_name="postroom", env=asked)
+    assert set(said.stdout.split()) == offered
 
 
 def test_what_runs_a_role_loads_the_rooms_of_no_other() -> None:
