@@ -22,7 +22,7 @@ from .model import (
     Context,
     Problem,
 )
-from .names import COMPUTED, DERIVED, LINK_NAME, PAGES, WITHOUT_SOURCE
+from .names import COMPUTED, DERIVED, LINK_NAME, PAGES, REGION_NAME, WITHOUT_SOURCE
 from .plan import LINK, BodyPart, CodePart, Fallback, Fields, Line, Plan, Slot
 from .script import Script, code_parts, compile_script
 from .source import Piece, check, pieces, unknown_names
@@ -302,6 +302,8 @@ class _Compiler:
         if name == "_messagetypepreference":
             kind = "HTML" if content.html else "Text"
             return lambda context, texts: kind
+        if name == REGION_NAME:
+            return lambda context, texts: ""  # regions are opened by code, which finds it itself
         if name in self._open:
             chain = " -> ".join((*self._open, name))
             message = f"%%{name}%% would have to contain itself ({chain})"

@@ -86,7 +86,7 @@ WITHOUT_SOURCE = frozenset(
         "memberid", "member_busname", "member_addr", "member_city", "member_state", "member_postalcode",
         "member_country",
         "ftaf_url", "double_opt_in_url",
-        "linkname", "_impressionregionid", "_impressionregionname", "pageurl",
+        "linkname", "_impressionregionid", "pageurl",
     }
 )  # fmt: skip
 """System names that print nothing unless ``Context.system`` has them."""
@@ -94,7 +94,10 @@ WITHOUT_SOURCE = frozenset(
 LINK_NAME = "linkname"
 """In the address of a counted link with an alias it prints that; elsewhere nothing."""
 
-DERIVED = frozenset({"_preheader", "replyname", "replyemailaddress", "_messagetypepreference"})
+REGION_NAME = "_impressionregionname"
+"""The impression region that is open where it stands; nothing outside of one."""
+
+DERIVED = frozenset({"_preheader", "replyname", "replyemailaddress", "_messagetypepreference", REGION_NAME})
 """System names that follow from the content itself; the compiler resolves them."""
 
 

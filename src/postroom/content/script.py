@@ -19,14 +19,24 @@ from .ampscript.values import to_text
 from .attachment import fetch_files
 from .attributes import fold_name
 from .links import Tracking
-from .model import EXCLUDED, MESSAGE_BUILD_ERROR, RECURSIVE_SCRIPT, SCRIPT_RAISED, Content, Context, File, NotComposed
-from .names import names_of
+from .model import (
+    EMPTY_HTTP_GET,
+    EXCLUDED,
+    MESSAGE_BUILD_ERROR,
+    RECURSIVE_SCRIPT,
+    SCRIPT_RAISED,
+    Content,
+    Context,
+    File,
+    NotComposed,
+)
+from .names import REGION_NAME, names_of
 from .source import pieces
 from .transfer import PLAIN, TransferEncoding
 
 BODIES = ("html", "text")
 
-_STATUS = {"RecursiveContent": RECURSIVE_SCRIPT}
+_STATUS = {"RecursiveContent": RECURSIVE_SCRIPT, "EmptyAnswer": EMPTY_HTTP_GET}
 
 
 @dataclass(slots=True)
@@ -94,6 +104,8 @@ class Script:
     def _derived(self, run: Run, name: str) -> tuple[bool, object]:
         if name == "_messagetypepreference":
             return True, self._kind
+        if name == REGION_NAME:
+            return True, run.regions[-1] if run.regions else ""
         content = self._content
         if name == "_preheader":
             return True, run.rendered.get("preheader", "")

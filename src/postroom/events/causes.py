@@ -75,7 +75,8 @@ CAUSES: Mapping[StatusCode, Cause] = MappingProxyType(
             "detail says which.",
         ),
         StatusCode.EXCLUDED: Cause(
-            "The template left this subscriber out.", "RaiseError with its second argument true."
+            "The template left this subscriber out.",
+            "RaiseError with its second argument true; HTTPGet with 2 as its third, and an empty answer.",
         ),
         StatusCode.MESSAGE_BUILD_ERROR: Cause(
             "The message could not be built.",
@@ -91,6 +92,9 @@ CAUSES: Mapping[StatusCode, Cause] = MappingProxyType(
             "written by something else.",
         ),
         StatusCode.SCRIPT_RAISE_ERROR: Cause("The template raised an error.", "RaiseError."),
+        StatusCode.EMPTY_HTTP_GET_FUNCTION_RETURN_ERROR: Cause(
+            "A site that the template asks answered with nothing.", "HTTPGet with 1 as its third argument."
+        ),
         StatusCode.EMPTY_SUBJECT: Cause("The subject is empty.", "Nothing is left of the subject for this message."),
         StatusCode.INVALID_CC_EMAIL_ADDRESS_ERROR: Cause(
             "A cc address is not valid.", "A cc entry has no value, or a value that is no address, for this message."

@@ -61,6 +61,39 @@ def test_editor_markup_goes_and_places_stay_those_of_the_source() -> None:
     assert text == '<body>\n<a\n href="1">x</a>\n2\n'
 
 
+class Silent:
+    """Sites that answer with nothing, or not at all."""
+
+    async def fetch(self, request: Request) -> Response:
+        return Response(200 if request.url.endswith("empty") else 500)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ("'https://a.example/empty', false, 1", 113),
+        ("'https://a.example/empty', true, 1", 113),
+        ("'https://a.example/empty', false, 2", 102),
+        ("'https://a.example/', false, 1", 103),
+    ],
+)
+def test_a_site_without_an_answer_ends_the_message(arguments: str, code: int) -> None:
+    content = compile_content(make_content(html=f"%%=HTTPGet({arguments})=%%"))
+    outcome = content.compose(make_context(), Services(fetcher=Silent()))
+    assert isinstance(outcome, NotComposed)
+    assert outcome.status_code == code
+
+
+def test_the_open_impression_region_is_printed_where_its_name_stands() -> None:
+    name = "[%%_ImpressionRegionName%%]"
+    html = (
+        f"{name}%%=BeginImpressionRegion('top')=%%{name}%%=BeginImpressionRegion('offer')=%%"
+        f"%%=v(_impressionregionname)=%%%%=EndImpressionRegion()=%%{name}%%=EndImpressionRegion(1)=%%{name}"
+    )
+    mail = compose(make_content(f"No {name}", html), make_context())
+    assert (mail.subject, body_text(parsed(mail), "html").strip()) == ("No []", "[][top]offer[top][]")
+
+
 @pytest.mark.parametrize(
     ("html", "code"),
     [

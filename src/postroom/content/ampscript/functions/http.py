@@ -79,7 +79,7 @@ async def http_get(
     if not body:
         _set(status, _NOTHING)
         if mode == 1:
-            raise HttpFault(f"{address.partition('?')[0]}: the answer is empty")
+            raise HttpFault(f"{address.partition('?')[0]}: the answer is empty", code="EmptyAnswer")
         if mode == 2:
             raise Raised(f"{address.partition('?')[0]}: the answer is empty", skip=True)
         return ""
