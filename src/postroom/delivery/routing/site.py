@@ -144,7 +144,7 @@ class Site:
     @property
     def overflows(self) -> bool:
         """Whether it takes nothing from the addresses of its source pool, and another pool carries its mail."""
-        return self._sources is not None and self._sources.overflows
+        return self._sources is not None and not self.is_relay and self._sources.overflows
 
     def admits(self) -> bool:
         """Whether a mail may go from the addresses of its source pool."""
