@@ -97,8 +97,10 @@ async def run_api(settings: Settings, dsn: str, *, listen_fd: int | None, stop: 
     from postroom.metrics.counts import counting
     from postroom.privacy.erasure import keep_erasing
     from postroom.privacy.retention import keep_retention
+    from postroom.sandbox.business_units import BusinessUnits
     from postroom.sandbox.routes import sandbox_router
     from postroom.sandbox.watch import MailWatch
+    from postroom.tenancy.clients import SecretHasher
     from postroom.tenancy.link_keys import load_link_tokens
 
     async with _pool(dsn, "api", _API_CONNECTIONS) as pool, contextlib.AsyncExitStack() as running:
@@ -121,7 +123,11 @@ async def run_api(settings: Settings, dsn: str, *, listen_fd: int | None, stop: 
             await running.enter_async_context(_background(_close_at(stop, watch)))
             extra.append(
                 sandbox_router(
-                    mailbox, watch, own_hosts=_own_hosts(settings), smtp_address=str(settings.sandbox_smtp_address)
+                    mailbox,
+                    watch,
+                    BusinessUnits(pool, SecretHasher()),
+                    own_hosts=_own_hosts(settings),
+                    smtp_address=str(settings.sandbox_smtp_address),
                 )
             )
         await running.enter_async_context(_background(keep_erasing(pool)))

@@ -6,7 +6,6 @@ the demo's own, over TLS, and what is compared is what that has delivered.
 """
 
 import shutil
-import signal
 import tempfile
 import threading
 import time
@@ -28,7 +27,7 @@ from postroom.cli.demo_example import Example, ExampleUnusable, Recipient, examp
 from postroom.cli.demo_postfix import PATIENCE_SECONDS as POSTFIX_PATIENCE_SECONDS
 from postroom.cli.demo_postfix import PostfixFailed, PrivatePostfix
 from postroom.cli.demo_report import Figures, Report
-from postroom.cli.demo_server import Access, PrivateServer, ServerFailed, reachable_parent, uninterrupted
+from postroom.cli.private_server import Access, PrivateServer, ServerFailed, reachable_parent, terminable, uninterrupted
 
 MESSAGES = "/messaging/v1/email/messages"
 MOST_RECIPIENTS = 2000
@@ -65,7 +64,7 @@ def demo(
     """Send 2,000 different emails through a private server, and check that each arrived as it should."""
     report = Report(Console(highlight=False))
     try:
-        with _terminable():
+        with terminable():
             good = run_demo(report, example or example_folder(), recipients, keep=keep, through_postfix=postfix)
     except KeyboardInterrupt:
         report.problem("stopped; the server is down and its folder is removed")
@@ -284,17 +283,3 @@ def _until_interrupted() -> None:
         threading.Event().wait()
     except KeyboardInterrupt:
         return
-
-
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Make SIGTERM end us as Ctrl-C does, so that nothing stays behind."""
-
-    def interrupt(_number: int, _frame: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -23,7 +23,7 @@ from rich.table import Table
 from rich.text import Text
 
 from postroom.cli.demo_check import Verdict, body_text, header_text
-from postroom.cli.demo_server import Access
+from postroom.cli.private_server import Access
 
 _HEADERS = ("Date", "From", "To", "Subject", "Message-ID", "Content-Type")
 _MOST_SHOWN = 10

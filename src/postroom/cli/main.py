@@ -22,6 +22,7 @@ VERBS = {
     "events": Verb("postroom.cli.roles:events_command", "One process that sends webhooks.", _RUN),
     "mailbox": Verb("postroom.cli.roles:mailbox_command", "The sandbox's capture mailbox alone.", _RUN),
     "bounces": Verb("postroom.cli.bounces:bounces_app", "Take bounces by SMTP; judge refusals anew.", _RUN),
+    "sandbox": Verb("postroom.cli.sandbox:sandbox_command", "A sandbox for one command, such as tests.", _RUN),
     "demo": Verb("postroom.cli.demo:demo", "2,000 different emails through a private server.", _RUN),
     "apply": Verb("postroom.cli.apply:apply", "Bring a business unit to the shape of a file.", _SET_UP),
     "account": Verb("postroom.cli.account:account_app", "Business units.", _SET_UP),

@@ -20,6 +20,7 @@ from litestar import Request, Response, Router, delete, get
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath
 
+from postroom.sandbox.business_units import BusinessUnits, make_business_unit
 from postroom.sandbox.guard import host_is_ours, origin_is_ours
 from postroom.sandbox.mailbox import Entry, Mailbox, MailFilter
 from postroom.sandbox.page import page_routes
@@ -46,7 +47,12 @@ AnyRequest = Request[Any, Any, Any]
 
 
 def sandbox_router(
-    mailbox: Mailbox, watch: MailWatch, *, own_hosts: Collection[str] = (), smtp_address: str = "127.0.0.1:1025"
+    mailbox: Mailbox,
+    watch: MailWatch,
+    units: BusinessUnits,
+    *,
+    own_hosts: Collection[str] = (),
+    smtp_address: str = "127.0.0.1:1025",
 ) -> Router:
     """All routes of the sandbox, for the root of an application.
 
@@ -68,12 +74,14 @@ def sandbox_router(
             delete_mails,
             delete_mail,
             wait_for_mail,
+            make_business_unit,
             *page_routes(smtp_address),
         ],
         before_request=guard,
         dependencies={
             "mailbox": Provide(lambda: mailbox, sync_to_thread=False),
             "watch": Provide(lambda: watch, sync_to_thread=False),
+            "units": Provide(lambda: units, sync_to_thread=False),
         },
         exception_handlers={RequestRejected: rejection},
         include_in_schema=False,

@@ -1,4 +1,4 @@
-"""`postroom demo` as a user runs it: a process of its own, its output by lines, its temporary folder watched."""
+"""`postroom demo` or `postroom sandbox` as a user runs it: its output by lines, its temporary folder watched."""
 
 import os
 import queue
@@ -17,14 +17,16 @@ SECONDS = 120.0
 class Demo:
     """A running demo. `folder` is where it makes its temporary folder."""
 
-    def __init__(self, folder: Path, arguments: Sequence[str], environ: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, arguments: Sequence[str], environ: dict[str, str] | None = None, verb: str = "demo"
+    ) -> None:
         self.folder = folder
         self.lines: list[str] = []
         self._coming: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         # A test run in the background ignores Ctrl-C, and a child would inherit that.
         before = signal.signal(signal.SIGINT, signal.default_int_handler)
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "postroom.cli.main", "demo", *arguments],
+            [sys.executable, "-P", "-m", "postroom.cli.main", verb, *arguments],
             cwd=ROOT,
             env=os.environ | {"TMPDIR": str(folder), "COLUMNS": "120"} | (environ or {}),
             stdin=subprocess.DEVNULL,
@@ -84,6 +86,6 @@ class Demo:
                 command = (entry / "cmdline").read_bytes() if environ else b""
             except OSError:
                 continue
-            if f"{self.folder}/postroom-demo-".encode() in environ + command and int(entry.name) != self._process.pid:
+            if f"{self.folder}/postroom-".encode() in environ + command and int(entry.name) != self._process.pid:
                 found.append(command.replace(b"\0", b" ").decode(errors="replace"))
         return found

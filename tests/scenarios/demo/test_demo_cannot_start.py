@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.scenarios.demo.conftest import Start
 
-from postroom.cli.demo_server import PrivateServer, ServerFailed
+from postroom.cli.private_server import PrivateServer, ServerFailed
 
 
 def test_the_example_is_not_there(start_demo: Start, tmp_path: Path) -> None:

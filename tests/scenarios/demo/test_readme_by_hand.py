@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from postroom.cli.demo_server import PrivateServer
+from postroom.cli.private_server import PrivateServer
 
 README = Path(__file__).parents[3] / "README.md"
 

@@ -13,11 +13,13 @@ import pytest
 from litestar import Litestar
 
 from postroom.inbound.smtp_server import ServerLimits
+from postroom.sandbox.business_units import BusinessUnits
 from postroom.sandbox.mailbox import Limits, Mailbox
 from postroom.sandbox.routes import sandbox_router
 from postroom.sandbox.smtp_server import run_mailbox
 from postroom.sandbox.watch import MailWatch
 from postroom.store.pool import Pool, open_pool
+from postroom.tenancy.clients import SecretHasher
 
 
 @pytest.fixture
@@ -80,7 +82,7 @@ async def running(mailbox: Mailbox, limits: ServerLimits | None = None) -> Async
     task = asyncio.create_task(run_mailbox("127.0.0.1", 0, mailbox, stop, listening=listening, limits=limits))
     await ready.wait()
     watch = MailWatch(mailbox, unheard_seconds=60.0)  # a test that needs the safety net asks for it
-    app = Litestar([sandbox_router(mailbox, watch)], openapi_config=None)
+    app = Litestar([sandbox_router(mailbox, watch, BusinessUnits(mailbox.pool, SecretHasher()))], openapi_config=None)
     transport = httpx.ASGITransport(app=cast(Any, app))
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8025") as client:
         try:

@@ -13,8 +13,10 @@ from litestar import Litestar
 from playwright.async_api import Page, async_playwright, expect
 from tests.scenarios.sandbox.conftest import Sandbox
 
+from postroom.sandbox.business_units import BusinessUnits
 from postroom.sandbox.page import PAGE_POLICY
 from postroom.sandbox.routes import sandbox_router
+from postroom.tenancy.clients import SecretHasher
 
 CHROMIUM = shutil.which("chromium")
 HOSTILE = '<img src=x onerror="document.title=`owned`"><script>document.title="owned"</script>'
@@ -31,7 +33,10 @@ needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="Debian's chromium 
 @asynccontextmanager
 async def page_of(sandbox: Sandbox) -> AsyncIterator[tuple[Page, str]]:
     """A browser tab, and the address of the page; nothing outside is reachable from the tab."""
-    app = Litestar([sandbox_router(sandbox.mailbox, sandbox.watch)], openapi_config=None)
+    app = Litestar(
+        [sandbox_router(sandbox.mailbox, sandbox.watch, BusinessUnits(sandbox.mailbox.pool, SecretHasher()))],
+        openapi_config=None,
+    )
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off"))
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     task = asyncio.create_task(server.serve())

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from tests.scenarios.tracking.shop import Shop
 
-from postroom.cli.demo_server import PrivateServer
+from postroom.cli.private_server import PrivateServer
 
 
 @pytest.fixture(scope="package")

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from postroom.cli.demo_server import Access
+from postroom.cli.private_server import Access
 
 PATIENCE = 30.0
 BROWSER = {"user-agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/140 Safari/537.36"}

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from postroom.cli.demo_server import uninterrupted
+from postroom.cli.private_server import uninterrupted
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -1,7 +1,8 @@
-"""The demo's own server: the real `postroom serve` in a temporary folder, on free ports, gone when the demo ends.
+"""A server for as long as one command runs: the real `postroom serve` in a temporary folder, on free ports.
 
-It gets none of our `POSTROOM_` variables: a demo started where mail is really sent must stay a sandbox, or keep to
-the demo's own relay, and must not touch that server's database.
+Of our `POSTROOM_` variables it gets those it is handed, and never where mail goes or where the database is: started
+where mail is really sent it must stay a sandbox, or keep to the relay it was given, and must not touch that server's
+database.
 """
 
 import json
@@ -15,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,19 @@ _INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 _READY = "postroom: ready"
 _FIELD = re.compile(r"^  (API|mailbox|SMTP|client_id|client_secret|account_id) +(\S+)$")
 _LOG_LINES = 20
+_ITS_OWN = frozenset(
+    {
+        "POSTROOM_DATA_DIR",
+        "POSTROOM_DATABASE_URL",
+        "POSTROOM_DELIVERY",
+        "POSTROOM_HTTP",
+        "POSTROOM_LOG_FORMAT",
+        "POSTROOM_PUBLIC_URL",
+        "POSTROOM_RELAY",
+        "POSTROOM_ROUTES",
+        "POSTROOM_SANDBOX_SMTP",
+    }
+)
 
 
 class ServerFailed(Exception):
@@ -60,12 +74,28 @@ class PrivateServer:
     With a `relay` (a URL as `POSTROOM_RELAY` has it) all mail goes there, without one into the capture mailbox.
     """
 
-    def __init__(self, command: Sequence[str] = COMMAND, *, relay: str | None = None) -> None:
+    def __init__(
+        self,
+        command: Sequence[str] = COMMAND,
+        *,
+        relay: str | None = None,
+        http: str = "127.0.0.1:0",
+        variables: Mapping[str, str] | None = None,
+    ) -> None:
+        """``variables`` are `POSTROOM_` variables, of which `_ITS_OWN` are left out."""
         self._command = tuple(command)
         self._relay = relay
+        self._http = http
+        self._variables = {name: value for name, value in (variables or {}).items() if name not in _ITS_OWN}
+        self._environ: dict[str, str] = {}
         self._folder: Path | None = None
         self._process: subprocess.Popen[str] | None = None
         self._lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """With these variables a `postroom` command works on this server's database."""
+        return self._environ
 
     @property
     def folder(self) -> Path | None:
@@ -84,21 +114,22 @@ class PrivateServer:
 
     def _start(self) -> Access:
         with uninterrupted():
-            self._folder = Path(tempfile.mkdtemp(prefix="postroom-demo-", dir=reachable_parent()))
+            self._folder = Path(tempfile.mkdtemp(prefix="postroom-private-", dir=reachable_parent()))
         if os.geteuid() == 0:
             # The database user must be able to pass through.
             self._folder.chmod(0o711)
         environ = {name: value for name, value in os.environ.items() if not name.startswith("POSTROOM_")}
+        environ |= {"POSTROOM_LOG_LEVEL": "warning"} | self._variables
         environ |= {
             "POSTROOM_DATA_DIR": str(self._folder / "data"),
-            "POSTROOM_HTTP": "127.0.0.1:0",
+            "POSTROOM_HTTP": self._http,
             "POSTROOM_LOG_FORMAT": "console",
-            "POSTROOM_LOG_LEVEL": "warning",
         }
         if self._relay is None:
             environ |= {"POSTROOM_DELIVERY": "sandbox", "POSTROOM_SANDBOX_SMTP": "127.0.0.1:0"}
         else:
             environ |= {"POSTROOM_DELIVERY": "relay", "POSTROOM_RELAY": self._relay}
+        self._environ = environ
         with (self._folder / "server.log").open("wb") as log, uninterrupted():
             self._process = subprocess.Popen(
                 self._command,
@@ -185,10 +216,24 @@ def uninterrupted() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Make SIGTERM end us as Ctrl-C does, so that nothing stays behind."""
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def reachable_parent() -> Path:
     """The folder for temporary folders; as root, one that the unprivileged user of the database can enter."""
     usual = Path(tempfile.gettempdir())
-    user = server_user(usual / "postroom-demo" / "postgresql")
+    user = server_user(usual / "postroom-private" / "postgresql")
     if user is None:
         return usual
     places = (usual, Path("/tmp"), Path("/var/tmp"))  # noqa: S108
