@@ -94,6 +94,7 @@ STATEMENTS = [
     pytest.param(settle._STILL_OURS, _by_slice, id="settlement_locks_its_slices"),
     pytest.param(settle._PART, _part, id="part_of_a_slice"),
     pytest.param(claim._CALL_BACK, _called, id="what_waits_for_a_site"),
+    pytest.param(claim._SITES_WAITED_FOR, lambda rows, slices: (ACCOUNT,), id="which_sites_are_waited_for"),
     pytest.param(settle._REQUEUE, _part, id="rest_of_a_slice"),
     pytest.param(log.LOGGED, _logged, id="repeated_settlement_finds_its_events"),
     pytest.param(ledger._USED_ON_OTHER_DAYS, _used, id="keys_used_before"),

@@ -131,6 +131,17 @@ where account_id = $1 and slice_id = any(array(select slice_id from called))
 returning messages
 """
 
+# From site to site over the index, not over its rows.
+_SITES_WAITED_FOR = """
+with recursive s as (
+    (select waits_for from queue where account_id = $1 and waits_for is not null order by waits_for limit 1)
+    union all
+    select (select q.waits_for from queue q where q.account_id = $1 and q.waits_for > s.waits_for
+            order by q.waits_for limit 1)
+    from s where s.waits_for is not null)
+select waits_for from s where waits_for is not null
+"""
+
 _RELEASE_OWNER = "update queue set leased_until = '-infinity', lease_owner = null where lease_owner = $1"
 
 
@@ -240,6 +251,10 @@ class Queue:
         """Make up to so many slices due that were given back because the site had no room; how many messages."""
         rows = await self._pool.fetch(_CALL_BACK, account_id, site, slices)
         return sum(row["messages"] for row in rows)
+
+    async def sites_waited_for(self, account_id: int) -> list[str]:
+        """The sites for which slices of a business unit were given back; those may have become due since."""
+        return [row["waits_for"] for row in await self._pool.fetch(_SITES_WAITED_FOR, account_id)]
 
     async def release_owner(self, owner: str) -> None:
         """Give back whatever a worker holds that has stopped or is known to be dead; due at once for any other."""

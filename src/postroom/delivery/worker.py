@@ -30,6 +30,7 @@ from postroom.delivery.fetch import FetchOptions, open_fetcher
 from postroom.delivery.job import Job
 from postroom.delivery.keyring import Keyring
 from postroom.delivery.lanes import Lanes
+from postroom.delivery.left_behind import LeftBehind
 from postroom.delivery.loading import TOO_LATE, Loaded, Loader
 from postroom.delivery.mail_headers import NO_HEADERS, MailHeaders
 from postroom.delivery.mail_links import MailLinks
@@ -438,9 +439,14 @@ class Worker:
 
     async def _call_back(self, sites: Sites) -> None:
         """What was given back comes early when its site has room earlier than was thought."""
+        left_behind, looked = LeftBehind(self._queue, announce=self._claimer.announce), False
         while True:
             await asyncio.sleep(_CALL_BACK_SECONDS)
             try:
+                if not looked:
+                    await left_behind.look()
+                    looked = True
+                await left_behind.call_back(sites.gave_back)
                 for site, room in sites.with_room():
                     await self._call_back_for(site, room)
             except DATABASE_AWAY as error:

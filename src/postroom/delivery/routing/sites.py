@@ -119,6 +119,10 @@ class Sites:
         """The sites that gave messages back and have room now, for how many."""
         return self._sites.with_room()
 
+    def gave_back(self, account_id: int, name: str) -> bool:
+        """Whether the site of this name has given back messages of a business unit, and will call them."""
+        return any(site.name == name and account_id in site.given_back for site in self._sites.values())
+
     # -- in the place of the lanes
 
     def waiting(self, key: LaneKey) -> int:
