@@ -9,7 +9,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 # Compiled once, also where the environment forbids it as images of Python do: a server is five processes.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo demo-postfix test node-clients schemathesis fuzz check bench bench-webhooks bench-mx memory docs format \
+.PHONY: help demo demo-postfix test node-clients schemathesis fuzz soak check bench bench-webhooks bench-mx memory docs format \
 	environment ready system clean
 
 help:
@@ -24,6 +24,7 @@ help:
 	@echo "make schemathesis  20,000 generated requests against the OpenAPI document"
 	@echo "make memory   memory over a million renderings of templates"
 	@echo "make fuzz     templates at random for five minutes (MINUTES=60 for an hour)"
+	@echo "make soak     try to lose or double a mail for ten minutes (SECONDS=300 SEED=7)"
 	@echo "make docs     write the generated pages"
 	@echo "make format   put the code into its form"
 	@echo "make system   install the Debian programs that tests use"
@@ -66,6 +67,9 @@ memory: .venv/.installed-dev
 
 fuzz: .venv/.installed-dev
 	$(BIN)/python -m tests.unit.content.ampscript.fuzzing --minutes $(or $(MINUTES),5)
+
+soak: .venv/.installed-dev
+	$(BIN)/python -m tests.soak.run --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
 
 docs: $(RUNTIME)
 	$(BIN)/python -m postroom.cli.reference docs/settings.md

@@ -14,12 +14,20 @@ Connect: TypeAlias = Callable[[], Awaitable[tuple[asyncio.StreamReader, asyncio.
 _PIECE = 1 << 16
 
 
-class _Pair:
+class Pair:
     """Two ends, and how many bytes may still pass; None is any number."""
 
     def __init__(self, client: asyncio.StreamWriter, server: asyncio.StreamWriter, left: int | None) -> None:
         self.writers = (client, server)
         self.left = left
+
+    def let_through(self, piece: bytes) -> bytes:
+        """The beginning of it, as much as may pass."""
+        if self.left is None:
+            return piece
+        piece = piece[: self.left]
+        self.left -= len(piece)
+        return piece
 
     def abort(self) -> None:
         for writer in self.writers:
@@ -31,7 +39,7 @@ class Wire:
 
     def __init__(self, connect: Connect) -> None:
         self._connect = connect
-        self._pairs: dict[_Pair, None] = {}
+        self._pairs: dict[Pair, None] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._flows = asyncio.Event()
         self._flows.set()
@@ -75,7 +83,7 @@ class Wire:
             writer.transport.abort()
             self._tasks.discard(task)
             return
-        pair = _Pair(writer, back, self.budget())
+        pair = Pair(writer, back, self.budget())
         self._pairs[pair] = None
         ways = [
             asyncio.create_task(self._pass_on(pair, reader, back)),
@@ -93,13 +101,11 @@ class Wire:
             self._pairs.pop(pair, None)
             self._tasks.discard(task)
 
-    async def _pass_on(self, pair: _Pair, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pass_on(self, pair: Pair, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(OSError):
             while piece := await reader.read(_PIECE):
                 await self._flows.wait()
-                if pair.left is not None:
-                    piece, pair.left = piece[: pair.left], max(0, pair.left - len(piece))
-                writer.write(piece)
+                writer.write(pair.let_through(piece))
                 await writer.drain()
                 if pair.left == 0:
                     self.cuts += 1
@@ -124,3 +130,4 @@ async def wire(connect: Connect) -> AsyncIterator[Wire]:
     finally:
         server.close()
         await made.close()
+        await asyncio.sleep(0)  # in the loop's next round the sockets are closed

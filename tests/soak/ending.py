@@ -41,6 +41,7 @@ async def idle(world: World, steward: Steward) -> float:
     while time.monotonic() < begun + _IDLE_SECONDS:
         if time.monotonic() > hastened + _HASTEN_SECONDS:
             hastened = time.monotonic()
+            world.ledger.counts["hastened"] += 1
             await steward.hasten()
         if await world.office.ask(_HELD):
             await steward.release()

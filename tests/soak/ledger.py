@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypeAlias
 
-TroubleKind: TypeAlias = Literal["kill", "stop", "database", "clock"]
+TroubleKind: TypeAlias = Literal["kill", "stop", "database", "stall"]
 
 
 class Place(NamedTuple):
@@ -63,7 +63,8 @@ class Told:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Something was done to a delivery process, or to the database it settles in, from one moment to another."""
+    """Something was done to a delivery process, or to the database it settles in, from one moment to another; a stall
+    is of the whole machine."""
 
     kind: TroubleKind
     at: float

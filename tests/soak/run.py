@@ -82,7 +82,8 @@ async def soak(arguments: argparse.Namespace, folder: Path, balloon: Path | None
         ]
         steward = Steward(units[0].client(made), senders[:3], units[0].assets, seed=seed)
         watch = Watch(made.office)
-        watching = asyncio.create_task(watch.run())
+        looks = (watch.run(), watch.heart(made.ledger), watch.locks(say))
+        watching = [asyncio.create_task(each) for each in looks]
         workers: list[Sender | Steward] = [*senders, steward]
         traffic = [asyncio.create_task(each.run(stop)) for each in workers]
         blows = schedule(seed, arguments.seconds, tuple(arguments.only or KINDS))
@@ -102,7 +103,8 @@ async def soak(arguments: argparse.Namespace, folder: Path, balloon: Path | None
         say(f"idle after {await idle(made, steward):.0f} s")
         answers = await statuses(made, units)
         await reports(made, units)
-        watching.cancel()
+        for look in watching:
+            look.cancel()
         made.ledger.faults += watch.grown()
         await stopped(made)
         await signatures(made, units[0])
