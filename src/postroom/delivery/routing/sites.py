@@ -121,7 +121,7 @@ class Sites:
 
     def gave_back(self, account_id: int, name: str) -> bool:
         """Whether the site of this name has given back messages of a business unit, and will call them."""
-        return any(site.name == name and account_id in site.given_back for site in self._sites.values())
+        return any(site.name == name and account_id in site.given_back for site in self._sites)
 
     # -- in the place of the lanes
 
