@@ -266,9 +266,13 @@ _DATA_ROWS = [
         )
     ),
 ]
+CHECK = "POST /address/v1/validateEmail"
 CONTACTS, SEARCH = "/contacts/v1/contacts", "/contacts/v1/addresses/email/search"
 MEMBER = f"{OWN}/lists/{{id}}/members/{{key}}"
 _AUDIENCE_ROWS = [
+    Row(CHECK, Code.REQUIRED, {"validators": ["SyntaxValidator"]}),
+    Row(CHECK, Code.REQUIRED, {"email": "ann@example.org"}),
+    Row(CHECK, Code.INVALID_VALUE, {"email": "ann@example.org", "validators": ["Nose"]}),
     Row(f"POST {CONTACTS}", Code.REQUIRED, {"contactKey": "x"}),
     Row(f"POST {CONTACTS}", Code.REQUIRED, {"attributeSets": []}),
     Row(f"POST {CONTACTS}", Code.INVALID_VALUE, {"contactKey": "k" * 255}),

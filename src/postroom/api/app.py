@@ -15,6 +15,7 @@ from litestar.types import Receive, Scope, Send
 from uuid_utils.compat import uuid7
 
 from postroom.api.account import OwnAccount
+from postroom.api.address_check import AddressCheck
 from postroom.api.asset_categories import AssetCategories
 from postroom.api.assets import Assets
 from postroom.api.audience import Audience
@@ -53,6 +54,7 @@ from postroom.api.suppressions import Suppressions
 from postroom.api.templates import Templates
 from postroom.api.timelines import Timelines
 from postroom.api.token import TokenRoute
+from postroom.audience.address_check import TakesMail
 from postroom.catalog.assets import FILES
 from postroom.catalog.publishing import Publisher
 from postroom.content.ampscript.engine import Engine
@@ -90,11 +92,13 @@ async def build_api(
     engine: Engine,
     clock: Callable[[], float],
     recipients: Recipients,
+    takes_mail: TakesMail,
     extra_routes: Sequence[Router] = (),
     delivery_routes: frozenset[str] | None = None,
 ) -> "Api":
     """The API as an ASGI application. ``engine`` compiles templates; ``clock`` gives seconds since the epoch.
-    ``recipients`` answers what links in mails lead to.
+    ``recipients`` answers what links in mails lead to, ``takes_mail`` says of a domain whether its mail has
+    somewhere to go.
 
     Reads the token signing key from the database, making it at the first start. ``extra_routes`` are served
     beside the API's own, without its authorization.
@@ -123,6 +127,7 @@ async def build_api(
     routes += DataRows(pool, names, clock=clock).routes()
     routes += Audience(pool, clock=clock).routes()
     routes += Suppressions(pool, clock=clock).routes()
+    routes += AddressCheck(pool, takes_mail).routes()
     routes += Erasures(pool).routes()
     routes += Timelines(pool, tried_for=timedelta(days=settings.ens_retry_days)).routes()
     routes += MessageSearch(pool, clock=clock).routes()

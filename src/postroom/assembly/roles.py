@@ -24,6 +24,7 @@ from postroom.store.pool import Pool, open_pool
 if TYPE_CHECKING:
     from litestar import Router
 
+    from postroom.audience.address_check import TakesMail
     from postroom.delivery.mail_links import MailLinks
     from postroom.delivery.web_view import WebView
     from postroom.events.engagement import Engagement
@@ -35,6 +36,7 @@ _DELIVERY_CONNECTIONS = 6
 _MAILBOX_CONNECTIONS = 4
 _EVENTS_CONNECTIONS = 4
 _LAST_WRITE_SECONDS = 2.0
+_ADDRESS_CHECK_SECONDS = 5.0
 _BOUNCES_CONNECTIONS = 4
 
 # Every hot statement looks rows up by key, and says so in its form (lateral look-ups, no free joins). What is left
@@ -154,6 +156,7 @@ async def run_api(settings: Settings, dsn: str, *, listen_fd: int | None, stop: 
             engine=Engine(dialect_of(settings)),
             clock=time.time,
             recipients=recipients,
+            takes_mail=_takes_mail(settings),
             extra_routes=extra,
             delivery_routes=route_names(settings),
         )
@@ -249,6 +252,21 @@ async def run_bounces(settings: Settings, dsn: str, *, stop: asyncio.Event) -> N
 def _own_hosts(settings: Settings) -> frozenset[str]:
     host = urlsplit(settings.public_url).hostname
     return frozenset({host} if host else ())
+
+
+def _takes_mail(settings: Settings) -> TakesMail:
+    """The sandbox asks nobody, and neither does a machine without a DNS server."""
+    from postroom.delivery.routing.mail_domain import MailDomains, every_domain
+    from postroom.delivery.routing.resolver import Resolver
+
+    if settings.delivery == "sandbox":
+        return every_domain
+    servers = tuple((address.host, address.port) for address in settings.dns_server_addresses)
+    try:
+        resolver = Resolver(servers, seconds=_ADDRESS_CHECK_SECONDS)
+    except ValueError:
+        return every_domain
+    return MailDomains(resolver, clock=asyncio.get_running_loop().time).takes_mail
 
 
 def _web_view(settings: Settings, pool: Pool, links: MailLinks) -> WebView:
