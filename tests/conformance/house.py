@@ -45,6 +45,7 @@ from postroom.tenancy.accounts import ensure_account
 ACCOUNT = 100001
 KEY_WINDOW = timedelta(hours=72)
 SLICE_SIZE = 100
+MOST_CONNECTIONS = 12
 LEASE = timedelta(seconds=60)
 SCHEDULE = RetrySchedule(waits=(timedelta(minutes=1), timedelta(hours=1)), max_age=timedelta(hours=24))
 
@@ -55,7 +56,7 @@ values ($1, $2, $3, $3, $4, 'Default Transactional', 'content', $5, $6, $7, fals
 """
 
 # By rows, which costs less than truncating hundreds of partitions.
-_EMPTY = """
+EMPTY = """
 do $$ begin
     drop trigger if exists fail on queue;
     delete from queue; delete from event; delete from message; delete from send_request; delete from contact;
@@ -120,17 +121,23 @@ async def accepting(
 
 @asynccontextmanager
 async def open_house(dsn: str) -> AsyncIterator["House"]:
-    """An emptied house with one business unit and one active definition, `welcome`."""
-    pool = await open_pool(dsn, max_size=12, application_name="house")
+    """A house on a fresh database, with one business unit and one active definition, `welcome`."""
+    pool = await open_pool(dsn, max_size=MOST_CONNECTIONS, application_name="house")
     try:
-        await pool.execute(_EMPTY)
-        async with accepting(pool) as accepter:
-            house = House(dsn, pool, accepter)
-            await house.open_account(ACCOUNT)
-            await house.define("welcome")
+        async with furnished(dsn, pool) as house:
             yield house
     finally:
         await pool.close()
+
+
+@asynccontextmanager
+async def furnished(dsn: str, pool: Pool) -> AsyncIterator["House"]:
+    """The same on connections to a database that is empty."""
+    async with accepting(pool) as accepter:
+        house = House(dsn, pool, accepter)
+        await house.open_account(ACCOUNT)
+        await house.define("welcome")
+        yield house
 
 
 class House:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
-import pytest
+import pytest_asyncio
 from tests.conformance.house import ACCOUNT, Hand, House, Person, open_house, people
 
 from postroom.audience.suppression import Entry, suppress, suppressed
@@ -32,7 +32,7 @@ text = ["no such user"]
 """
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def house(database: str) -> AsyncIterator[House]:
     async with open_house(database) as opened:
         await opened.pool.execute("delete from suppression")

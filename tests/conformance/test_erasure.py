@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import msgspec
 import pytest
+import pytest_asyncio
 from tests.conformance.house import ACCOUNT, Hand, House, Person, open_house
 from uuid_utils.compat import uuid7
 
@@ -31,7 +32,7 @@ EVERY_TABLE = (
 )  # fmt: skip
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def house(any_database: str) -> AsyncIterator[House]:
     async with open_house(any_database) as opened:
         await opened.pool.execute("truncate captured_mail; update captured_total set messages = 0, bytes = 0")

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import cast
 
 import pytest
+import pytest_asyncio
 from tests.conformance.house import ACCOUNT, Hand, House, open_house
 
 from postroom.api import metrics
@@ -21,7 +22,7 @@ from postroom.metrics.sites import BusySite, note_sites, read_sites
 TOKEN = "a token of sixteen or more"
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def house(any_database: str) -> AsyncIterator[House]:
     async with open_house(any_database) as opened:
         await opened.pool.execute("delete from metric_count")

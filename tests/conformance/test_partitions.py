@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, date, datetime, timedelta
 
-import pytest
+import pytest_asyncio
 from tests.conformance.house import Hand, House, open_house
 
 from postroom.store.partitions import drop_partitions, ensure_days, old_partitions
@@ -25,7 +25,7 @@ async def days(house: House) -> dict[str, list[date]]:
     return {table: sorted(each) for table, each in found.items()}
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def house(any_database: str) -> AsyncIterator[House]:
     """Other days than those of the other tests, so a database of its own."""
     async with open_house(any_database) as opened:

@@ -7,6 +7,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+import pytest_asyncio
 from tests.conformance.house import ACCOUNT, KEY_WINDOW, House, open_house
 
 from postroom.audience import soft_bounces, suppression
@@ -23,7 +24,7 @@ MESSAGES = 10_000
 WANTED = 200
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def house(any_database: str) -> AsyncIterator[House]:
     """Fresh tables, which no autovacuum has seen full."""
     async with open_house(any_database) as opened:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from uuid import uuid4
 
-import pytest
+import pytest_asyncio
 from tests.conformance.house import ACCOUNT, Hand, House, open_house
 from typer.testing import CliRunner
 
@@ -19,7 +19,7 @@ NEVER = timedelta(days=3_000)
 KEEP = Retention(messages=NEVER, events=NEVER, engagement=NEVER, captured=NEVER, suppressions=NEVER)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def house(any_database: str) -> AsyncIterator[House]:
     async with open_house(any_database) as opened:
         await opened.pool.execute("truncate captured_mail; update captured_total set messages = 0, bytes = 0")

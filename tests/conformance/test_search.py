@@ -5,6 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from tests.conformance.house import ACCOUNT, Hand, House, Person, people
 
 from postroom.catalog.sending_options import SendingOptions
@@ -44,7 +45,7 @@ async def move_back(house: House, days: int) -> date:
     return day
 
 
-@pytest.fixture(autouse=True)
+@pytest_asyncio.fixture(loop_scope="session", autouse=True)
 async def without_indexes(house: House) -> None:
     """Tests share their partitions."""
     for day, _ in await message_days(house.pool):
@@ -52,7 +53,7 @@ async def without_indexes(house: House) -> None:
             await house.pool.execute(f"drop index if exists message_{day:%Y%m%d}_by_{what}")
 
 
-@pytest.fixture(params=["open", "closed"])
+@pytest_asyncio.fixture(loop_scope="session", params=["open", "closed"])
 async def day_of(request: pytest.FixtureRequest, house: House) -> Callable[[], Any]:
     """Call it when everything is stored: the day is then over and indexed, or not."""
 

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
-import pytest
+import pytest_asyncio
 from tests.conformance.house import ACCOUNT, Hand, House, Person, open_house
 
 from postroom.audience.soft_bounces import SoftBounceRule, end_counts, end_old_counts
@@ -20,7 +20,7 @@ FULL = Refused(code=552, enhanced="5.2.2", text="552 5.2.2 mailbox full", stage=
 EXPLANATION = "552 5.2.2 mailbox full"
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def house(any_database: str) -> AsyncIterator[House]:
     async with open_house(any_database) as opened:
         yield opened

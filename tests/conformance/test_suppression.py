@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
+import pytest_asyncio
 from tests.conformance.house import ACCOUNT, Hand, House, Person, open_house
 
 from postroom.audience.suppression import (
@@ -29,7 +30,7 @@ BOSS = msgspec.Raw(b'{"Boss": "archive@EXAMPLE.com"}')
 HELD, UNSUBSCRIBED, EXCLUDED, DELETED = 2, 1, 27, 40
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def house(any_database: str) -> AsyncIterator[House]:
     async with open_house(any_database) as opened:
         yield opened

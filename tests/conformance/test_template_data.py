@@ -8,6 +8,7 @@ from uuid import uuid4
 import asyncpg
 import msgspec
 import pytest
+import pytest_asyncio
 from tests.conformance.house import ACCOUNT, House
 
 from postroom.catalog.data_columns import Column
@@ -34,7 +35,7 @@ ROWS: list[dict[str, object]] = [
 ]
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def data(house: House) -> ClaimData:
     """The data extension `Vouchers` with its rows."""
     made = await create_extension(house.pool, ACCOUNT, uuid4(), ExtensionDraft("vouchers-key", "Vouchers", "", COLUMNS))
