@@ -14,6 +14,15 @@ _NAMES = {
     "contentId": "content_id",
     "contentType": "content_type",
 }
+# What orders and bookings carry, and Python 3.11 does not know (IANA, "Media Types").
+_TYPES = {
+    ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    ".ics": "text/calendar",
+    ".odt": "application/vnd.oasis.opendocument.text",
+    ".pkpass": "application/vnd.apple.pkpass",
+    ".webp": "image/webp",
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+}
 
 
 class BlueprintRejected(ValueError):
@@ -28,8 +37,10 @@ class BlueprintFolder:
         self._folder = folder
         self._most_files = most_files
         self._most_bytes = most_bytes
-        # By what Python knows, so that a file has the same type on every machine.
+        # By what Python knows and the table above, so that a file has the same type on every machine.
         self._types = mimetypes.MimeTypes()
+        for ending, media_type in _TYPES.items():
+            self._types.add_type(media_type, ending)
 
     def text(self, name: str) -> str:
         """A file of UTF-8 text. Raises BlueprintRejected."""
