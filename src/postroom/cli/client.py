@@ -32,6 +32,7 @@ client_app = typer.Typer(help="API clients: who may ask for access tokens.", no_
 Credentials = Annotated[bool, typer.Option("--json", help="What is printed is JSON anyway.")]
 ClientId = Annotated[str, typer.Argument(help="The client_id.", metavar="CLIENT_ID")]
 _ROLE = "postroom client"
+_LONGEST_NAME = 200
 _T = TypeVar("_T")
 
 
@@ -54,8 +55,9 @@ def create_command(
     as_json: Credentials = True,
 ) -> None:
     """Create a client and print its credentials, always as JSON. The secret is never shown again."""
-    if not name.strip():
-        raise typer.BadParameter("it is empty; say what the client is called", param_hint="--name")
+    if not name.strip() or len(name) > _LONGEST_NAME or not name.isprintable():
+        text = f"write what the client is called in one line of 1 to {_LONGEST_NAME} printable characters"
+        raise typer.BadParameter(text, param_hint="--name")
     scopes = frozenset(SCOPES) if scope is None else _scopes(scope, "--scope")
 
     async def create(connection: Connection) -> NewClient:

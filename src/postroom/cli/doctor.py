@@ -172,4 +172,6 @@ def _ip(text: str) -> str:
     try:
         return str(ip_address(text.strip()))
     except ValueError:
-        raise typer.BadParameter(f"{text!r} is no IP address", param_hint="--address") from None
+        raise typer.BadParameter(
+            f"{text!r} is no IP address; write one such as 192.0.2.7", param_hint="--address"
+        ) from None

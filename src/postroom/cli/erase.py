@@ -54,6 +54,8 @@ def erase(
     """
     if [contact_key, address, receipt].count(None) != 2:
         raise typer.BadParameter("give one of --contact-key, --address and --receipt")
+    if contact_key is not None and not contact_key.strip():
+        raise typer.BadParameter("it is empty; write the key of the contact", param_hint="--contact-key")
 
     async def work(pool: Pool) -> Receipt:
         if receipt is not None:
@@ -95,7 +97,7 @@ def _lines(found: Receipt) -> Iterator[str]:
     erased = ", ".join(f"{number} {_WORDS.get(name, name)}" for name, number in found.counts.items() if number)
     yield f"  erased: {erased or 'nothing, for nothing was there'}"
     if found.suppress:
-        yield "  the address gets no mail from now on"
+        yield "  every address of this person gets no mail from now on"
 
 
 def _shown(found: Receipt) -> dict[str, object]:

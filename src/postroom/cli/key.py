@@ -9,7 +9,7 @@ import typer
 from postroom.audience.suppression_file import moment_text
 from postroom.cli.database import run_on_database
 from postroom.cli.options import with_settings
-from postroom.cli.output import AsJson, print_json, print_list
+from postroom.cli.output import AsJson, note, print_json, print_list
 from postroom.settings import Settings
 from postroom.store.pool import Connection
 from postroom.tenancy.accounts import DEFAULT_ACCOUNT_ID
@@ -56,6 +56,8 @@ def create_command(
     as_json: AsJson = False,
 ) -> None:
     """Store a secret, sealed. It is never shown again; delivery processes know it within a minute."""
+    if file == "-" and sys.stdin is not None and sys.stdin.isatty():
+        note("type the secret, and Ctrl-D on a line of its own")
     try:
         secret = read_secret(kind, sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8"))
     except KeyRejected as rejected:

@@ -1,6 +1,7 @@
 """The program `postroom`: its verbs, by name, and where each is."""
 
 import io
+import os
 import sys
 from typing import Annotated
 
@@ -69,6 +70,10 @@ def main(
 
 def run() -> None:
     """The entry point. What a terminal can't show is shown as something else, never a reason to fail."""
+    # Closed by whoever started it, a number below three would be given to a connection, which then is printed on.
+    while (number := os.open(os.devnull, os.O_RDWR)) < 3:
+        sys.stdout, sys.stderr = sys.stdout or os.fdopen(number, "w"), sys.stderr or os.fdopen(number, "w")
+    os.close(number)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

@@ -93,8 +93,8 @@ def list_command(
     containing: Annotated[str | None, typer.Option("--containing", help="Only addresses with this in them.")] = None,
     cause: CauseOption = None,
     expired: Annotated[bool, typer.Option("--expired", help="Show those that are over, too.")] = False,
-    after: Annotated[int, typer.Option("--after", help="Go on after this id.")] = 0,
-    limit: Annotated[int, typer.Option("--limit", help="At most so many.", min=1)] = 100,
+    after: Annotated[int, typer.Option("--after", help="Go on after this id.", min=0, max=2**63 - 1)] = 0,
+    limit: Annotated[int, typer.Option("--limit", help="At most so many.", min=1, max=1_000_000)] = 100,
     as_json: AsJson = False,
 ) -> None:
     """Print suppressions, oldest first."""

@@ -1,6 +1,6 @@
 """What is wrong with a command line, in one line or two: the argument, its value, what to write instead."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import typer
@@ -15,6 +15,8 @@ _BOUNDS = {
     "less_than_equal": ("le", "at most"),
     "less_than": ("lt", "less than"),
 }
+_LONGEST = 800
+
 # The parser's own words, where they are not those of the rest.
 _OURS = (
     ("No such command", "there is no command"),
@@ -28,10 +30,22 @@ def usage_lines(wrong: TyperException) -> list[str]:
     context: Any = getattr(wrong, "ctx", None)
     parameter: Any = getattr(wrong, "param", None)
     own = isinstance(wrong, typer.BadParameter) and parameter is None
-    lines = [f"postroom: {printable(_sentence(wrong, parameter))}"]
+    sentence = _sentence(wrong, parameter)
+    if len(sentence) > _LONGEST:
+        sentence = f"{sentence[: _LONGEST // 2]} … {sentence[-_LONGEST // 2 :]}"
+    lines = [f"postroom: {printable(sentence)}"]
     if context is not None and not own:
         lines.append(f"postroom: {context.command_path} --help tells what it takes")
     return lines
+
+
+def not_utf8(arguments: Sequence[str]) -> str:
+    """The line about an argument that is no text, which Python tells by surrogates; empty without one."""
+    for number, argument in enumerate(arguments, 1):
+        if any("\ud800" <= character <= "\udfff" for character in argument):
+            shown = ascii(argument[:60])
+            return f"postroom: argument {number}, {shown}, is not UTF-8; write it so, and see to the terminal's locale"
+    return ""
 
 
 def _sentence(wrong: TyperException, parameter: Any) -> str:

@@ -15,8 +15,8 @@ from rich.markup import escape
 from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
-from postroom.cli.exit_codes import INTERRUPTED, UNREAD
-from postroom.cli.usage_errors import usage_lines
+from postroom.cli.exit_codes import INTERRUPTED, UNREAD, UNUSABLE
+from postroom.cli.usage_errors import not_utf8, usage_lines
 
 
 class Verb(NamedTuple):
@@ -52,6 +52,10 @@ def verbs(known: Mapping[str, Verb]) -> type[TyperGroup]:
             words = (args, prog_name, complete_var, False, windows_expand_args)
             if not standalone_mode:
                 return super().main(*words, **extra)
+            strange = not_utf8(sys.argv[1:] if args is None else args)
+            if strange:
+                typer.echo(strange, err=True)
+                sys.exit(UNUSABLE)
             try:
                 code = super().main(*words, **extra)
             except TyperException as wrong:
