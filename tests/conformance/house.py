@@ -35,6 +35,7 @@ from postroom.delivery.retry import RetrySchedule
 from postroom.delivery.settle import Settler
 from postroom.delivery.slices import Message, Slice
 from postroom.delivery.versions import Sender, Versions
+from postroom.events.put_offs import PutOff
 from postroom.intake.accept import Accepter
 from postroom.intake.ledger import Ledger
 from postroom.intake.request import Accepted, SendRequest
@@ -259,6 +260,10 @@ class House:
         await self.pool.execute("update queue set accepted_at = accepted_at - $1::interval", by)
 
 
+def _not_now(message: Message, _seconds: float, why: PutOff) -> None:
+    raise AssertionError(f"{message.message_key} was put off: {why}")
+
+
 class Hand:
     """A delivery worker without SMTP."""
 
@@ -271,7 +276,7 @@ class Hand:
         composer = Composer(versions.prepared)
         self.loader = Loader(self.pool, self.queue, versions, composer, Keyring(self.pool))
         self._rendered: asyncio.Queue[list[Message]] = asyncio.Queue()
-        self._renderer = Renderer(self.pool, versions, composer, rendered=self._rendered.put_nowait)
+        self._renderer = Renderer(self.pool, versions, composer, rendered=self._rendered.put_nowait, postponed=_not_now)
 
     async def claim(self, room: int = 1_000) -> list[Slice]:
         """Up to so many slices of each lane that may be claimed."""

@@ -16,8 +16,8 @@ from postroom.delivery.slices import Message
 from postroom.events.engagement import Engagement
 from postroom.events.machines import own_rules
 from postroom.intake.request import Accepted, NoValidRecipients, Once, RecipientError, SendRequest
-from postroom.store.errors import DATABASE_AWAY
 from postroom.store.pool import Pool, open_pool
+from postroom.store.trouble import DATABASE_TROUBLE
 
 
 @asynccontextmanager
@@ -43,7 +43,7 @@ def rendered(accepted: Accepted) -> bytes:
 
 async def test_a_request_sent_again_finds_its_keys_taken(house: House) -> None:
     async with broken(house, COMMIT) as pool, accepting(pool) as accepter:
-        with pytest.raises(DATABASE_AWAY):
+        with pytest.raises(DATABASE_TROUBLE):
             await accepter.accept(request(["a", "b"]))
         with pytest.raises(NoValidRecipients) as told:
             await accepter.accept(request(["a", "b"]))
@@ -54,7 +54,7 @@ async def test_a_request_sent_again_finds_its_keys_taken(house: House) -> None:
 async def test_a_request_with_a_key_of_its_own_gets_the_reply_that_was_lost(house: House) -> None:
     once = Once("once", b"f", rendered)
     async with broken(house, COMMIT) as pool, accepting(pool) as accepter:
-        with pytest.raises(DATABASE_AWAY):
+        with pytest.raises(DATABASE_TROUBLE):
             await accepter.accept(request(["a"], once))
         accepted = await accepter.accept(request(["a"], once))
     assert accepted.replayed
@@ -69,7 +69,7 @@ async def test_what_was_claimed_unknowingly_is_given_back_and_nothing_else(house
     keys = await house.accept_many(1)
     async with broken(house, "update queue") as pool:
         unlucky = Hand(house, "a", pool=pool)
-        with pytest.raises(DATABASE_AWAY):
+        with pytest.raises(DATABASE_TROUBLE):
             await unlucky.claim()
         other = Hand(house, "b")
         assert await other.claim() == []
@@ -84,7 +84,7 @@ async def test_a_contact_is_made_once(house: House) -> None:
     async with broken(house, "insert into contact") as pool:
         hand = Hand(house, "a", pool=pool)
         slices = await hand.claim()
-        with pytest.raises(DATABASE_AWAY):
+        with pytest.raises(DATABASE_TROUBLE):
             await hand.load(slices)
         loaded = await hand.load(slices)
     assert await house.count("contact") == 1

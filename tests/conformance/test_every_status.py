@@ -14,6 +14,7 @@ from uuid import uuid4
 import msgspec
 import pytest
 from tests.conformance.house import ACCOUNT, Hand, House, Person
+from tests.conformance.refusing import refusing
 
 from postroom.audience.memberships import create_list, set_member
 from postroom.audience.suppression import Entry, suppress
@@ -31,6 +32,7 @@ from postroom.delivery.keyring import Keyring
 from postroom.delivery.lanes import Lanes
 from postroom.delivery.loading import Loaded, Loader, Unsendable
 from postroom.delivery.outcome import Refused
+from postroom.delivery.slice_loader import SliceLoader
 from postroom.delivery.slices import Message, Slice
 from postroom.delivery.versions import Sender, Versions
 from postroom.events.codes import StatusCode
@@ -164,6 +166,17 @@ async def refused(house: House) -> None:
     await Hand(house, "w").work(lambda _: Refused(stage="rcpt", code=550))
 
 
+async def refused_by_the_database(house: House) -> None:
+    await send(house)
+    hand = Hand(house, "w")
+    found: list[tuple[list[Slice], Loaded]] = []
+    loader = SliceLoader(hand.queue, hand.loader, loaded=lambda slices, loaded: found.append((slices, loaded)))
+    async with refusing(house, "contact", "true"):
+        await loader.load(ACCOUNT, await hand.claim())
+    for slices, loaded in found:
+        await hand.settle(slices, loaded)
+
+
 async def timed_out(house: House) -> None:
     await house.define("off", status="Inactive")
     await send(house, "off")
@@ -269,6 +282,7 @@ PRODUCED: Mapping[StatusCode, Produce] = MappingProxyType(
         StatusCode.SUPPRESSION_LIST_EXCLUSION: suppressed,
         StatusCode.SUBSCRIBER_QUEUE_CLEARED: cleared,
         StatusCode.SUBSCRIBER_DELETED: deleted_contact,
+        StatusCode.ERROR: refused_by_the_database,
         StatusCode.FAILURE: refused,
         StatusCode.EXCLUDED: composing(mail(text='%%[RaiseError("no", true)]%%')),
         StatusCode.MESSAGE_BUILD_ERROR: composing(mail(text="%%Nobody%%")),

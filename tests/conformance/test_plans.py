@@ -12,7 +12,7 @@ from tests.conformance.house import ACCOUNT, KEY_WINDOW, House, open_house
 
 from postroom.audience import soft_bounces, suppression
 from postroom.audience.suppression import Entry, load_address_hash, suppress
-from postroom.delivery import claim, settle
+from postroom.delivery import claim, outcome_writer
 from postroom.events import log, posted, put_offs, search, status
 from postroom.intake import backlog, ledger, queue_report
 from postroom.sandbox import mailbox
@@ -92,11 +92,11 @@ STATEMENTS = [
     pytest.param(claim._FINISHED, _by_slice, id="finished_of_a_claim"),
     pytest.param(claim._REQUESTS, _requests, id="requests_of_a_claim"),
     pytest.param(backlog.WAITING_IN_SLICES, _by_slice, id="waiting_in_slices"),
-    pytest.param(settle._STILL_OURS, _by_slice, id="settlement_locks_its_slices"),
-    pytest.param(settle._PART, _part, id="part_of_a_slice"),
+    pytest.param(outcome_writer._STILL_OURS, _by_slice, id="settlement_locks_its_slices"),
+    pytest.param(outcome_writer._PART, _part, id="part_of_a_slice"),
     pytest.param(claim._CALL_BACK, _called, id="what_waits_for_a_site"),
     pytest.param(claim._SITES_WAITED_FOR, lambda rows, slices: (ACCOUNT,), id="which_sites_are_waited_for"),
-    pytest.param(settle._REQUEUE, _part, id="rest_of_a_slice"),
+    pytest.param(outcome_writer._REQUEUE, _part, id="rest_of_a_slice"),
     pytest.param(log.LOGGED, _logged, id="repeated_settlement_finds_its_events"),
     pytest.param(ledger._USED_ON_OTHER_DAYS, _used, id="keys_used_before"),
     pytest.param(ledger._USED_ON_OTHER_DAYS, _used_elsewhere, id="keys_of_days_without_rows"),

@@ -46,7 +46,7 @@ def keys(unit: Unit, **query: str) -> list[str]:
 
 def test_hold_release_cancel_and_resend(three: Unit) -> None:
     held = carried_out(three, "hold", recipient="ann@example.com")
-    assert held["results"] == {"done": 2, "claimed": 0, "erased": 0, "definitionGone": 0, "otherState": 0}
+    assert held["results"] == {"done": 2, "claimed": 0, "erased": 0, "definitionGone": 0, "otherState": 0, "refused": 0}
     assert "recipient" not in held["filter"], "a job that is over names nobody"
     assert keys(three, status="held") == ["k3", "k1"]
     assert carried_out(three, "release", contactKey="ANN", status="held")["results"]["done"] == 2

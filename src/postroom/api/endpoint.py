@@ -17,7 +17,7 @@ from postroom.api.errors import ApiError, Code
 from postroom.api.paths import key_text, query_fields, scope_keys
 from postroom.api.reply import Reply, Streamed, error_reply
 from postroom.api.requests import ClientGone, Head, read_body, read_head
-from postroom.store.errors import DATABASE_AWAY, passes
+from postroom.store.trouble import DATABASE_TROUBLE, tell_trouble
 from postroom.tenancy.tokens import Access
 
 RETRY_AFTER = 5
@@ -94,9 +94,8 @@ def endpoint(gate: Gate, needed: frozenset[str], handler: Handler, *, body_limit
             return error_reply(ApiError(Code.UNPARSEABLE, "the request ended before its body"))
         except asyncio.CancelledError:
             raise
-        except DATABASE_AWAY as error:
-            log.error("database_trouble", path=scope["path"], error=repr(error))
-            if passes(error):
+        except DATABASE_TROUBLE as error:
+            if tell_trouble(log, "database_trouble", error, path=scope["path"]).passes:
                 return error_reply(ApiError(Code.UNAVAILABLE, retry_after=RETRY_AFTER))
         except Exception:
             log.exception("request_failed", path=scope["path"])

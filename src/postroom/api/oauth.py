@@ -9,7 +9,7 @@ from litestar import Request
 from litestar.types import ASGIApp
 
 from postroom.api.reply import Header, Reply
-from postroom.store.errors import DATABASE_AWAY
+from postroom.store.trouble import DATABASE_TROUBLE, tell_trouble
 
 NO_STORE: tuple[Header, ...] = ((b"cache-control", b"no-store"),)
 
@@ -54,8 +54,8 @@ def oauth_route(
             return await answer(request)
         except OAuthError as error:
             return error.reply()
-        except DATABASE_AWAY as error:
-            log.error("database_trouble", path=path, error=repr(error))
+        except DATABASE_TROUBLE as error:
+            tell_trouble(log, "database_trouble", error, path=path)
         except Exception:
             log.exception("request_failed", path=path)
         return OAuthError(500, "server_error", "The server could not answer; try again.").reply()

@@ -36,7 +36,7 @@ from postroom.content.link_tokens import Kind, LinkMessage, LinkTokens
 from postroom.delivery.web_view import WebView
 from postroom.events.log import Event, append_events
 from postroom.store.database import Connection, Pool
-from postroom.store.errors import DATABASE_AWAY
+from postroom.store.trouble import DATABASE_TROUBLE, tell_trouble
 
 PATHS: Final[dict[bytes, Kind]] = {b"u": "unsubscribe", b"s": "subscriptions", b"p": "profile", b"v": "view"}
 
@@ -87,9 +87,10 @@ class RecipientPages:
         except FormRefused as refused:
             self._log.info("form_refused", reason=str(refused))
             return self._plain("failed", 400)
-        except DATABASE_AWAY as error:
-            self._log.error("database_trouble", path=f"/t/{letter.decode('latin-1')}/", error=repr(error))
-            return self._plain("failed", 503)
+        except DATABASE_TROUBLE as error:
+            path = f"/t/{letter.decode('latin-1')}/"
+            passes = tell_trouble(self._log, "database_trouble", error, path=path).passes
+            return self._plain("failed", 503 if passes else 500)
         except Exception:
             self._log.exception("page_failed", path=f"/t/{letter.decode('latin-1')}/")
             return self._plain("failed", 500)

@@ -54,6 +54,7 @@ _WORDS = {
     "erased": "erased",
     "definitionGone": "without a definition",
     "otherState": "not in a state for it",
+    "refused": "refused by the database, see its log",
 }
 
 job_app = typer.Typer(help="Do the same to many messages: count them, then confirm.", no_args_is_help=True)

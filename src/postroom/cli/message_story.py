@@ -42,8 +42,9 @@ _PUT_OFF: Mapping[Reason, str] = {
     "copies": "its copies had to wait for",
     "relayAway": "no relay could be reached:",
     "warmUp": "the day's messages of a warm-up were sent:",
-    "database": "the database did not answer",
+    "database": "the database did not answer, or refused what is not the message's fault",
     "leaseRanOut": "the process that had it was gone:",
+    "notRecorded": "the database refused to record what became of it, so it is held",
 }
 
 _OUTCOMES = {

@@ -11,10 +11,12 @@ from typing import NamedTuple
 from uuid import UUID
 
 import asyncpg
+import structlog
 
 from postroom.delivery.slices import LaneKey, Slice
 from postroom.events.put_offs import NOTE_LOST_LEASES, NOTE_SLICES, PutOff
 from postroom.store.pool import Pool
+from postroom.store.trouble import DATABASE_TROUBLE, Trouble, tell_trouble
 
 _ACCOUNTS = """
 with recursive a as (
@@ -57,6 +59,30 @@ with chosen as (
 update queue
 set lost_owner = lease_owner, lost_at = case when lease_owner is not null then leased_until end,
     lease_owner = $5, leased_until = now() + $6::interval, fence = fence + 1
+where account_id = $1 and slice_id = any(array(select slice_id from chosen))
+returning slice_id, fence, definition_id, lane, request_id, accepted_on, accepted_at, attempt, lost_at
+"""
+
+_DUE = """
+select due.slice_id
+from unnest($2::uuid[], $3::smallint[], $4::integer[]) as l(definition_id, lane, room)
+cross join lateral (
+    select slice_id from queue
+    where account_id = $1 and definition_id = l.definition_id and lane = l.lane
+      and due_at <= now() and leased_until <= now()
+    order by due_at
+    limit l.room) due
+"""
+
+_CLAIM_THESE = """
+with chosen as (
+    select slice_id from queue
+    where account_id = $1 and slice_id = any($2::bigint[]) and due_at <= now() and leased_until <= now()
+    order by slice_id
+    for update skip locked)
+update queue
+set lost_owner = lease_owner, lost_at = case when lease_owner is not null then leased_until end,
+    lease_owner = $3, leased_until = now() + $4::interval, fence = fence + 1
 where account_id = $1 and slice_id = any(array(select slice_id from chosen))
 returning slice_id, fence, definition_id, lane, request_id, accepted_on, accepted_at, attempt, lost_at
 """
@@ -113,6 +139,12 @@ where account_id = $1 and slice_id = any($2::bigint[])
   and fence = ($3::bigint[])[array_position($2::bigint[], slice_id)]
 """
 
+_PUT_OFF = """
+update queue set due_at = now() + $4::interval, leased_until = '-infinity', lease_owner = null
+where account_id = $1 and slice_id = any($2::bigint[])
+  and fence = ($3::bigint[])[array_position($2::bigint[], slice_id)]
+"""
+
 _RELEASE_OTHERS = """
 update queue set leased_until = '-infinity', lease_owner = null
 where account_id = $1 and lease_owner = $2 and slice_id <> all($3::bigint[])
@@ -160,6 +192,7 @@ class Queue:
         self._owner = owner
         self._lease = lease
         self._clock = clock
+        self._log = structlog.get_logger("delivery")
 
     async def accounts_with_work(self) -> list[int]:
         """The business units that have anything queued, due or not."""
@@ -174,21 +207,25 @@ class Queue:
 
     async def claim(self, account_id: int, rooms: Sequence[tuple[LaneKey, int]]) -> list[Slice]:
         """Take up to so many slices of each lane, the longest due first."""
+        return await self._claim(_CLAIM, account_id, *_columns(rooms))
+
+    async def due_slices(self, account_id: int, rooms: Sequence[tuple[LaneKey, int]]) -> list[int]:
+        """What a claim would take, by its numbers."""
+        rows = await self._pool.fetch(_DUE, account_id, *_columns(rooms))
+        return [row["slice_id"] for row in rows]
+
+    async def claim_these(self, account_id: int, slices: Sequence[int]) -> list[Slice]:
+        """Take those of these slices that are due."""
+        return await self._claim(_CLAIM_THESE, account_id, list(slices))
+
+    async def _claim(self, statement: str, account_id: int, *chosen: object) -> list[Slice]:
         # Measured from before the statement, so that our idea of the lease ends before the database's.
         claimed_at = self._clock()
         valid_until = claimed_at + self._lease.total_seconds()
-        rows = await self._pool.fetch(
-            _CLAIM,
-            account_id,
-            [key.definition_id for key, _ in rooms],
-            [key.lane for key, _ in rooms],
-            [room for _, room in rooms],
-            self._owner,
-            self._lease,
-        )
+        rows = await self._pool.fetch(statement, account_id, *chosen, self._owner, self._lease)
         lost = [row["slice_id"] for row in rows if row["lost_at"] is not None]
         if lost:
-            await self._pool.execute(NOTE_LOST_LEASES, account_id, lost)
+            await self._note_lost(account_id, lost)
         return [
             Slice(
                 account_id=account_id,
@@ -205,6 +242,14 @@ class Queue:
             )
             for row in rows
         ]
+
+    async def _note_lost(self, account_id: int, slices: list[int]) -> None:
+        try:
+            await self._pool.execute(NOTE_LOST_LEASES, account_id, slices)
+        except DATABASE_TROUBLE as error:
+            # A line of a timeline is not worth a claim.
+            if tell_trouble(self._log, "lost_leases_not_noted", error, slices=len(slices)) is Trouble.AWAY:
+                raise
 
     async def message_rows(self, account_id: int, slices: Sequence[Slice]) -> list[asyncpg.Record]:
         """The messages of claimed slices that still have no final event, by slice and position."""
@@ -242,6 +287,13 @@ class Queue:
         await self._pool.execute(NOTE_SLICES, held[0].account_id, slices, self._owner, *why)
         await self._pool.execute(_RELEASE, held[0].account_id, slices, [each.fence for each in held])
 
+    async def put_off(self, held: Sequence[Slice], wait: timedelta) -> None:
+        """Give back one business unit's slices that nothing can be done about now; they are due after ``wait``."""
+        slices = [each.slice_id for each in held]
+        account_id = held[0].account_id
+        await self._pool.execute(NOTE_SLICES, account_id, slices, self._owner, *PutOff("database"))
+        await self._pool.execute(_PUT_OFF, account_id, slices, [each.fence for each in held], wait)
+
     async def release_others(self, account_id: int, held: Iterable[Slice]) -> None:
         """Give back what the worker has claimed of a business unit without knowing it: all that is not ``held``."""
         known = [each.slice_id for each in held if each.account_id == account_id]
@@ -259,3 +311,11 @@ class Queue:
     async def release_owner(self, owner: str) -> None:
         """Give back whatever a worker holds that has stopped or is known to be dead; due at once for any other."""
         await self._pool.execute(_RELEASE_OWNER, owner)
+
+
+def _columns(rooms: Sequence[tuple[LaneKey, int]]) -> tuple[list[UUID], list[int], list[int]]:
+    return (
+        [key.definition_id for key, _ in rooms],
+        [key.lane for key, _ in rooms],
+        [room for _, room in rooms],
+    )

@@ -2,30 +2,38 @@
 
 A lane is claimed again when half of what it may hold is gone, so that a claim is on its way while the rest is
 sent. A lane's bound is its own: a backlog of batches never takes the room of small requests.
+
+What waiting does not mend is not waited for: a slice that can't be claimed ends and the others are claimed without it.
+When nothing can be claimed, the pauses grow to half a minute, each with an error in the log that says what to do.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
+import asyncpg
 import structlog
 
 from postroom.delivery.claim import DueLane, Queue
 from postroom.delivery.lanes import lane_capacity
 from postroom.delivery.loading import Loaded, Loader
+from postroom.delivery.slice_loader import SliceLoader
 from postroom.delivery.slices import LaneKey, Slice
 from postroom.events.codes import StatusCode
-from postroom.intake.backlog import clear_queue
-from postroom.store.errors import DATABASE_AWAY
+from postroom.intake.backlog import clear_queue, end_slices
+from postroom.store.isolation import apart
 from postroom.store.pool import Pool
+from postroom.store.trouble import DATABASE_TROUBLE, Trouble, sqlstate_of, tell_trouble, trouble_of
 
 _POLL_SECONDS = 1.0
 _TROUBLE_SECONDS = 0.5
-_LOAD_TRIES = 10
+_LONGEST_PAUSE = 30.0
+_REFUSED_SECONDS = 60.0
 
 
 class Claimer:
     """Claims while ``ready()`` is true, and hands what it loaded to ``loaded``; ``waiting`` says how many messages of
-    a lane are on their way already, and ``held`` which slices the worker has."""
+    a lane are on their way already, ``held`` which slices the worker has, and ``may_claim`` for which business units
+    it may work now."""
 
     def __init__(
         self,
@@ -37,25 +45,32 @@ class Claimer:
         lane_messages: int,
         slice_size: int,
         ready: Callable[[], bool],
+        may_claim: Callable[[int], bool] = lambda _account_id: True,
         held: Callable[[], Iterable[Slice]],
         loaded: Callable[[list[Slice], Loaded], None],
     ) -> None:
         self._pool = pool
         self._queue = queue
-        self._loader = loader
+        self._loader = SliceLoader(queue, loader, loaded=loaded)
         self._waiting = waiting
         self._lane_messages = lane_messages
         self._slice_size = slice_size
         self._ready = ready
+        self._may_claim = may_claim
         self._held = held
-        self._loaded = loaded
-        self.loading: dict[Slice, None] = {}
-        """Claimed and not loaded yet: their leases have to be renewed, since the database may be slow or away."""
+        self._clock = asyncio.get_running_loop().time
+        self._refused: dict[int, float] = {}
+        """Slices that can't be claimed, and until when that is not tried again."""
         self._accounts: dict[int, None] = {}
         self._doubtful: dict[int, None] = {}
         """Business units of which slices may be ours without our knowing: the answer to their claim was lost."""
         self._wake = asyncio.Event()
         self._log = structlog.get_logger("delivery")
+
+    @property
+    def loading(self) -> Mapping[Slice, None]:
+        """Claimed and not loaded yet."""
+        return self._loader.loading
 
     def announce(self, account_id: int) -> None:
         """There is something queued for this business unit."""
@@ -75,6 +90,7 @@ class Claimer:
         """Claim until cancelled."""
         loop = asyncio.get_running_loop()
         next_poll = loop.time()
+        pause = _TROUBLE_SECONDS
         while True:
             self._wake.clear()
             try:
@@ -85,10 +101,12 @@ class Claimer:
                             self._accounts.setdefault(account_id)
                     if await self._round():
                         continue
-            except DATABASE_AWAY as error:
-                self._log.warning("claim_waits_for_database", error=repr(error))
-                await asyncio.sleep(_TROUBLE_SECONDS)
+            except DATABASE_TROUBLE as error:
+                passes = tell_trouble(self._log, "claim_waits_for_database", error).passes
+                pause = _TROUBLE_SECONDS if passes else min(2 * pause, _LONGEST_PAUSE)
+                await asyncio.sleep(pause)
                 continue
+            pause = _TROUBLE_SECONDS
             try:
                 async with asyncio.timeout(_POLL_SECONDS):
                     await self._wake.wait()
@@ -105,6 +123,8 @@ class Claimer:
         for account_id in list(self._accounts):
             # Forgotten before the look: what is announced while it is under way must be looked at again.
             del self._accounts[account_id]
+            if not self._may_claim(account_id):
+                continue
             lanes = await self._queue.due_lanes(account_id)
             if not lanes:
                 continue
@@ -114,42 +134,47 @@ class Claimer:
             if not rooms:
                 continue
             try:
-                slices = await self._queue.claim(account_id, rooms)
+                slices = await self._claim(account_id, rooms)
                 if slices:
                     claimed = True
-                    await self._load(account_id, slices)
-            except DATABASE_AWAY:
+                    await self._loader.load(account_id, slices)
+            except DATABASE_TROUBLE:
                 self._doubtful[account_id] = None
                 raise
         return claimed
 
-    async def _load(self, account_id: int, slices: list[Slice]) -> None:
-        self.loading = dict.fromkeys(slices)
+    async def _claim(self, account_id: int, rooms: Sequence[tuple[LaneKey, int]]) -> list[Slice]:
         try:
-            loaded = await self._load_patiently(account_id, slices)
-        except DATABASE_AWAY:
-            raise
-        except Exception:
-            if len(slices) == 1:
-                # It must not stop all others: its lease runs out, and it is tried again.
-                self._log.exception("slice_not_loaded", account_id=account_id, slice_id=slices[0].slice_id)
-                return
-            for each in slices:
-                await self._load(account_id, [each])
-        else:
-            self._loaded(slices, loaded)
-        finally:
-            self.loading = {}
+            return await self._queue.claim(account_id, rooms)
+        except asyncpg.PostgresError as error:
+            if trouble_of(error).passes:
+                raise
+            tell_trouble(self._log, "claim_refused", error, account_id=account_id)
+        now = self._clock()
+        self._refused = {slice_id: until for slice_id, until in self._refused.items() if until > now}
+        due = [each for each in await self._queue.due_slices(account_id, rooms) if each not in self._refused]
+        slices: list[Slice] = []
 
-    async def _load_patiently(self, account_id: int, slices: list[Slice]) -> Loaded:
-        """Load, and again after a moment when the database goes away: the slices are ours, nobody else sends them."""
-        for _ in range(_LOAD_TRIES - 1):
-            try:
-                return await self._loader.load(account_id, slices)
-            except DATABASE_AWAY as error:
-                self._log.warning("load_waits_for_database", slices=len(slices), error=repr(error))
-                await asyncio.sleep(_TROUBLE_SECONDS)
-        return await self._loader.load(account_id, slices)
+        async def claim(part: Sequence[int]) -> None:
+            slices.extend(await self._queue.claim_these(account_id, part))
+
+        for place, why in await apart(due, claim):
+            await self._end(account_id, due[place], why)
+        return slices
+
+    async def _end(self, account_id: int, slice_id: int, error: Exception) -> None:
+        """A slice can't be claimed: its messages end, if the database takes at least that."""
+        facts = {"account_id": account_id, "slice_id": slice_id}
+        tell_trouble(self._log, "slice_not_claimed", error, **facts)
+        self._refused[slice_id] = self._clock() + _REFUSED_SECONDS
+        if trouble_of(error) is not Trouble.VALUE:
+            return
+        reason = f"its place in the queue can't be claimed ({sqlstate_of(error)})"
+        try:
+            await end_slices(self._pool, account_id, [slice_id], code=StatusCode.ERROR, reason=reason)
+        except asyncpg.PostgresError as refused:
+            if tell_trouble(self._log, "slice_not_ended", refused, **facts).passes:
+                raise
 
     async def _clear_deleted(self, lanes: list[DueLane]) -> None:
         # A send may have been accepted at the moment its definition was deleted.

@@ -4,7 +4,7 @@ A message that may not go out at all ends here: `Unsendable` carries its status 
 can't be read, which the accept checks by grammar only (a number of 400 digits is JSON and is no number).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -87,14 +87,16 @@ class Loader:
         self._copies = Copies(composer, self._suppression)
         self._names = FoldedNames()
 
-    async def load(self, account_id: int, slices: Sequence[Slice]) -> Loaded:
-        """Sets ``outstanding`` of each slice to the number of its unfinished messages.
+    async def load(self, account_id: int, slices: Sequence[Slice], *, only: Container[int] | None = None) -> Loaded:
+        """Sets ``outstanding`` of each slice to the number of its unfinished messages; of these positions ``only``.
 
         Afterwards the signing keys are known that were in force at the claim.
         """
         standing = await account_standing(self._pool, account_id)
         await self._keyring.refresh(account_id, standing.signing_revision)
         rows = await self._queue.message_rows(account_id, slices)
+        if only is not None:
+            rows = [row for row in rows if row["position"] in only]
         requests = await self._requests(account_id, slices)
         versions = {
             version_id: await self._versions.version(account_id, version_id)

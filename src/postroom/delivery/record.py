@@ -277,11 +277,18 @@ class Recorder:
                 kind,
                 contact_id,
                 code,
-                self._encode(detail).decode(),
+                self._encoded(detail),
             ),
             writes,
             consequence,
         )
+
+    def _encoded(self, detail: Detail) -> str:
+        try:
+            return self._encode(detail).decode()
+        except UnicodeEncodeError:
+            # A text that is no Unicode is no reason to forget what became of the message.
+            return self._encode(_storable(msgspec.to_builtins(detail))).decode()
 
     def _given_back(self, slice_: Slice, now: datetime) -> None:
         if slice_.given_back_at is None:
@@ -291,3 +298,14 @@ class Recorder:
         slice_.outstanding -= 1
         if slice_.outstanding == 0:
             self._settlement.finish(slice_)
+
+
+def _storable(value: object) -> object:
+    """The value with lone surrogates replaced, wherever they are."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {name: _storable(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_storable(each) for each in value]
+    return value

@@ -10,7 +10,7 @@ holds up none.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import asyncpg
@@ -24,40 +24,51 @@ from postroom.delivery.copies import Copies
 from postroom.delivery.data_access import ClaimData
 from postroom.delivery.slices import LaneKey, Message
 from postroom.delivery.versions import Versions
-from postroom.store.errors import DATABASE_AWAY
+from postroom.events.put_offs import PutOff
+from postroom.store.isolation import apart
 from postroom.store.pool import Pool
+from postroom.store.trouble import DATABASE_TROUBLE, Trouble, tell_trouble, trouble_of
 
 _TOGETHER = 250
 # Half of a delivery process's connections: claiming and settling have the others.
 _LOOKUPS_AT_ONCE = 3
 _TROUBLE_SECONDS = 0.5
+_LATER_SECONDS = 60.0
 # A look-up that runs into the limit on a statement's time so often is one that always does.
-_MOST_CANCELLED = 3
+_MOST_BUSY = 3
 
 
 @dataclass(slots=True)
 class _Group:
     """The messages of one claim in one lane, and what they share; ``ready`` are those to be handed over next, and
-    ``cancelled`` counts the look-ups of a message that took too long."""
+    ``busy`` counts the look-ups of a message that did not get through."""
 
     account_id: int
     data: ClaimData
     blocks: AssetBlocks
     ready: list[Message] = field(default_factory=list)
-    cancelled: Counter[Message] = field(default_factory=Counter)
+    busy: Counter[Message] = field(default_factory=Counter)
 
 
 class Renderer:
-    """Renders what waits beside everything else; ``rendered`` gets messages as they are ready, with their ``mail``."""
+    """Renders what waits beside everything else; ``rendered`` gets messages as they are ready, with their ``mail``;
+    ``postponed`` those that can't be now, seconds and why."""
 
     def __init__(
-        self, pool: Pool, versions: Versions, composer: Composer, *, rendered: Callable[[list[Message]], None]
+        self,
+        pool: Pool,
+        versions: Versions,
+        composer: Composer,
+        *,
+        rendered: Callable[[list[Message]], None],
+        postponed: Callable[[Message, float, PutOff], None],
     ) -> None:
         self._pool = pool
         self._versions = versions
         self._composer = composer
         self._copies = Copies(composer, SuppressionList(pool))
         self._rendered = rendered
+        self._postponed = postponed
         self._tally: Counter[LaneKey] = Counter()
         self._lookups = asyncio.Semaphore(_LOOKUPS_AT_ONCE)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -107,8 +118,12 @@ class Renderer:
             if not message.slice.lost:
                 try:
                     await self._render(group, message)
-                except DATABASE_AWAY:
-                    again.append(message)
+                except DATABASE_TROUBLE as error:
+                    trouble = trouble_of(error)
+                    if trouble is Trouble.AWAY or (trouble is Trouble.BUSY and group.busy[message] < _MOST_BUSY):
+                        again.append(message)
+                    else:
+                        self._later(message, error)
                     continue
             if not group.ready:
                 self._start(self._hand_over(group))
@@ -117,18 +132,27 @@ class Renderer:
     async def _render(self, group: _Group, message: Message) -> None:
         try:
             await self._compose(group, group.data, message)
-        except asyncpg.QueryCanceledError:
-            group.cancelled[message] += 1
-            if group.cancelled[message] < _MOST_CANCELLED:
+        except DATABASE_TROUBLE as error:
+            trouble = trouble_of(error)
+            if trouble is Trouble.BUSY:
+                group.busy[message] += 1
+                if group.busy[message] < _MOST_BUSY or not isinstance(error, asyncpg.QueryCanceledError):
+                    raise
+                self._broken(message, error)
+            elif trouble is Trouble.VALUE:
+                # A value that the database won't read fails the statement of all that asked together: each asks alone.
+                await self._render_alone(group, message)
+            else:
                 raise
-            self._broken([message])
-        except asyncpg.DataError:
-            # A value that the database won't read fails the statement of all that asked together: each asks alone.
-            alone = ClaimData(self._pool, group.account_id, self._lookups)
-            try:
-                await self._compose(group, alone, message)
-            except asyncpg.DataError:
-                self._broken([message])
+
+    async def _render_alone(self, group: _Group, message: Message) -> None:
+        alone = ClaimData(self._pool, group.account_id, self._lookups)
+        try:
+            await self._compose(group, alone, message)
+        except DATABASE_TROUBLE as error:
+            if trouble_of(error) is not Trouble.VALUE:
+                raise
+            self._broken(message, error)
 
     async def _compose(self, group: _Group, data: ClaimData, message: Message) -> None:
         own = data.rendering()
@@ -138,35 +162,54 @@ class Renderer:
                 await self._versions.version(group.account_id, message.request.version_id)
                 mail = await self._composer.compose_async(message, own, group.blocks)
             message.mail = mail
-        except DATABASE_AWAY:
+        except DATABASE_TROUBLE:
             raise
-        except Exception:
-            self._broken([message])
+        except Exception as error:
+            self._broken(message, error)
         message.writes = tuple(own.writes)
 
     async def _hand_over(self, group: _Group) -> None:
         ready, group.ready = group.ready, []
+        later: Exception | None = None
+
+        async def look(part: Sequence[Message]) -> None:
+            await self._copies.look(group.account_id, part)
+
         while any(not message.slice.lost for message in ready):
             try:
-                await self._copies.look(group.account_id, ready)
+                for place, why in await apart(ready, look):
+                    self._broken(ready[place], why)
                 break
-            except DATABASE_AWAY as error:
-                self._log.warning("copies_wait_for_database", messages=len(ready), error=repr(error))
+            except DATABASE_TROUBLE as error:
+                if not trouble_of(error).passes:
+                    later = error
+                    break
+                tell_trouble(self._log, "copies_wait_for_database", error, messages=len(ready))
                 await asyncio.sleep(_TROUBLE_SECONDS)
-            except Exception:
-                self._broken(ready)
+        if later is not None:
+            for message in ready:
+                self._later(message, later)
+            return
         for message in ready:
-            key = message.slice.key
-            self._tally[key] -= 1
-            if not self._tally[key]:
-                del self._tally[key]
+            self._over(message)
         self._rendered([message for message in ready if not message.slice.lost])
 
-    def _broken(self, messages: Iterable[Message]) -> None:
+    def _later(self, message: Message, error: Exception) -> None:
+        # What it needs is refused, and not for a fault of its own.
+        tell_trouble(self._log, "rendering_put_off", error, message_key=message.message_key)
+        self._over(message)
+        self._postponed(message, _LATER_SECONDS, PutOff("database"))
+
+    def _over(self, message: Message) -> None:
+        key = message.slice.key
+        self._tally[key] -= 1
+        if not self._tally[key]:
+            del self._tally[key]
+
+    def _broken(self, message: Message, error: Exception) -> None:
         # Whatever is wrong with one message ends that message only, and it does end.
-        for message in messages:
-            self._log.exception("not_composed", message_key=message.message_key)
-            message.mail = NotComposed(MESSAGE_BUILD_ERROR, "the mail could not be built")
+        self._log.error("not_composed", message_key=message.message_key, exc_info=error)
+        message.mail = NotComposed(MESSAGE_BUILD_ERROR, "the mail could not be built")
 
     def _start(self, work: Coroutine[object, None, None]) -> None:
         task = asyncio.create_task(work)

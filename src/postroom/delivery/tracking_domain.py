@@ -16,8 +16,8 @@ import structlog
 from postroom.content.link_tokens import LinkMessage, LinkTokens
 from postroom.content.links import PATHS
 from postroom.delivery.mail_links import MailLinks
-from postroom.store.errors import DATABASE_AWAY
 from postroom.store.pool import Pool
+from postroom.store.trouble import DATABASE_TROUBLE, tell_trouble
 
 _REFRESH_SECONDS = 10.0
 _PROBE_SECONDS = 10.0
@@ -81,8 +81,8 @@ class TrackingDomain:
         while True:
             try:
                 await self.refresh()
-            except DATABASE_AWAY as error:
-                self._log.warning("tracking_domain_not_read", error=repr(error))
+            except DATABASE_TROUBLE as error:
+                tell_trouble(self._log, "tracking_domain_not_read", error)
             await asyncio.sleep(_REFRESH_SECONDS)
 
     async def refresh(self) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import structlog
 
 from postroom.intake.announce import CHANNEL
-from postroom.store.errors import DATABASE_AWAY
 from postroom.store.pool import Connection, connect
+from postroom.store.trouble import DATABASE_TROUBLE, tell_trouble
 
 _RECONNECT_SECONDS = 1.0
 _CHECK_SECONDS = 10.0
@@ -31,8 +31,8 @@ async def listen(dsn: str, announce: Callable[[int], None]) -> None:
             while not connection.is_closed():
                 await asyncio.sleep(_CHECK_SECONDS)
                 await connection.execute("select 1")
-        except DATABASE_AWAY as error:
-            log.warning("wakeups_reconnect", error=repr(error))
+        except DATABASE_TROUBLE as error:
+            tell_trouble(log, "wakeups_reconnect", error)
         finally:
             if connection is not None:
                 connection.terminate()

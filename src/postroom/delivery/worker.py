@@ -55,8 +55,8 @@ from postroom.intake.backlog import expire_late, expire_queue
 from postroom.metrics.counts import Counts
 from postroom.metrics.declared import SUPPRESSED_COPIES, SUPPRESSED_MESSAGES
 from postroom.metrics.sites import SECONDS, note_sites
-from postroom.store.errors import DATABASE_AWAY
 from postroom.store.pool import Pool
+from postroom.store.trouble import DATABASE_TROUBLE, Trouble, tell_trouble
 
 # Before the end of a lease nothing begins any more: two seconds, or a quarter of a short lease.
 _LEASE_MARGIN_SECONDS = 2.0
@@ -64,6 +64,7 @@ _LEASE_MARGIN_SHARE = 0.25
 _EXPIRY_SECONDS = 60.0
 _STOP_GRACE_SECONDS = 5.0  # `serve` ends the process by force after 8, and then nothing would be given back
 _TROUBLE_SECONDS = 0.5
+_STUCK_SECONDS = 30.0
 _PART_SECONDS = 1.0
 _CALL_BACK_SECONDS = 1.0
 _PARTED_SECONDS = 10.0  # by then what was given back is in the queue, whatever became of the rest of its slice
@@ -193,7 +194,7 @@ class Worker:
             multibuffer=options.signing_multibuffer,
             ready=self._smtp.wake_signed if isinstance(self._smtp, Sites) else self._smtp.wake,
         )
-        self._renderer = Renderer(pool, self._versions, self._composer, rendered=self._offer)
+        self._renderer = Renderer(pool, self._versions, self._composer, rendered=self._offer, postponed=self._postponed)
         self._claimer = Claimer(
             pool,
             self._queue,
@@ -202,6 +203,7 @@ class Worker:
             lane_messages=options.lane_messages,
             slice_size=options.slice_size,
             ready=lambda: self._smtp.available and not self._leases_doubtful,
+            may_claim=lambda account_id: account_id not in self._settler.stuck,
             held=lambda: self._held,
             loaded=self._loaded,
         )
@@ -250,12 +252,12 @@ class Worker:
             self._recorder.part(slice_, at_once=True)
         # Settled before released: whoever claims the rest must see what is done.
         await self._settler.close()
+        await self._write_outages()
         try:
-            await self._outages.write()
             await note_sites(self._pool, self._options.owner, ())
             await self._queue.release_owner(self._options.owner)
-        except DATABASE_AWAY as error:
-            self._log.warning("leases_not_released", slices=len(self._held), error=repr(error))
+        except DATABASE_TROUBLE as error:
+            tell_trouble(self._log, "leases_not_released", error, slices=len(self._held))
 
     # -- from the claimer
 
@@ -311,6 +313,10 @@ class Worker:
             if not self._may_begin(slice_):
                 lanes.put_back(slice_.key, message)
                 return None
+            if slice_.account_id in self._settler.stuck:
+                message.not_sent()
+                self._postponed(message, _STUCK_SECONDS, PutOff("database"))
+                continue
             message.subject = mail.subject
             if message.left_out:
                 mail.recipients = without(mail.recipients, message.left_out)
@@ -423,8 +429,11 @@ class Worker:
     async def _reload(self, message: Message, lanes: Lanes) -> None:
         try:
             await self._versions.version(message.slice.account_id, message.request.version_id)
-        except DATABASE_AWAY as error:
-            self._log.warning("version_waits_for_database", error=repr(error))
+        except Exception as error:
+            if not tell_trouble(self._log, "version_waits_for_database", error).passes:
+                message.not_sent()
+                self._postponed(message, _STUCK_SECONDS, PutOff("database"))
+                return
             await asyncio.sleep(_TROUBLE_SECONDS)
         lanes.put_back(message.slice.key, message)
         self._smtp.wake()
@@ -434,8 +443,8 @@ class Worker:
             await asyncio.sleep(SECONDS)
             try:
                 await note_sites(self._pool, self._options.owner, sites.busy())
-            except DATABASE_AWAY as error:
-                self._log.warning("sites_wait_for_database", error=repr(error))
+            except DATABASE_TROUBLE as error:
+                tell_trouble(self._log, "sites_wait_for_database", error)
 
     async def _call_back(self, sites: Sites) -> None:
         """What was given back comes early when its site has room earlier than was thought."""
@@ -449,8 +458,8 @@ class Worker:
                 await left_behind.call_back(sites.gave_back)
                 for site, room in sites.with_room():
                     await self._call_back_for(site, room)
-            except DATABASE_AWAY as error:
-                self._log.warning("call_back_waits_for_database", error=repr(error))
+            except DATABASE_TROUBLE as error:
+                tell_trouble(self._log, "call_back_waits_for_database", error)
 
     async def _call_back_for(self, site: Site, room: int) -> None:
         for account_id in list(site.given_back):
@@ -491,17 +500,23 @@ class Worker:
                 held = [slice_ for slice_ in (*self._held, *self._claimer.loading) if not slice_.lost]
                 for _, group in groupby(sorted(held, key=_by_account), key=_by_account):
                     await self._queue.renew(list(group))
-                await self._outages.write()
-            except DATABASE_AWAY as error:
-                self._log.warning("leases_not_renewed", error=repr(error))
+            except DATABASE_TROUBLE as error:
+                tell_trouble(self._log, "leases_not_renewed", error)
                 wait = min(interval, _TROUBLE_SECONDS)
                 continue
             if self._leases_doubtful:
                 self._claimer.wake()
             self._renewed_at = began
+            await self._write_outages()
             for slice_ in [slice_ for slice_ in self._held if slice_.lost]:
                 del self._held[slice_]
             self._smtp.wake()
+
+    async def _write_outages(self) -> None:
+        try:
+            await self._outages.write()
+        except DATABASE_TROUBLE as error:
+            tell_trouble(self._log, "outage_of_relay_not_noted", error)
 
     async def _give_back(self) -> None:
         """While the relay is away, release what only waits here: it can then be cleared, paused or left to expire.
@@ -535,18 +550,26 @@ class Worker:
             try:
                 now = datetime.now(UTC)
                 for account_id in await self._queue.accounts_with_work():
-                    expired = await expire_queue(
-                        self._pool,
-                        account_id,
-                        inactive_before=now - self._options.inactive_age,
-                        any_before=now - self._options.schedule.max_age - timedelta(minutes=1),
-                    )
-                    expired += await expire_late(self._pool, account_id, now)
-                    if expired:
-                        self._log.warning("expired_in_queue", account_id=account_id, messages=expired)
-            except DATABASE_AWAY as error:
-                self._log.warning("expiry_waits_for_database", error=repr(error))
+                    await self._expire_of(account_id, now)
+            except DATABASE_TROUBLE as error:
+                tell_trouble(self._log, "expiry_waits_for_database", error)
             await asyncio.sleep(_EXPIRY_SECONDS)
+
+    async def _expire_of(self, account_id: int, now: datetime) -> None:
+        try:
+            expired = await expire_queue(
+                self._pool,
+                account_id,
+                inactive_before=now - self._options.inactive_age,
+                any_before=now - self._options.schedule.max_age - timedelta(minutes=1),
+            )
+            expired += await expire_late(self._pool, account_id, now)
+        except DATABASE_TROUBLE as error:
+            if tell_trouble(self._log, "queue_not_expired", error, account_id=account_id) is Trouble.AWAY:
+                raise
+        else:
+            if expired:
+                self._log.warning("expired_in_queue", account_id=account_id, messages=expired)
 
     def _start(self, coroutine: Coroutine[object, None, None]) -> None:
         task = asyncio.ensure_future(coroutine)

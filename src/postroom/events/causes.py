@@ -69,6 +69,11 @@ CAUSES: Mapping[StatusCode, Cause] = MappingProxyType(
         StatusCode.SUBSCRIBER_DELETED: Cause(
             "The subscriber is deleted.", "The contact was deleted, or the address was erased."
         ),
+        StatusCode.ERROR: Cause(
+            "An internal error ended the message.",
+            "The database refuses what belongs to this message, though it takes that of others; the event's detail has "
+            "the SQLSTATE, and the log what to do. It was not sent, or will not be tried again.",
+        ),
         StatusCode.FAILURE: Cause(
             "The message was refused and will not be tried again.",
             "The relay or receiving server refused it for good (a 5xx reply), or its domain takes no mail; the event's "

@@ -18,8 +18,9 @@ import structlog
 from postroom.content.link_tokens import Token
 from postroom.events.log import Event, append_events, without_logged
 from postroom.events.machines import MachineRules, Visit
-from postroom.store.errors import DATABASE_AWAY
+from postroom.store.isolation import apart
 from postroom.store.pool import Pool, PooledConnection
+from postroom.store.trouble import DATABASE_TROUBLE, Trouble, tell_trouble
 
 MOST_A_MINUTE = 60
 MOST_WAITING = 100_000
@@ -162,17 +163,31 @@ class Engagement:
                 )
                 for hit, links in zip(hits, self._begun, strict=True)
             ]
-            async with self._pool.acquire() as connection, connection.transaction():
-                await self._append(connection, [event for event in events if event is not None], again=again)
-        except DATABASE_AWAY as error:
-            self._log.warning("opens_and_clicks_wait_for_database", count=len(self._waiting), error=repr(error))
-            return False
+            await self._append_apart([event for event in events if event is not None], again=again)
+        except DATABASE_TROUBLE as error:
+            trouble = tell_trouble(self._log, "opens_and_clicks_wait_for_database", error, count=len(self._waiting))
+            if trouble is not Trouble.VALUE:
+                return False
         except Exception:
             # Whatever it is, it would come again: better these few are lost than all that follow.
             self._log.exception("opens_and_clicks_lost", count=len(hits))
         del self._waiting[: len(hits)]
         self._begun = []
         return True
+
+    async def _append_apart(self, events: list[Event], *, again: bool) -> None:
+        first = True
+
+        async def append(part: Sequence[Event]) -> None:
+            nonlocal first
+            look, first = again or not first, False
+            async with self._pool.acquire() as connection, connection.transaction():
+                await self._append(connection, list(part), again=look)
+
+        for place, why in await apart(events, append):
+            event = events[place]
+            request_id = str(event.request_id)
+            tell_trouble(self._log, "open_or_click_lost", why, request_id=request_id, position=event.position)
 
     async def _append(self, connection: PooledConnection, events: list[Event], *, again: bool) -> None:
         if again:

@@ -19,8 +19,8 @@ import structlog
 from postroom.events.poster import Poster
 from postroom.events.reach import Resolve, resolve_addresses
 from postroom.events.sender import CallbackSender, SendingRules
-from postroom.store.errors import DATABASE_AWAY
 from postroom.store.pool import Pool
+from postroom.store.trouble import DATABASE_TROUBLE, tell_trouble
 
 Key: TypeAlias = tuple[int, UUID]
 
@@ -92,8 +92,8 @@ class EventsWorker:
             while not stop.is_set():
                 try:
                     await self._refresh()
-                except DATABASE_AWAY as error:
-                    self._log.warning("callbacks_wait_for_database", error=repr(error))
+                except DATABASE_TROUBLE as error:
+                    tell_trouble(self._log, "callbacks_wait_for_database", error)
                 await asyncio.wait([stopping], timeout=self._options.refresh.total_seconds())
         finally:
             looking.cancel()
@@ -152,7 +152,7 @@ class EventsWorker:
         while True:
             try:
                 found = int(await self._pool.fetchval(_NUMBER))
-            except DATABASE_AWAY:
+            except DATABASE_TROUBLE:
                 found = number
             now = loop.time()
             if found != number:
@@ -173,7 +173,7 @@ class EventsWorker:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        with contextlib.suppress(*DATABASE_AWAY):
+        with contextlib.suppress(*DATABASE_TROUBLE):
             for account_id in {account_id for account_id, _ in self._senders}:
                 await self._pool.execute(_RELEASE, account_id, self._options.owner)
         self._senders.clear()

@@ -14,13 +14,14 @@ import asyncpg
 from postroom.store.database import Connection
 
 Reason: TypeAlias = Literal[
-    "siteBusy", "tooManySites", "dns", "copies", "relayAway", "warmUp", "database", "leaseRanOut", "held", "released",
-    "hastened",
+    "siteBusy", "tooManySites", "dns", "copies", "relayAway", "warmUp", "database", "leaseRanOut", "notRecorded",
+    "held", "released", "hastened",
 ]  # fmt: skip
 """``siteBusy``: more waits for the site than goes there now. ``tooManySites``, ``dns``, ``copies``: no room among the
 sites, no answer of the DNS, copies for another site that has no room. ``relayAway``: no relay of its route could be
-reached. ``warmUp``: its source has sent what it may today. ``database``: the warm-up could not be counted.
-``leaseRanOut``: the process that had it died or lost the database. The last three are somebody's decisions."""
+reached. ``warmUp``: its source has sent what it may today. ``database``: it did not answer, or refused something that
+is not the message's fault. ``leaseRanOut``: the process that had it died or lost the database. ``notRecorded``: its
+outcome was refused by the database in every form, so it is held. The last three are somebody's decisions."""
 
 REASONS: Sequence[Reason] = get_args(Reason)
 

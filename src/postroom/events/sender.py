@@ -10,7 +10,8 @@ with the same id. Nothing a callback does concerns another: each has its own tas
 """
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
@@ -18,21 +19,23 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from postroom.events.cursor import CallbackState, Cursor, LogPage, PostedBatch
+from postroom.events.cursor import CallbackState, Cursor, LoggedEvent, LogPage, PostedBatch
 from postroom.events.patience import Patience
 from postroom.events.payloads import KINDS, Notice, notices
 from postroom.events.poster import Posted, Poster
 from postroom.events.reach import UrlRefused, read_url
 from postroom.events.signature import KeyReading, signature_headers
 from postroom.events.subscriptions import subscriptions_of
-from postroom.store.errors import DATABASE_AWAY
+from postroom.store.isolation import apart
 from postroom.store.pool import Pool
+from postroom.store.trouble import DATABASE_TROUBLE, tell_trouble
 
 ANSWERS = frozenset({200, 201, 202, 203, 204})
 
 # A place that passes only what nobody wants is written down now and then, not with every look.
 _IDLE_MOVE = timedelta(seconds=5)
 _DATABASE_SECONDS = 1.0
+_LONGEST_REFUSED_SECONDS = 60.0
 _LOOK_SECONDS = 1.0
 
 _encode = msgspec.json.Encoder().encode
@@ -90,6 +93,7 @@ class CallbackSender:
 
     async def run(self) -> None:
         """Send until there is a reason to end."""
+        refusals = 0
         try:
             while not self._closed.is_set():
                 self._news.clear()
@@ -99,10 +103,17 @@ class CallbackSender:
                         return
                     wait = (state.due_at - state.now).total_seconds()
                     if wait <= 0 and await self._step(state):
+                        refusals = 0
                         continue
-                except DATABASE_AWAY as error:
-                    self._log.warning("webhooks_wait_for_database", error=repr(error))
+                    refusals = 0
+                except DATABASE_TROUBLE as error:
                     wait = _DATABASE_SECONDS
+                    if not tell_trouble(self._log, "webhooks_wait_for_database", error).passes:
+                        # What was posted and not recorded is posted again, so not too often.
+                        refusals += 1
+                        wait = min(_DATABASE_SECONDS * 2**refusals, _LONGEST_REFUSED_SECONDS)
+                    await self._pause_whatever(wait)
+                    continue
                 if not self._closed.is_set():
                     await self._pause(wait if wait > 0 else None)
         finally:
@@ -116,6 +127,11 @@ class CallbackSender:
         except TimeoutError:
             pass
 
+    async def _pause_whatever(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._closed.wait()
+
     async def _step(self, state: CallbackState) -> bool:
         """Send one batch, or find that there is none; True when the next look should follow at once."""
         subscriptions = await subscriptions_of(self._pool, self._account_id, self._callback_id)
@@ -125,7 +141,7 @@ class CallbackSender:
         if state.patient_from < given_up and since < given_up:
             since = given_up
         page = await self._cursor.read(state, kinds=kinds, since=since, limit=state.max_batch_size)
-        told = await notices(self._pool, self._account_id, page.events) if page.events else []
+        told = await self._notices(page.events)
         batch = [
             notice
             for notice in told
@@ -147,7 +163,7 @@ class CallbackSender:
             wait = self._rules.patience.wait(failures, self._rand)
             await self._cursor.failed(failures, wait, problem)
         # Behind the place: a repeat would be worse than an attempt that no timeline tells of.
-        await self._cursor.note(
+        await self._note(
             PostedBatch(
                 webhook_id=webhook_id(self._callback_id, batch),
                 event_ids=[notice.event_id for notice in batch],
@@ -169,6 +185,24 @@ class CallbackSender:
         elif state.attempt:
             self._log.info("webhook_works_again", url=state.url, failures=state.attempt)
         return True
+
+    async def _notices(self, events: Sequence[LoggedEvent]) -> list[Notice]:
+        """What is told of events. One that can't be read is left out, and must not hold up those behind it."""
+        told: list[Notice] = []
+
+        async def make(part: Sequence[LoggedEvent]) -> None:
+            told.extend(await notices(self._pool, self._account_id, part))
+
+        for place, why in await apart(events, make):
+            tell_trouble(self._log, "event_left_out", why, event_id=events[place].event_id)
+        return told
+
+    async def _note(self, posted: PostedBatch) -> None:
+        try:
+            await self._cursor.note(posted)
+        except DATABASE_TROUBLE as error:
+            # A line of timelines: the batch itself is recorded.
+            tell_trouble(self._log, "webhook_attempt_not_noted", error, webhook_id=posted.webhook_id)
 
     async def _skip(self, state: CallbackState, page: LogPage) -> bool:
         if page.events or state.begun or page.behind.at - state.place.at > _IDLE_MOVE:

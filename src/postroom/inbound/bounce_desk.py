@@ -19,13 +19,14 @@ from postroom.bounces.verdict import Rules
 from postroom.inbound.smtp_grammar import Arrival, Manner
 from postroom.metrics.counts import Counts
 from postroom.metrics.declared import REFUSED_RECIPIENTS, REPORTS
-from postroom.store.errors import DATABASE_AWAY
 from postroom.store.pool import Pool
+from postroom.store.trouble import DATABASE_TROUBLE, Trouble, tell_trouble
 
 MOST_RECIPIENTS = 20
 _AT_ONCE = 3
 
 _AWAY = "451 4.3.0 Not recorded: the database is not available. Try again later"
+_REFUSED = "554 5.3.0 Not recorded: the database refuses what it says, today and tomorrow"
 _FAULT = "451 4.3.0 Not recorded for an error of ours. Try again later"
 _NO_REPORT = "550 5.7.1 Nobody reads this: only reports about mail of this server are taken"
 _ANSWERS: dict[Result, str] = {
@@ -103,9 +104,9 @@ class BounceDesk:
             # In a thread: reading hostile bytes takes some hundreds of milliseconds at most, but that is long.
             report = await asyncio.to_thread(read_report, arrival.raw, arrival.sender)
             return await self._record(arrival, report)
-        except DATABASE_AWAY as problem:
-            self._log.warning("bounce_waits_for_database", error=repr(problem))
-            answer = _AWAY
+        except DATABASE_TROUBLE as problem:
+            refused = tell_trouble(self._log, "bounce_not_recorded", problem, sender=arrival.sender) is Trouble.VALUE
+            answer = _REFUSED if refused else _AWAY
         except Exception:
             # Whatever it is, it concerns one mail, which its sender keeps and brings again.
             self._log.exception("bounce_not_recorded")

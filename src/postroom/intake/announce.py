@@ -7,8 +7,8 @@ that notify.
 
 from collections.abc import Awaitable, Callable
 
-from postroom.store.errors import DATABASE_AWAY
 from postroom.store.pool import Pool
+from postroom.store.trouble import DATABASE_TROUBLE
 
 CHANNEL = "postroom_queue"
 
@@ -29,7 +29,7 @@ def queue_announcer(pool: Pool) -> Callable[[int], Awaitable[None]]:
             while account_id in wanted:
                 wanted.discard(account_id)
                 await pool.execute(_NOTIFY, str(account_id))
-        except DATABASE_AWAY:
+        except DATABASE_TROUBLE:
             wanted.discard(account_id)
         finally:
             under_way.discard(account_id)

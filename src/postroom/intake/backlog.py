@@ -1,15 +1,18 @@
 """What is accepted of a definition but not yet processed (contract §3.6, §3.7): its size, and clearing it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from uuid import UUID
 
 import asyncpg
+import msgspec
+import structlog
 
 from postroom.events.codes import StatusCode
 from postroom.events.log import Event, append_events
 from postroom.store.pool import Pool, PooledConnection
+from postroom.store.trouble import Trouble, tell_trouble, trouble_of
 
 # Messages still to do: the rows under a slice, less those that already have their final event.
 _WAITING = """
@@ -40,19 +43,27 @@ from (
 # A slice under a living lease is being sent at this moment; it is left to its worker.
 _LOCK_SLICES = """
 select slice_id from queue
-where account_id = $1 and definition_id = $2 and leased_until < now()
+where account_id = $1 and definition_id = $2 and leased_until < now() and slice_id <> all($4::bigint[])
 order by slice_id
 limit $3
 for update skip locked
 """
 
 # What waited too long: for a definition that is not active ($2), or for a relay that never came back ($3).
+_LOCK_THESE = """
+select slice_id from queue
+where account_id = $1 and slice_id = any($2::bigint[]) and leased_until < now()
+order by slice_id
+for update skip locked
+"""
+
 _LOCK_EXPIRED = """
 select q.slice_id
 from queue q cross join lateral (
     select status from definition where account_id = $1 and definition_id = q.definition_id limit 1) d
 where q.account_id = $1 and q.leased_until < now()
   and ((d.status <> 'Active' and q.accepted_at < $2) or q.accepted_at < $3)
+  and q.slice_id <> all($5::bigint[])
 limit $4
 for update of q skip locked
 """
@@ -74,6 +85,7 @@ where q.account_id = $1 and q.leased_until < $2
       select distinct definition_id from definition_version
       where account_id = $1 and sending is not null and sending ->> 'deliverBefore' is not null))
   and q.accepted_at + make_interval(secs => (v.sending ->> 'deliverBefore')::integer) <= $2
+  and q.slice_id <> all($4::bigint[])
 limit $3
 for update of q skip locked
 """
@@ -105,13 +117,7 @@ async def clear_queue(pool: Pool, account_id: int, definition_id: UUID, *, code:
 
     Each step ends the messages of some slices in one transaction, so a crash leaves the rest queued.
     """
-    cleared = 0
-    while True:
-        async with pool.acquire() as connection, connection.transaction():
-            locked = await connection.fetch(_LOCK_SLICES, account_id, definition_id, _SLICES_AT_ONCE)
-            if not locked:
-                return cleared
-            cleared += await _end(connection, account_id, [row["slice_id"] for row in locked], code)
+    return await _end_all(pool, account_id, _LOCK_SLICES, [definition_id], code)
 
 
 async def expire_queue(pool: Pool, account_id: int, *, inactive_before: datetime, any_before: datetime) -> int:
@@ -119,37 +125,62 @@ async def expire_queue(pool: Pool, account_id: int, *, inactive_before: datetime
 
     ``inactive_before`` is for definitions that are not active (contract §4.3: three days), ``any_before`` for all.
     """
-    expired = 0
-    while True:
-        async with pool.acquire() as connection, connection.transaction():
-            locked = await connection.fetch(_LOCK_EXPIRED, account_id, inactive_before, any_before, _SLICES_AT_ONCE)
-            if not locked:
-                return expired
-            slices = [row["slice_id"] for row in locked]
-            expired += await _end(connection, account_id, slices, StatusCode.TIMED_OUT_IN_QUEUE)
+    return await _end_all(pool, account_id, _LOCK_EXPIRED, [inactive_before, any_before], StatusCode.TIMED_OUT_IN_QUEUE)
 
 
 async def expire_late(pool: Pool, account_id: int, now: datetime) -> int:
     """End what its definition's deliverBefore does not allow to be sent any more; answers how many messages."""
-    expired = 0
+    return await _end_all(pool, account_id, _LOCK_LATE, [now], StatusCode.TIMED_OUT_IN_QUEUE)
+
+
+async def end_slices(pool: Pool, account_id: int, slices: Sequence[int], *, code: StatusCode, reason: str) -> int:
+    """End the waiting messages of slices that nobody has; answers how many."""
+    async with pool.acquire() as connection, connection.transaction():
+        locked = await connection.fetch(_LOCK_THESE, account_id, list(slices))
+        return await _end(connection, account_id, [row["slice_id"] for row in locked], code, reason)
+
+
+async def _end_all(pool: Pool, account_id: int, lock: str, chosen: Sequence[object], code: StatusCode) -> int:
+    """End what ``lock`` finds, some slices at a time. One that the database refuses to end stays as it is: the others
+    end without it, and the log tells."""
+    ended, at_once = 0, _SLICES_AT_ONCE
+    kept: list[int] = []
     while True:
-        async with pool.acquire() as connection, connection.transaction():
-            locked = await connection.fetch(_LOCK_LATE, account_id, now, _SLICES_AT_ONCE)
-            if not locked:
-                return expired
-            slices = [row["slice_id"] for row in locked]
-            expired += await _end(connection, account_id, slices, StatusCode.TIMED_OUT_IN_QUEUE)
+        slices: list[int] = []
+        try:
+            async with pool.acquire() as connection, connection.transaction():
+                locked = await connection.fetch(lock, account_id, *chosen, at_once, kept)
+                if not locked:
+                    return ended
+                slices = [row["slice_id"] for row in locked]
+                ended_now = await _end(connection, account_id, slices, code)
+        except asyncpg.PostgresError as error:
+            if not slices or trouble_of(error) is not Trouble.VALUE:
+                raise
+            if len(slices) == 1:
+                kept += slices
+                log = structlog.get_logger("intake")
+                tell_trouble(log, "slice_not_ended", error, account_id=account_id, slice_id=slices[0])
+            at_once = _SLICES_AT_ONCE if len(slices) == 1 else len(slices) // 2
+        else:
+            ended += ended_now
+            at_once = min(2 * at_once, _SLICES_AT_ONCE)
 
 
-async def _end(connection: PooledConnection, account_id: int, slices: list[int], code: StatusCode) -> int:
+async def _end(
+    connection: PooledConnection, account_id: int, slices: list[int], code: StatusCode, reason: str = ""
+) -> int:
     waiting = await connection.fetch(WAITING_IN_SLICES, account_id, slices)
-    await append_events(connection, not_sent(account_id, waiting, code, datetime.now(UTC)))
+    await append_events(connection, not_sent(account_id, waiting, code, datetime.now(UTC), reason))
     await connection.execute(_DELETE_SLICES, account_id, slices)
     return len(waiting)
 
 
-def not_sent(account_id: int, waiting: Iterable[asyncpg.Record], code: StatusCode, now: datetime) -> list[Event]:
-    """The final events of messages as ``WAITING_IN_SLICES`` gives them."""
+def not_sent(
+    account_id: int, waiting: Iterable[asyncpg.Record], code: StatusCode, now: datetime, reason: str = ""
+) -> list[Event]:
+    """The final events of messages as ``WAITING_IN_SLICES`` gives them; ``reason`` says more than the code."""
+    detail = msgspec.json.encode({"reason": reason}).decode() if reason else None
     return [
         Event(
             account_id=account_id,
@@ -161,7 +192,7 @@ def not_sent(account_id: int, waiting: Iterable[asyncpg.Record], code: StatusCod
             kind="not_sent",
             contact_id=None,
             status_code=code,
-            detail=None,
+            detail=detail,
         )
         for row in waiting
     ]

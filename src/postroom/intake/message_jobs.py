@@ -28,8 +28,9 @@ from postroom.intake import holding
 from postroom.intake.ledger import Ledger
 from postroom.intake.resending import resend
 from postroom.store.database import Database, Pool
-from postroom.store.errors import DATABASE_AWAY
+from postroom.store.isolation import apart
 from postroom.store.pool import PooledConnection
+from postroom.store.trouble import DATABASE_TROUBLE, Trouble, tell_trouble
 
 Action: TypeAlias = Literal["hold", "release", "cancel", "retry", "resend"]
 State: TypeAlias = Literal["counted", "running", "finished", "cancelled"]
@@ -48,8 +49,8 @@ MEANT: Mapping[Action, Sequence[str]] = {
 }
 """Which of them an action is for."""
 
-RESULTS = ("done", "claimed", "erased", "definitionGone", "otherState")
-"""What becomes of messages. ``otherState``: its state was none that the action is for."""
+RESULTS = ("done", "claimed", "erased", "definitionGone", "otherState", "refused")
+"""What becomes of messages. ``otherState``: its state was none that the action is for. ``refused``: by the database."""
 
 MOST_COUNTED = 10_000
 """Messages; and so many pages of a search are looked at, some of which may be nearly empty."""
@@ -61,6 +62,7 @@ _MOST_PAGES = 40
 _UNCONFIRMED = timedelta(days=1)
 _ENDED = timedelta(days=30)
 _FORGET_SECONDS = 600.0
+_REFUSED_TURNS = 30
 
 _INSERT = """
 insert into message_job (account_id, job_id, action, address, contact_key, definition_key, status, accepted_from,
@@ -229,8 +231,7 @@ async def take_step(pool: Pool, ledger: Ledger, account_id: int, job_id: UUID, *
             None if row["place_day"] is None else Place(row["place_day"], row["place_request"], row["place_position"])
         )
         page = await search_on(connection, account_id, job.wanted, after=after, limit=at_once, now=datetime.now(UTC))
-        done = await _work(connection, ledger, account_id, job, page.messages)
-        results = _encoded(Counter(job.results) + done)
+        results = _encoded(await _work_apart(connection, ledger, account_id, job, page.messages))
         if page.behind is None:
             await connection.execute(_FINISH, account_id, job_id, results)
             return False
@@ -249,24 +250,51 @@ async def keep_jobs(
     now = asyncio.get_running_loop().time
     forget_at = now()
     while True:
-        goes_on = False
+        goes_on, refused = False, False
         try:
             for row in await pool.fetch(_RUNNING):
                 try:
                     goes_on = await take_step(pool, ledger, row["account_id"], row["job_id"]) or goes_on
                     await announce(row["account_id"])
-                except DATABASE_AWAY:
-                    raise
-                except Exception:
+                except Exception as error:
                     # It must not stop the others; this one is tried again with them.
-                    log.exception("message_job_failed", job_id=str(row["job_id"]))
+                    trouble = tell_trouble(log, "message_job_failed", error, job_id=str(row["job_id"]))
+                    if trouble is Trouble.AWAY:
+                        raise
+                    refused = refused or not trouble.passes
             if now() >= forget_at:
                 await pool.execute(_FORGET, _UNCONFIRMED, _ENDED)
                 forget_at = now() + _FORGET_SECONDS
-        except DATABASE_AWAY as error:
-            log.warning("message_jobs_wait_for_database", error=repr(error))
+        except DATABASE_TROUBLE as error:
+            tell_trouble(log, "message_jobs_wait_for_database", error)
         if not goes_on:
-            await asyncio.sleep(every)
+            await asyncio.sleep(every * _REFUSED_TURNS if refused else every)
+
+
+async def _work_apart(
+    connection: PooledConnection, ledger: Ledger, account_id: int, job: MessageJob, messages: Sequence[FoundMessage]
+) -> Counter[str]:
+    """Deal with messages in the caller's transaction, and leave those as they are that the database refuses; the job's
+    results with them."""
+    results = Counter(job.results)
+
+    async def work(part: Sequence[FoundMessage]) -> None:
+        async with connection.transaction():
+            done = await _work(connection, ledger, account_id, replace(job, results=results), part)
+        results.update(done)
+
+    for place, why in await apart(messages, work):
+        message = messages[place]
+        tell_trouble(
+            structlog.get_logger("intake"),
+            "message_left_by_job",
+            why,
+            account_id=account_id,
+            job_id=str(job.job_id),
+            message_key=message.message_key,
+        )
+        results["refused"] += 1
+    return results
 
 
 async def _work(

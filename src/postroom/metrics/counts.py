@@ -6,14 +6,15 @@ A process that is killed loses what it counted in the last seconds. Counts only 
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import structlog
 
 from postroom.metrics.declared import Metric
 from postroom.store.database import Database, Pool
-from postroom.store.errors import DATABASE_AWAY
+from postroom.store.isolation import apart
+from postroom.store.trouble import DATABASE_TROUBLE, tell_trouble
 
 FLUSH_SECONDS = 5.0
 
@@ -84,16 +85,26 @@ async def _write(pool: Pool, counts: Counts) -> None:
     taken = counts.take()
     if not taken:
         return
-    try:
+    log = structlog.get_logger("metrics")
+    keys = list(taken)
+
+    async def add(part: Sequence[tuple[Metric, tuple[str, ...]]]) -> None:
         await pool.execute(
             _ADD,
-            [metric.name for metric, _ in taken],
-            [label_text(metric, values) for metric, values in taken],
-            list(taken.values()),
+            [metric.name for metric, _ in part],
+            [label_text(metric, values) for metric, values in part],
+            [taken[key] for key in part],
         )
-    except DATABASE_AWAY as error:
+        for key in part:
+            del taken[key]
+
+    try:
+        for refused in await apart(keys, add):
+            metric, values = keys[refused.place]
+            tell_trouble(log, "count_lost", refused.error, metric=metric.name, labels=ascii(values))
+    except DATABASE_TROUBLE as error:
         counts.give_back(taken)
-        structlog.get_logger("metrics").warning("metrics_wait_for_database", error=repr(error))
+        tell_trouble(log, "metrics_wait_for_database", error)
 
 
 def _escaped(value: str) -> str:

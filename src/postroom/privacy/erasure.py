@@ -30,8 +30,8 @@ from postroom.intake.keys import fold_key
 from postroom.privacy import traces
 from postroom.privacy.subject import Subject, addresses_of_contacts, subject_of_address, without_used
 from postroom.store.database import Connection, Database, Pool
-from postroom.store.errors import DATABASE_AWAY
 from postroom.store.partitions import message_days
+from postroom.store.trouble import DATABASE_TROUBLE, Trouble, tell_trouble
 
 CLASSES = (
     "contacts",
@@ -197,14 +197,21 @@ async def keep_erasing(pool: Pool, *, older_than: timedelta = timedelta(seconds=
     while True:
         try:
             for row in await pool.fetch(_UNFINISHED, older_than):
-                receipt = await carry_out(pool, row["account_id"], row["erasure_id"])
-                log.info("erasure_resumed", erasure_id=str(receipt.erasure_id), state=receipt.state)
-        except DATABASE_AWAY as error:
-            log.warning("erasures_wait_for_database", error=repr(error))
-        except Exception:
-            # It must not stop the others; this one is tried again with them.
-            log.exception("erasure_failed")
+                await _resume(pool, row["account_id"], row["erasure_id"])
+        except DATABASE_TROUBLE as error:
+            tell_trouble(log, "erasures_wait_for_database", error)
         await asyncio.sleep(every)
+
+
+async def _resume(pool: Pool, account_id: int, erasure_id: UUID) -> None:
+    log = structlog.get_logger("privacy")
+    try:
+        receipt = await carry_out(pool, account_id, erasure_id)
+        log.info("erasure_resumed", erasure_id=str(erasure_id), state=receipt.state)
+    except Exception as error:
+        # It must not stop the others; this one is tried again with them.
+        if tell_trouble(log, "erasure_failed", error, erasure_id=str(erasure_id)) is Trouble.AWAY:
+            raise
 
 
 async def _step(pool: Pool, account_id: int, erasure_id: UUID, name: str, work: _Work) -> bool:

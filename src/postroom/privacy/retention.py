@@ -14,10 +14,11 @@ import structlog
 from postroom.audience.soft_bounces import end_old_counts
 from postroom.privacy.traces import KEPT_OF_OTHERS
 from postroom.store.database import Pool
-from postroom.store.errors import DATABASE_AWAY
 from postroom.store.partitions import Partition, drop_partitions, ensure_days, index_days, old_partitions
+from postroom.store.trouble import DATABASE_TROUBLE, tell_trouble
 
 _HOUR = 3_600.0
+_REFUSED_SECONDS = 300.0
 _HOUR_OF_MIDNIGHT = timedelta(hours=1)
 _LONGEST_SECONDS = 3_600.0
 _PATIENTLY = "set local statement_timeout = 0"
@@ -177,8 +178,9 @@ async def keep_retention(pool: Pool, retention: Retention) -> None:
             if indexed := await index_days(pool, (now - _HOUR_OF_MIDNIGHT).date()):
                 log.info("days_indexed", days=[str(day) for day in indexed])
             wait = _HOUR
-        except DATABASE_AWAY as error:
-            log.warning("retention_waits_for_database", error=repr(error))
+        except DATABASE_TROUBLE as error:
+            if not tell_trouble(log, "retention_waits_for_database", error).passes:
+                wait = _REFUSED_SECONDS
         await asyncio.sleep(wait)
 
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import structlog
 
 from postroom.inbound.smtp_grammar import Arrival
 from postroom.sandbox.mailbox import Incoming, Mailbox
-from postroom.store.errors import DATABASE_AWAY
+from postroom.store.isolation import apart
+from postroom.store.trouble import DATABASE_TROUBLE, tell_trouble
 
 BATCH_MESSAGES = 1000
 BATCH_BYTES = 32 << 20
@@ -67,9 +68,17 @@ class Capture:
             size += batch[-1][0].size
         return batch
 
-    async def _commit(self, mails: list[Incoming]) -> list[int] | list[None]:
+    async def _commit(self, mails: list[Incoming]) -> list[int | None]:
+        numbers: dict[int, int] = {}
+
+        async def store(places: Sequence[int]) -> None:
+            numbers.update(zip(places, await self._mailbox.store([mails[place] for place in places]), strict=True))
+
         try:
-            return await self._mailbox.store(mails)
-        except DATABASE_AWAY as problem:
-            _log.warning("captured mails not stored", mails=len(mails), problem=repr(problem))
-            return [None] * len(mails)
+            for refused in await apart(range(len(mails)), store):
+                tell_trouble(
+                    _log, "captured mail not stored", refused.error, sender=mails[refused.place].arrival.sender
+                )
+        except DATABASE_TROUBLE as problem:
+            tell_trouble(_log, "captured mails not stored", problem, mails=len(mails) - len(numbers))
+        return [numbers.get(place) for place in range(len(mails))]

@@ -16,7 +16,7 @@ import asyncpg
 import structlog
 
 from postroom.sandbox.mailbox import CHANNEL, Mailbox, MailFilter
-from postroom.store.errors import DATABASE_AWAY
+from postroom.store.trouble import DATABASE_TROUBLE, tell_trouble
 
 PAGE = 1000
 
@@ -115,8 +115,8 @@ class MailWatch:
                 try:
                     await self._listen()
                     await self._look()
-                except DATABASE_AWAY as problem:
-                    _log.warning("looking for captured mail failed, trying again", problem=repr(problem))
+                except DATABASE_TROUBLE as problem:
+                    tell_trouble(_log, "looking for captured mail failed, trying again", problem)
                     await self._drop_listener()
                     await asyncio.sleep(self._lost_seconds)
                     continue
@@ -164,10 +164,10 @@ class MailWatch:
         if listener is None:
             return
         # A connection that broke meanwhile answers with one of these; the pool has taken it back already.
-        with contextlib.suppress(*DATABASE_AWAY):
+        with contextlib.suppress(*DATABASE_TROUBLE):
             listener.remove_termination_listener(self._lost)
             await listener.remove_listener(CHANNEL, self._told)
-        with contextlib.suppress(*DATABASE_AWAY):
+        with contextlib.suppress(*DATABASE_TROUBLE):
             await self._mailbox.pool.release(listener)
 
     def _told(self, *_notification: object) -> None:

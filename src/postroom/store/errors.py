@@ -1,26 +1,4 @@
-"""What can go wrong with the database: trouble that passes, and start errors for the reader."""
-
-import asyncpg
-
-DATABASE_AWAY = (
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,  # what asyncpg makes of a connection that breaks in the middle of a COPY
-    OSError,  # TimeoutError is one
-)
-"""What a call raises while the database can't be reached. Servers wait it out and try again."""
-
-
-_OUR_MISTAKE = (
-    asyncpg.DataError,
-    asyncpg.IntegrityConstraintViolationError,
-    asyncpg.SyntaxOrAccessError,
-)
-
-
-def passes(error: BaseException) -> bool:
-    """Whether this is trouble that passes by itself: the same call may succeed later."""
-    return isinstance(error, DATABASE_AWAY) and not isinstance(error, _OUR_MISTAKE)
+"""Why the database can't be used at the start: errors for the reader. What happens later is `store.trouble`."""
 
 
 class StoreError(Exception):

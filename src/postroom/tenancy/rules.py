@@ -12,7 +12,7 @@ from collections.abc import Callable
 import structlog
 
 from postroom.store.database import Pool
-from postroom.store.errors import DATABASE_AWAY
+from postroom.store.trouble import DATABASE_TROUBLE, tell_trouble
 
 REFRESH_SECONDS = 5.0
 BURST_SECONDS = 6.0
@@ -84,9 +84,9 @@ class ClientRules:
     async def _load(self) -> None:
         try:
             rows = await self._pool.fetch(_LOAD)
-        except DATABASE_AWAY as error:
+        except DATABASE_TROUBLE as error:
             # The rules of before go on; the request that needs the database will say that it is away.
-            self._log.warning("client_rules_not_read", error=repr(error))
+            tell_trouble(self._log, "client_rules_not_read", error)
         else:
             now = self._clock()
             buckets: dict[str, Bucket] = {}

@@ -16,6 +16,11 @@ from postroom.delivery.loading import Loader
 from postroom.delivery.rendering import Renderer
 from postroom.delivery.slices import Message
 from postroom.delivery.versions import Sender, Versions
+from postroom.events.put_offs import PutOff
+
+
+def not_now(message: Message, _seconds: float, why: PutOff) -> None:
+    raise AssertionError(f"{message.message_key} was put off: {why}")
 
 
 async def rendered(house: House, fetcher: Fetcher, template: str) -> str:
@@ -28,7 +33,7 @@ async def rendered(house: House, fetcher: Fetcher, template: str) -> str:
     composer = Composer(versions.prepared, fetcher=fetcher)
     loader = Loader(house.pool, queue, versions, composer, Keyring(house.pool))
     ready: asyncio.Future[list[Message]] = asyncio.get_running_loop().create_future()
-    renderer = Renderer(house.pool, versions, composer, rendered=ready.set_result)
+    renderer = Renderer(house.pool, versions, composer, rendered=ready.set_result, postponed=not_now)
     lanes = [(lane.key, 10) for lane in await queue.due_lanes(ACCOUNT)]
     loaded = await loader.load(ACCOUNT, await queue.claim(ACCOUNT, lanes))
     (message,) = renderer.take(loaded.messages) or await ready

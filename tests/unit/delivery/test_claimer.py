@@ -1,20 +1,26 @@
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Container, Iterable, Sequence
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from typing import cast
 from uuid import UUID
 
+import asyncpg
+import pytest
 from tests.unit.delivery.queue_rows import make_message, make_slice
 
 from postroom.delivery.claim import DueLane, Queue
 from postroom.delivery.claimer import Claimer
 from postroom.delivery.lanes import Lanes
-from postroom.delivery.loading import Loaded, Loader
+from postroom.delivery.loading import Loaded, Loader, Unsendable
 from postroom.delivery.slices import LaneKey, Slice
+from postroom.events.codes import StatusCode
 from postroom.store.pool import Pool
 
 ACCOUNT = 100
 SLICE_SIZE = 10
+NUL = asyncpg.CharacterNotInRepertoireError("invalid byte sequence: 0x00")
+DENIED = asyncpg.InsufficientPrivilegeError("permission denied for table contact")
 
 
 class FakeQueue:
@@ -32,6 +38,7 @@ class FakeQueue:
         self.lost_answers = 0
         self.unknown: dict[LaneKey, list[Slice]] = {}
         self.released: list[list[int]] = []
+        self.later: list[int] = []
 
     def put(self, slice_id: int, *, definition: int = 1, lane: int = 1, messages: int = SLICE_SIZE) -> None:
         slice_ = make_slice(slice_id, definition=definition, lane=lane, messages=messages)
@@ -70,6 +77,13 @@ class FakeQueue:
             raise ConnectionResetError("the answer is lost, and the claim is committed")
         return taken
 
+    async def message_rows(self, _account_id: int, slices: Sequence[Slice]) -> list[dict[str, object]]:
+        (slice_,) = slices
+        return [{"position": at, "message_key": f"{slice_.slice_id}-{at}"} for at in range(slice_.outstanding)]
+
+    async def put_off(self, held: Sequence[Slice], _wait: timedelta) -> None:
+        self.later += [each.slice_id for each in held]
+
     async def release_others(self, _account_id: int, held: Iterable[Slice]) -> None:
         self.released.append([each.slice_id for each in held])
         for key, slices in self.unknown.items():
@@ -81,12 +95,15 @@ class FakeLoader:
     """Gives each slice its messages; raises for the ones that are poison."""
 
     def __init__(self) -> None:
-        self.poison: set[int] = set()
+        self.poison: dict[tuple[int, int], Exception] = {}
 
-    async def load(self, _account_id: int, slices: Sequence[Slice]) -> Loaded:
-        if self.poison & {each.slice_id for each in slices}:
-            raise KeyError("a row that should be there is not")
-        return Loaded([make_message(each, at) for each in slices for at in range(each.outstanding)], [])
+    async def load(self, _account_id: int, slices: Sequence[Slice], *, only: Container[int] | None = None) -> Loaded:
+        places = [(each, at) for each in slices for at in range(SLICE_SIZE) if only is None or at in only]
+        for each, at in places:
+            error = self.poison.get((each.slice_id, at))
+            if error is not None:
+                raise error
+        return Loaded([make_message(each, at) for each, at in places if at < each.outstanding], [])
 
 
 class Stage:
@@ -94,9 +111,10 @@ class Stage:
 
     def __init__(self) -> None:
         self.queue, self.loader, self.lanes = FakeQueue(), FakeLoader(), Lanes()
-        self.ready = True
+        self.ready, self.stuck = True, False
         self.came = asyncio.Event()
         self.arrived: list[int] = []
+        self.unsendable: list[Unsendable] = []
         self.held: list[Slice] = []
         self.claimer = Claimer(
             cast(Pool, None),
@@ -106,6 +124,7 @@ class Stage:
             lane_messages=100,
             slice_size=SLICE_SIZE,
             ready=lambda: self.ready,
+            may_claim=lambda _account_id: not self.stuck,
             held=lambda: self.held,
             loaded=self._loaded,
         )
@@ -113,6 +132,7 @@ class Stage:
     def _loaded(self, slices: list[Slice], found: Loaded) -> None:
         self.arrived += [each.slice_id for each in slices]
         self.held += slices
+        self.unsendable += found.unsendable
         self.came.set()
         for message in found.messages:
             self.lanes.offer(message.slice.key, (message,))
@@ -215,18 +235,56 @@ async def test_a_definition_that_is_not_active_is_not_claimed() -> None:
         assert on.arrived == [2]
 
 
-async def test_a_slice_that_can_not_be_loaded_does_not_stop_the_others() -> None:
+@pytest.mark.parametrize("error", [KeyError("a row that should be there is not"), NUL])
+async def test_a_message_that_can_not_be_loaded_ends_and_stops_no_other(error: Exception) -> None:
     async with stage() as on:
-        on.loader.poison = {2}
+        on.loader.poison = {(2, 4): error}
+        for number in (1, 2, 3):
+            on.queue.put(number)
+        on.claimer.announce(ACCOUNT)
+        await on.until(3)
+        assert on.arrived == [1, 3, 2]
+        assert [(each.slice.slice_id, each.position, each.code) for each in on.unsendable] == [(2, 4, StatusCode.ERROR)]
+        assert on.held[-1].outstanding == SLICE_SIZE
+        assert len(on.lanes) == 3 * SLICE_SIZE - 1
+        assert on.queue.later == []
+
+
+async def test_a_slice_that_the_database_is_not_set_up_for_comes_again_later() -> None:
+    """It is not the fault of its messages, so none of them ends."""
+    async with stage() as on:
+        on.loader.poison = {(2, at): DENIED for at in range(SLICE_SIZE)}
         for number in (1, 2, 3):
             on.queue.put(number)
         on.claimer.announce(ACCOUNT)
         await on.until(2)
         await settle()
-        assert on.arrived == [1, 3]
-        on.queue.put(4)
+        assert (on.arrived, on.unsendable, on.queue.later) == ([1, 3], [], [2])
+        assert not on.claimer.loading
+
+
+async def test_a_wrong_statement_ends_no_message_and_burns_no_time() -> None:
+    async with stage() as on:
+        on.loader.poison = {(number, 0): DENIED for number in range(10)}
+        for number in range(10):
+            on.queue.put(number)
         on.claimer.announce(ACCOUNT)
-        await on.until(3)
+        for _ in range(200):
+            await asyncio.sleep(0)
+        assert (on.arrived, on.unsendable) == ([], [])
+        assert sorted(on.queue.later) == list(range(10))
+
+
+async def test_a_business_unit_whose_outcomes_can_not_be_recorded_is_not_claimed() -> None:
+    async with stage() as on:
+        on.stuck = True
+        on.queue.put(1)
+        on.claimer.announce(ACCOUNT)
+        await settle()
+        assert on.queue.looks == 0
+        on.stuck = False
+        on.claimer.announce(ACCOUNT)
+        await on.until(1)
 
 
 async def test_a_database_that_is_away_is_waited_for() -> None:

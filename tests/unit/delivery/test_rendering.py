@@ -11,6 +11,7 @@ from postroom.delivery.composer import Composer
 from postroom.delivery.rendering import Renderer
 from postroom.delivery.slices import Message
 from postroom.delivery.versions import Versions
+from postroom.events.put_offs import PutOff
 from postroom.store.pool import Pool
 
 MADE = NotComposed(1, "made")
@@ -47,6 +48,7 @@ class Stage:
 
     def __init__(self, compose: Callable[[Message], Awaitable[NotComposed | None]]) -> None:
         self.ready: list[Message] = []
+        self.later: list[int] = []
         self._came = asyncio.Event()
         self.versions = FakeVersions()
         self.slice = make_slice()
@@ -56,6 +58,7 @@ class Stage:
             cast(Versions, self.versions),
             cast(Composer, FakeComposer(compose)),
             rendered=self._rendered,
+            postponed=self._postponed,
         )
 
     @property
@@ -67,6 +70,10 @@ class Stage:
             while self.renderer.waiting(self.slice.key):
                 self._came.clear()
                 await self._came.wait()
+
+    def _postponed(self, message: Message, _seconds: float, _why: PutOff) -> None:
+        self.later.append(message.position)
+        self._came.set()
 
     def _rendered(self, messages: list[Message]) -> None:
         self.ready += messages
@@ -186,3 +193,16 @@ async def test_nothing_is_handed_over_after_the_end() -> None:
     await on.renderer.close()
     await asyncio.sleep(0)
     assert on.ready == []
+
+
+async def test_a_table_that_is_missing_ends_no_message() -> None:
+    async def compose(message: Message) -> NotComposed:
+        if message.position == 2:
+            raise asyncpg.UndefinedTableError("relation data_row does not exist")
+        return NotComposed(1, "")
+
+    on = Stage(compose)
+    on.renderer.take(on.messages)
+    await on.over()
+    assert (sorted(on.positions), on.later) == ([0, 4], [2])
+    assert on.messages[2].mail is None

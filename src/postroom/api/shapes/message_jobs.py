@@ -14,7 +14,7 @@ _COUNTED = {
     "confirmed": None,
     "ended": None,
     "matching": {"queued": 0, "held": 0, "sent": 0, "notSent": 12, "more": False},
-    "results": {"done": 0, "claimed": 0, "erased": 0, "definitionGone": 0, "otherState": 0},
+    "results": {"done": 0, "claimed": 0, "erased": 0, "definitionGone": 0, "otherState": 0, "refused": 0},
 }
 _RUNNING = _COUNTED | {"status": "running", "confirmed": "2026-01-05T10:01:00.000Z"}
 _CANCELLED = _COUNTED | {"status": "cancelled", "ended": "2026-01-05T10:01:00.000Z"}

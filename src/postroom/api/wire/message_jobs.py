@@ -48,6 +48,7 @@ class ShownResults(msgspec.Struct, rename="camel"):
     erased: int
     definition_gone: int
     other_state: int
+    refused: int
 
 
 class ShownJob(msgspec.Struct, rename="camel"):
@@ -126,7 +127,12 @@ def shown_job(job: MessageJob) -> ShownJob:
             matching["queued"], matching["held"], matching["sent"], matching["notSent"], not job.complete
         ),
         results=ShownResults(
-            results["done"], results["claimed"], results["erased"], results["definitionGone"], results["otherState"]
+            done=results["done"],
+            claimed=results["claimed"],
+            erased=results["erased"],
+            definition_gone=results["definitionGone"],
+            other_state=results["otherState"],
+            refused=results["refused"],
         ),
     )
 

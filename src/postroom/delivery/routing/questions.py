@@ -15,7 +15,7 @@ from postroom.delivery.routing.in_hand import InHand
 from postroom.delivery.routing.ramps import Ramp
 from postroom.delivery.slices import LaneKey, Message
 from postroom.events.put_offs import PutOff
-from postroom.store.errors import DATABASE_AWAY
+from postroom.store.trouble import DATABASE_TROUBLE, tell_trouble
 
 DNS_PATIENCE_SECONDS = 2.0
 """What waits for a look-up that takes longer may be given back, for as long as it has taken so far."""
@@ -82,8 +82,8 @@ class Questions:
     async def _answer(self, whom: Whom) -> None:
         try:
             await (whom.reserve() if isinstance(whom, Ramp) else self._look_up(whom))
-        except DATABASE_AWAY as error:
-            self._log.warning("warm_up_waits_for_database", error=repr(error))
+        except DATABASE_TROUBLE as error:
+            tell_trouble(self._log, "warm_up_waits_for_database", error)
             for message in self._take(whom):
                 self._later(message, Later(COME_AGAIN_SECONDS, PutOff("database")))
             return

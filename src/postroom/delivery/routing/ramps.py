@@ -12,8 +12,8 @@ from typing import Literal, Protocol, TypeAlias
 
 from postroom.delivery.routing.table import SourcePool
 from postroom.delivery.routing.warm_up import WarmUp, seconds_to_next_day
-from postroom.store.errors import DATABASE_AWAY
 from postroom.store.pool import Pool
+from postroom.store.trouble import DATABASE_TROUBLE
 
 Verdict: TypeAlias = Literal["yes", "ask", "full"]
 
@@ -126,7 +126,7 @@ class Ramp:
         """Give back what is left. Without the database it counts as sent."""
         left, self._left = self._left, 0
         if left:
-            with contextlib.suppress(*DATABASE_AWAY):
+            with contextlib.suppress(*DATABASE_TROUBLE):
                 await self._counts.give_back(self.source.name, self.site, self._day, left)
 
 

@@ -26,7 +26,7 @@ from postroom.delivery.routing.records import TlsaAnswer, TlsaFound, Trouble
 from postroom.delivery.routing.sts_fetch import NoPolicy
 from postroom.delivery.routing.sts_policy import StsPolicy
 from postroom.delivery.routing.tls_rule import RuleKind, TlsRule
-from postroom.store.errors import DATABASE_AWAY
+from postroom.store.trouble import DATABASE_TROUBLE, tell_trouble
 
 _CRYPTOGRAPHIC_FAILURE = "4.7.5"
 
@@ -50,8 +50,8 @@ class Securing:
         """The route with a rule for each host. Never raises for what the DNS or the domain's hosts say."""
         try:
             answer, policy = await asyncio.gather(self.find(domain), self._policy(domain))
-        except DATABASE_AWAY as error:
-            structlog.get_logger("delivery").warning("sts_policy_waits_for_database", domain=domain, error=repr(error))
+        except DATABASE_TROUBLE as error:
+            tell_trouble(structlog.get_logger("delivery"), "sts_policy_waits_for_database", error, domain=domain)
             return NoRoute(False, "4.3.0", "not sent yet: whether the domain has an MTA-STS policy could not be read")
         if not isinstance(answer, Route):
             return answer

@@ -20,8 +20,8 @@ from postroom.delivery.routing.sts_fetch import NoPolicy
 from postroom.delivery.routing.tls_rule import RuleKind, TlsRule
 from postroom.delivery.smtp.trust import TlsFailure, TlsSession
 from postroom.store.database import Database
-from postroom.store.errors import DATABASE_AWAY
 from postroom.store.pool import Pool
+from postroom.store.trouble import DATABASE_TROUBLE, tell_trouble
 
 FLUSH_SECONDS = 30.0
 MOST_COUNTED = 20_000
@@ -171,6 +171,6 @@ class TlsCounts:
             if self._forgotten != today:
                 await self._pool.execute(_FORGET, today - KEPT)
                 self._forgotten = today
-        except DATABASE_AWAY as error:
+        except DATABASE_TROUBLE as error:
             # Statistics: lost rather than kept for a database that may be away for long.
-            self._log.warning("tls_counts_lost", sessions=counts.total(), error=repr(error))
+            tell_trouble(self._log, "tls_counts_lost", error, sessions=counts.total())

@@ -28,8 +28,8 @@ from postroom.delivery.tls_reporting.report_log import Claimed, Outcome, ReportL
 from postroom.delivery.tls_reporting.report_mail import ReportMail
 from postroom.metrics.counts import Counts
 from postroom.metrics.declared import TLS_REPORTS
-from postroom.store.errors import DATABASE_AWAY
 from postroom.store.pool import Pool
+from postroom.store.trouble import DATABASE_TROUBLE, tell_trouble
 from postroom.tenancy.sender_domains import owner_of_domain
 
 TRIED_FOR = timedelta(hours=24)
@@ -82,8 +82,8 @@ class TlsReporter:
         while True:
             try:
                 await self.turn()
-            except DATABASE_AWAY as error:
-                self._log.warning("tls_reports_wait_for_database", error=repr(error))
+            except DATABASE_TROUBLE as error:
+                tell_trouble(self._log, "tls_reports_wait_for_database", error)
             except Exception:
                 # Reports are a courtesy: whatever is wrong with one must not end the process's mail.
                 self._log.exception("tls_report_failed")
