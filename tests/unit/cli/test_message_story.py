@@ -126,7 +126,7 @@ def test_what_held_it_up() -> None:
         f"relay smtp://r:25 away until {SHOWN}: refused",
         "the definition was not active",
         f"put off until {SHOWN}, 31 times: more waited for its site than went there: mx1",
-        "put off: the database did not answer",
+        "put off: the database did not answer, or refused what is not the message's fault",
         "released by somebody",
         "taken out of the queue for attempt 2",
         "mail made for attempt 2",
