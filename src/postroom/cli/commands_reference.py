@@ -23,7 +23,8 @@ INTRODUCTION = """\
 **Where they work.** Commands use the database of the settings: the one of `--database-url`
 (`POSTROOM_DATABASE_URL`), else the embedded one of `--data-dir`, beside a running server or without one. So run them
 with the settings of the server: the same environment or `--config FILE`. Each command takes every
-[setting](settings.md) as an option, those that try templates the settings of templates.
+[setting](settings.md) as an option, those that try templates the settings of templates; `--help` lists them all for
+`serve` and the other processes.
 
 **What they print.** Words and tables for people; with `--json` standard output is one JSON document for programs.
 Two print JSON lines instead, one object a line, since there may be many: `message search` and `message job resent`.

@@ -1,6 +1,7 @@
 """The program `postroom`: its verbs, by name, and where each is."""
 
 import io
+import logging
 import os
 import sys
 from typing import Annotated
@@ -77,6 +78,8 @@ def run() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    # What libraries log, with tracebacks, is for servers, which say where it goes: see configure_logs.
+    logging.getLogger().addHandler(logging.NullHandler())
     report_failures(app)
 
 

@@ -7,7 +7,7 @@ an option, reads environment and file, and hands it the checked tree.
 import functools
 import inspect
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,11 +27,21 @@ SETTINGS_PANEL = "Settings"
 """The head that settings stand under in helps."""
 
 
+# What a verb that only uses the database is most likely given; a help of all settings is longer than a screen.
+_MOSTLY_GIVEN = ("data_dir", "database_url")
+
+
 def with_settings(verb: Callable[..., None]) -> Callable[..., None]:
-    """The verb with an option for each setting and `--config`, in place of its parameter `settings`.
+    """The verb with an option for each setting and `--config`, in place of its parameter `settings`. Its help shows
+    those that say where the database is.
 
     Raises `SettingsRejected` before the verb runs.
     """
+    return _with_options(verb, options(), read_settings, _MOSTLY_GIVEN)
+
+
+def with_all_settings(verb: Callable[..., None]) -> Callable[..., None]:
+    """As `with_settings`, for verbs that run processes: the help shows all."""
     return _with_options(verb, options(), read_settings)
 
 
@@ -42,7 +52,10 @@ def with_template_settings(verb: Callable[..., None]) -> Callable[..., None]:
 
 
 def _with_options(
-    verb: Callable[..., None], shown: Sequence[Option], read: Callable[[Mapping[str, object]], Settings]
+    verb: Callable[..., None],
+    taken: Sequence[Option],
+    read: Callable[[Mapping[str, object]], Settings],
+    shown: Collection[str] | None = None,
 ) -> Callable[..., None]:
     own = [p for p in inspect.signature(verb).parameters.values() if p.name != "settings"]
 
@@ -51,7 +64,10 @@ def _with_options(
         mine = {parameter.name: given.pop(parameter.name) for parameter in own}
         verb(read(given), **mine)
 
-    added = [_config_parameter(), *(_parameter(option) for option in shown)]
+    added = [
+        _config_parameter(more=shown is not None),
+        *(_parameter(option, hidden=shown is not None and option.name not in shown) for option in taken),
+    ]
     parameters = [*(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own), *added]
     # Typer reads a command's options from its signature.
     command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -104,19 +120,27 @@ def _load(given: Mapping[str, object], environ: Mapping[str, str] | None = None)
     )
 
 
-def _config_parameter() -> inspect.Parameter:
+def _config_parameter(*, more: bool) -> inspect.Parameter:
+    words = "A TOML file with settings"
+    words += "; each of docs/settings.md is an option here, too." if more else "."
     option = typer.Option(
-        "--config", metavar="FILE", help="A TOML file with settings. [POSTROOM_CONFIG]", show_default=False
+        "--config",
+        metavar="FILE",
+        help=f"{words} [POSTROOM_CONFIG]",
+        show_default=False,
+        rich_help_panel=SETTINGS_PANEL,
     )
     return inspect.Parameter(
         "config", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, option]
     )
 
 
-def _parameter(option: Option) -> inspect.Parameter:
+def _parameter(option: Option, *, hidden: bool) -> inspect.Parameter:
     metavar = "|".join(option.choices) if option.choices else (option.unit or "text").upper().replace(" ", "-")
     words = option.sentence.replace("`", "") + f" [{option.variable}]"
-    typed = typer.Option(option.flag, metavar=metavar, help=words, show_default=False, rich_help_panel=SETTINGS_PANEL)
+    typed = typer.Option(
+        option.flag, metavar=metavar, help=words, show_default=False, rich_help_panel=SETTINGS_PANEL, hidden=hidden
+    )
     return inspect.Parameter(
         option.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[str | None, typed]
     )

@@ -11,7 +11,7 @@ from postroom.assembly import delivery, roles
 from postroom.cli.child import run_until_stopped
 from postroom.cli.database import reach_database
 from postroom.cli.logs import configure_logs
-from postroom.cli.options import with_settings
+from postroom.cli.options import with_all_settings
 from postroom.cli.serve import Program, instance_name, serve
 from postroom.cli.sockets import listen
 from postroom.settings import Settings, SettingsRejected
@@ -23,7 +23,7 @@ LifelineOption = Annotated[int | None, typer.Option("--lifeline-fd", hidden=True
 StartedOption = Annotated[int | None, typer.Option("--started-fd", hidden=True)]
 
 
-@with_settings
+@with_all_settings
 def serve_command(settings: Settings) -> None:
     """Run everything on this machine: PostgreSQL, API, delivery, webhooks, and what the settings ask for."""
     delivery.check_sources(settings)
@@ -33,7 +33,7 @@ def serve_command(settings: Settings) -> None:
     raise typer.Exit(asyncio.run(serve(settings, program, sys.stdout)))
 
 
-@with_settings
+@with_all_settings
 def api_command(
     settings: Settings,
     listen_fd: Annotated[int | None, typer.Option("--listen-fd", hidden=True)] = None,
@@ -53,7 +53,7 @@ def api_command(
         _run(lambda stop: roles.run_api(settings, dsn, listen_fd=listen_fd, stop=stop), lifeline_fd, started_fd)
 
 
-@with_settings
+@with_all_settings
 def deliver_command(
     settings: Settings,
     owner: Annotated[str | None, typer.Option("--owner", hidden=True)] = None,
@@ -72,7 +72,7 @@ def deliver_command(
     )
 
 
-@with_settings
+@with_all_settings
 def events_command(
     settings: Settings,
     owner: Annotated[str | None, typer.Option("--owner", hidden=True)] = None,
@@ -89,7 +89,7 @@ def events_command(
     )
 
 
-@with_settings
+@with_all_settings
 def mailbox_command(settings: Settings, lifeline_fd: LifelineOption = None, started_fd: StartedOption = None) -> None:
     """Run the sandbox's capture mailbox alone against the PostgreSQL that `--database-url` names."""
     configure_logs(settings, "mailbox")
@@ -99,7 +99,7 @@ def mailbox_command(settings: Settings, lifeline_fd: LifelineOption = None, star
     _run(lambda stop: roles.run_mailbox(settings, dsn, stop=stop), lifeline_fd, started_fd)
 
 
-@with_settings
+@with_all_settings
 def bounces_command(settings: Settings, lifeline_fd: LifelineOption = None, started_fd: StartedOption = None) -> None:
     """Take bounces and complaints by SMTP, against the PostgreSQL that `--database-url` names."""
     configure_logs(settings, "bounces")

@@ -48,6 +48,15 @@ def test_the_help_names_every_option_and_shows_brackets(monkeypatch: pytest.Monk
     assert "smtp://[user:pass@]host[:port]" in shown
 
 
+def test_the_help_of_a_command_shows_what_says_where_the_database_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    shown = CliRunner().invoke(app, ["account", "list", "--help"]).output
+    assert [each.flag for each in options() if f"{each.flag} " in shown] == ["--data-dir", "--database-url"]
+    assert "each of docs/settings.md is an option here, too." in shown
+    taken = CliRunner().invoke(app, ["account", "list", "--http", "nowhere"])
+    assert isinstance(taken.exception, SettingsRejected)
+
+
 def test_a_relay_url_is_read_in_full_before_anything_starts() -> None:
     with pytest.raises(SettingsRejected, match="tls"):
         read_settings({"delivery": "relay", "relay": "smtp://relay.example.com:25?tls=perhaps"}, {})

@@ -83,3 +83,12 @@ def test_output_that_is_closed_is_no_reason_to_fail() -> None:
     for closed in (">&-", "2>&-", "<&- >&- 2>&-"):
         done = subprocess.run(["sh", "-c", f"{command} {closed}"], capture_output=True, check=False)
         assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_what_libraries_log_is_not_mixed_into_what_a_command_prints() -> None:
+    code = (
+        "import logging, sys, postroom.cli.main as m; sys.argv[1:] = ['--version']\n"
+        "try: m.run()\nfinally: logging.getLogger('asyncpg').error('lost')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")

@@ -36,7 +36,7 @@ def test_what_stands_in_square_brackets_is_printed() -> None:
         (["doctor"], "[those of the settings, or the system's]"),
         (["render"], '{"Name": [rows]}'),
         (["serve"], "[POSTROOM_HTTP]"),
-        (["message", "job", "count"], "[POSTROOM_HTTP]"),
+        (["message", "job", "count"], "[POSTROOM_DATABASE_URL]"),
     ):
         said = CliRunner().invoke(app, [*words, "--help"], env={"COLUMNS": "200", "TERMINAL_WIDTH": "200"})
         assert told in " ".join(said.output.replace("│", " ").split()), words
