@@ -62,6 +62,7 @@ do $$ begin
     drop trigger if exists fail on queue;
     delete from queue; delete from event; delete from message; delete from send_request; delete from contact;
     delete from definition_version; delete from definition; delete from profile_attribute; delete from classification;
+    delete from suppression; delete from put_off;
     delete from list; delete from data_job; delete from data_extension; delete from asset; delete from account;
     perform setval(pg_get_serial_sequence('queue', 'slice_id'), 1, false);
 end $$

@@ -167,7 +167,9 @@ async def suppress(connection: Connection, account_id: int, entries: Iterable[En
         address_hash = hashes.of(account_id, folded)
         earlier = rows.get((address_hash, each.cause))
         expires_at = each.expires_at if earlier is None else _later(earlier[4], each.expires_at)
-        evidence = each.evidence.replace("\0", "")[:EVIDENCE_CHARACTERS]
+        # What a peer said: NUL and lone surrogates are no text for PostgreSQL.
+        said = each.evidence[:EVIDENCE_CHARACTERS].replace("\0", "")
+        evidence = said.encode("utf-8", "replace").decode()
         rows[address_hash, each.cause] = (address_hash, each.cause, folded, evidence, expires_at)
     if not rows:
         return Written(0, 0)
