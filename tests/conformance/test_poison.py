@@ -49,6 +49,8 @@ async def work(house: House, ends: int) -> list[dict[str, object]]:
                     came.clear()
                     while taken:
                         await hand.settle(*taken.pop(0))
+                while claimer.loading:  # noqa: ASYNC110 - what is left of the claim is given back
+                    await asyncio.sleep(0.01)
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
