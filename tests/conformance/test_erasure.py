@@ -1,11 +1,12 @@
 """Erasing a person: nothing of it is left in any table, and nothing of anybody else is touched."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+import asyncpg
 import msgspec
 import pytest
 import pytest_asyncio
@@ -16,6 +17,7 @@ from postroom.audience.suppression import Entry, suppress, suppressed
 from postroom.catalog.data_columns import Column
 from postroom.catalog.data_extensions import ExtensionDraft, create_extension
 from postroom.delivery.outcome import Deferred, Refused, Sent
+from postroom.delivery.slices import Slice
 from postroom.events.search import Wanted
 from postroom.inbound.smtp_grammar import Arrival
 from postroom.intake.message_jobs import count_job, find_job
@@ -215,6 +217,29 @@ async def test_a_message_that_was_loaded_after_its_erasure_ends_by_itself(house:
     await house.pool.execute("update message set contact_key = '', address = '', attributes = null")
     assert await Hand(house, "w").work() == []
     assert await house.final() == {"m1": ("not_sent", 40)}
+
+
+async def test_who_was_held_up_for_longer_than_its_lease_makes_no_contact_again(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found by the soak: a worker that was stopped in the middle of loading stored the erased person's address."""
+    await house.accept([ann("m1"), Person("ben", "ben@example.com", "m2")])
+    slow = Hand(house, "slow", lease=timedelta(milliseconds=50))
+    read = slow.queue.message_rows
+
+    async def held_up(account_id: int, slices: Sequence[Slice]) -> list[asyncpg.Record]:
+        rows = await read(account_id, slices)
+        await asyncio.sleep(0.1)
+        assert (await erase(house, address=ANN)).state == "finished"
+        return rows
+
+    monkeypatch.setattr(slow.queue, "message_rows", held_up)
+    slices = await slow.claim()
+    loaded = await slow.load(slices)
+    assert await left_of(house, SECRET) == []
+    assert ([each.lost for each in slices], loaded.messages) == ([True], [])
+    assert await Hand(house, "next").work() == ["m2"]
+    assert await house.final() == {"m1": ("not_sent", 40), "m2": ("sent", None)}
 
 
 async def test_kill_nine_between_two_steps_leaves_exact_counts(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,9 +45,10 @@ def audit(
     statuses: Mapping[Key, str] | None = None,
     *,
     deadlines: Mapping[str, float] | None = None,
+    skew: float = 0.0,
 ) -> Report:
     """Everything that can be held against each other. ``statuses`` is what the status route answered; ``deadlines``
-    the seconds after which a definition's messages may be given up."""
+    the seconds after which a definition's messages may be given up; ``skew`` how far clocks may be apart."""
     report = Report()
     for fault in ledger.faults:
         report.fault("answers", fault)
@@ -66,7 +67,7 @@ def audit(
         if taking.address in ledger.forbidden:
             report.fault("sent to a suppressed address", f"{taking.address} at {taking.host}")
     _outcomes(report, rows.values(), finals, takings, allowed)
-    _codes(report, ledger, rows.values(), finals, deadlines or {})
+    _codes(report, ledger, tables, finals, {key: seconds - skew for key, seconds in (deadlines or {}).items()})
     _webhooks(report, ledger, rows, finals)
     if statuses is not None:
         _statuses(report, rows.values(), finals, statuses)
@@ -152,12 +153,15 @@ def _outcomes(
 def _codes(
     report: Report,
     ledger: Ledger,
-    rows: Iterable[MessageRow],
+    tables: Tables,
     finals: Mapping[Place, list[EventRow]],
     deadlines: Mapping[str, float],
 ) -> None:
-    for row in rows:
-        accepted = ledger.accepted.get(row.key)
+    for row in tables.messages:
+        key = row.key
+        while key in tables.resent:
+            key = tables.resent[key]
+        accepted = ledger.accepted.get(key)
         address = row.address or (accepted.address if accepted is not None else "")
         for event in finals.get(row.place, []):
             if event.kind != "not_sent":

@@ -11,10 +11,11 @@ from pathlib import Path
 from tests.scenarios.mx.nameserver import SERVFAIL, SILENT
 from tests.soak.cutting import Wire
 from tests.soak.ledger import Trouble, TroubleKind
-from tests.soak.office import send_signal
+from tests.soak.office import FAKE_CLOCK, send_signal
 from tests.soak.schedule import Blow
 from tests.soak.world import LEASE_SECONDS, World
 
+CLOCK_SECONDS = 8.0
 _AFTERWARDS = 3.0
 """Seconds for which a worker may go on waiting until it tries the database again."""
 _FEW_BYTES = 6_000
@@ -73,6 +74,8 @@ class Chaos:
             hit = await self._stop(rest, blow)
         elif kind == "database stands still":
             await self._freeze(blow)
+        elif kind == "the clock steps":
+            hit = await self._step_clock(blow)
         elif kind == "disk full":
             hit = await self._fill_disk(blow)
         elif verb == "cut" and rest.partition(" ")[0] in wires:
@@ -200,6 +203,14 @@ class Chaos:
             await asyncio.to_thread(balloon.unlink)
 
         await self._of_database(blow_up(self._balloon))
+        return True
+
+    async def _step_clock(self, blow: Blow) -> bool:
+        if not FAKE_CLOCK.exists():
+            return False
+        self._world.office.step_clock(random.Random(blow.pick).uniform(-CLOCK_SECONDS, CLOCK_SECONDS))
+        await asyncio.sleep(blow.seconds)
+        self._world.office.step_clock(0)
         return True
 
     # -- wires

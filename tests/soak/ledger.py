@@ -90,8 +90,6 @@ class Ledger:
     erased: set[str] = field(default_factory=set)
     cancelled: set[str] = field(default_factory=set)
     """Definitions of which a job cancelled messages."""
-    resent: dict[Key, Key] = field(default_factory=dict)
-    """Messages that a job has accepted again: the new key and the old one."""
     faults: list[str] = field(default_factory=list)
     """Answers that contradict a promise by themselves."""
     counts: Counter[str] = field(default_factory=Counter)

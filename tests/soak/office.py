@@ -22,6 +22,8 @@ from postroom.store.embedded import EmbeddedPostgres
 COMMAND = (sys.executable, "-P", "-m", "postroom.cli.main")
 READY = b"postroom: ready"
 MARK = "SOAK_RUN"
+FAKE_CLOCK = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
+"""Debian's package faketime; without it the clock is left alone."""
 _MEMORY = 512 * 1024 * 1024
 _START_SECONDS = 120.0
 _STOP_SECONDS = 35.0
@@ -44,6 +46,23 @@ class Office:
         given = {"database_url": dsn, "data_dir": folder / "data", **settings}
         self._environ = inherited | {f"POSTROOM_{name.upper()}": str(value) for name, value in given.items()}
         self._environ[MARK] = self.mark
+        self._clock = folder / "clock"
+        self.step_clock(0)
+        self._clockwork: dict[str, str] = {}
+        if FAKE_CLOCK.exists():
+            self._clockwork = {
+                "LD_PRELOAD": str(FAKE_CLOCK),
+                "FAKETIME_TIMESTAMP_FILE": str(self._clock),
+                "FAKETIME_CACHE_DURATION": "1",
+                "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+                "DONT_FAKE_MONOTONIC": "1",
+            }
+
+    def step_clock(self, seconds: float) -> None:
+        """The clock of all processes but PostgreSQL's goes so much ahead of the machine's within a second."""
+        fresh = self._clock.with_name("clock.new")
+        fresh.write_text(f"{seconds:+.3f}\n")
+        fresh.rename(self._clock)
 
     async def command(self, *words: str) -> str:
         """What a command of ours prints; it must succeed."""
@@ -66,7 +85,7 @@ class Office:
     async def _started(self) -> bool:
         with self.log.open("ab") as errors:
             self.serve = await asyncio.create_subprocess_exec(
-                *COMMAND, "serve", env=self._environ, stdout=asyncio.subprocess.PIPE, stderr=errors
+                *COMMAND, "serve", env=self._environ | self._clockwork, stdout=asyncio.subprocess.PIPE, stderr=errors
             )
         assert self.serve.stdout is not None
         while line := await self.serve.stdout.readline():

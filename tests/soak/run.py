@@ -23,7 +23,7 @@ from typing import get_args
 
 import uvloop
 from tests.soak.audit import Report, audit
-from tests.soak.chaos import Chaos
+from tests.soak.chaos import CLOCK_SECONDS, Chaos
 from tests.soak.doubles import allowances
 from tests.soak.ending import idle, let_go, reports, signatures, statuses, stopped
 from tests.soak.schedule import KINDS, BlowKind, schedule
@@ -113,7 +113,7 @@ async def soak(arguments: argparse.Namespace, folder: Path, balloon: Path | None
         tables = await read_tables(connection, made.ledger.erased)
         await connection.close()
         allowed = allowances(made.ledger.troubles, lease=LEASE_SECONDS, grace=_GRACE)
-        report = audit(made.ledger, tables, allowed, answers, deadlines={"code": CODE_SECONDS})
+        report = audit(made.ledger, tables, allowed, answers, deadlines={"code": CODE_SECONDS}, skew=2 * CLOCK_SECONDS)
         _warm_up(report, made, tables.warm_up[WARMED])
         report.counts.update(made.ledger.counts)
         return report

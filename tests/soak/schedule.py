@@ -36,6 +36,7 @@ BlowKind: TypeAlias = Literal[
     "a mail host is busy",
     "dns fails",
     "dns is silent",
+    "the clock steps",
 ]
 
 _WEIGHTS: dict[BlowKind, int] = {
@@ -70,6 +71,7 @@ _WEIGHTS: dict[BlowKind, int] = {
     "a mail host is busy": 3,
     "dns fails": 4,
     "dns is silent": 3,
+    "the clock steps": 5,
 }
 KINDS: tuple[BlowKind, ...] = tuple(_WEIGHTS)
 _FIRST_SECONDS = 5.0

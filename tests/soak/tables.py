@@ -36,7 +36,8 @@ _LEFT = {
 }
 _ERASED = """
 select 'message' as place, address as found from message where lower(address) = any($1::text[])
-union all select 'contact', address from contact where lower(address) = any($1::text[])
+union all select 'contact', concat_ws(' ', address, contact_key, 'created', created_at, 'modified', modified_at)
+    from contact where lower(address) = any($1::text[])
 union all select 'event', detail from event
     where kind in ('sent', 'not_sent', 'deferred', 'unknown')
       and exists (select from unnest($1::text[]) as gone(address) where strpos(lower(detail), gone.address) > 0)

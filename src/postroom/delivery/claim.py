@@ -281,6 +281,13 @@ class Queue:
             else:
                 each.lost = True
 
+    async def make_sure(self, held: Sequence[Slice]) -> None:
+        """Find out about those of one business unit's slices whose lease may have run out: renewed, or marked lost."""
+        now = self._clock()
+        doubtful = [each for each in held if not each.lost and each.valid_until <= now]
+        if doubtful:
+            await self.renew(doubtful)
+
     async def release(self, held: Sequence[Slice], why: PutOff) -> None:
         """Give back one business unit's slices; what of them is unfinished is due at once for any worker."""
         slices = [each.slice_id for each in held]

@@ -7,6 +7,7 @@ can't be read, which the accept checks by grammar only (a number of 400 digits i
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import compress
 
 import asyncpg
 import msgspec
@@ -111,6 +112,9 @@ class Loader:
             # Before the contacts: a message that may not go out neither makes one nor changes one.
             addresses = [wanted.address for wanted in claim.wanted]
             claim.leave_out(await self._suppression.suppressed(account_id, addresses))
+        # What is stored from here on is stored for messages that are ours: an erasure waits for no others.
+        await self._queue.make_sure(slices)
+        claim.leave_lost()
         contacts = await resolve_contacts(self._pool, account_id, claim.wanted)
         lists = await self._memberships(account_id, versions, contacts)
         for each in slices:
@@ -249,6 +253,13 @@ class _Claim:
                     update=version.update_subscriber,
                 )
             )
+
+    def leave_lost(self) -> None:
+        """Forget the messages of slices that are somebody else's."""
+        if any(slice_.lost for slice_ in self.by_slice.values()):
+            ours = [not slice_.lost for _, slice_, *_ in self._rows]
+            self._rows = list(compress(self._rows, ours))
+            self.wanted = list(compress(self.wanted, ours))
 
     def leave_out(self, causes: Mapping[str, Cause]) -> None:
         """End the messages to these addresses."""
