@@ -28,8 +28,9 @@ with the settings of the server: the same environment or `--config FILE`. Each c
 
 **What they print.** Words and tables for people; with `--json` standard output is one JSON document for programs.
 Two print JSON lines instead, one object a line, since there may be many: `message search` and `message job resent`.
-`client create` and `client rotate` print credentials, and these are always JSON. `suppression export`, `render` and
-`lint --format sarif` write files of their own kinds. Times are UTC, `2026-11-23 09:41:18` for people and
+`message show`, `message search`, `message job`, `queue` and `erase` say in JSON what the routes of the same purpose
+answer. `client create` and `client rotate` print credentials, and these are always JSON. `suppression export`, `render`
+and `lint --format sarif` write files of their own kinds. Times are UTC, `2026-11-23 09:41:18` for people and
 `2026-11-23T09:41:18Z` in JSON. What is printed for people may change; JSON gets more fields and loses none.
 
 **What goes wrong** is told on standard error, with the option, its value and what to write instead. So are notes

@@ -15,6 +15,7 @@ import asyncpg
 import typer
 
 from postroom.assembly import roles
+from postroom.cli.output import note
 from postroom.settings import Settings, SettingsRejected, hide_password
 from postroom.store.database import Database
 from postroom.store.directory import DataDirectory
@@ -57,6 +58,11 @@ async def database_of(settings: Settings) -> AsyncIterator[str]:
         return
     try:
         server = EmbeddedPostgres(settings.data_dir)
+        if not server.cluster.exists():
+            note(
+                f"option POSTROOM_DATA_DIR={settings.data_dir}: no database is there yet, one is made; "
+                "if your server has another, name its folder"
+            )
         try:
             dsn = await server.start()
             await roles.prepare_database(settings, dsn)
