@@ -20,12 +20,14 @@ def take_all(_key: str, _attempt: int) -> str:
 class Relay:
     """``decide(key, attempt)`` gives the answer to the final dot; ``key`` is the local part of the recipient.
 
-    ``attempt`` counts from 1. With a ``gate`` each answer waits for its permit.
+    ``attempt`` counts from 1. With a ``gate`` each answer waits for its permit. No transaction gets more than ``most``
+    recipients; ``key`` is that of the last one then.
     """
 
-    def __init__(self, decide: Decision = take_all, *, gate: asyncio.Semaphore | None = None) -> None:
+    def __init__(self, decide: Decision = take_all, *, gate: asyncio.Semaphore | None = None, most: int = 1000) -> None:
         self._decide = decide
         self._gate = gate
+        self._most = most
         self._server: asyncio.Server | None = None
         self._conversations: set[asyncio.Task[None]] = set()
         self._change = asyncio.Condition()
@@ -34,6 +36,8 @@ class Relay:
         """Keys in the order in which the mails came, attempts included."""
         self.taken: Counter[str] = Counter()
         """How often each mail was answered 250."""
+        self.transactions: list[tuple[str, ...]] = []
+        """The keys of the recipients of each mail that came."""
         self.senders: dict[str, list[str]] = defaultdict(list)
         """The envelope senders of each mail, an attempt each."""
         self.bodies: dict[str, list[bytes]] = defaultdict(list)
@@ -72,6 +76,7 @@ class Relay:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"220 relay ESMTP\r\n")
         key = sender = ""
+        keys: list[str] = []
         while line := await reader.readline():
             verb = line[:4].upper()
             if verb == b"EHLO":
@@ -82,6 +87,7 @@ class Relay:
                 return
             elif verb == b"DATA":
                 writer.write(b"354 go\r\n")
+                self.transactions.append(tuple(keys))
                 answer = await self._mail(key, await reader.readuntil(b"\r\n.\r\n"))
                 if answer == VANISH:
                     return
@@ -89,8 +95,13 @@ class Relay:
             else:
                 if verb == b"MAIL":
                     sender = line.decode().partition("<")[2].partition(">")[0]
+                    keys = []
+                if verb == b"RCPT" and len(keys) >= self._most:
+                    writer.write(b"452 4.5.3 too many recipients\r\n")
+                    continue
                 if verb == b"RCPT":
                     key = line.decode().partition("<")[2].partition("@")[0]
+                    keys.append(key)
                     self.senders[key].append(sender)
                 writer.write(b"250 2.1.0 fine\r\n")
 
@@ -108,9 +119,11 @@ class Relay:
 
 
 @asynccontextmanager
-async def relay(decide: Decision = take_all, *, gate: asyncio.Semaphore | None = None) -> AsyncIterator[Relay]:
+async def relay(
+    decide: Decision = take_all, *, gate: asyncio.Semaphore | None = None, most: int = 1000
+) -> AsyncIterator[Relay]:
     """A relay that listens."""
-    made = Relay(decide, gate=gate)
+    made = Relay(decide, gate=gate, most=most)
     await made.listen()
     try:
         yield made
