@@ -9,7 +9,7 @@ from tests.conformance.house import Hand, House, open_house
 
 from postroom.store.partitions import drop_partitions, ensure_days, old_partitions
 
-TABLES = ("event", "message", "put_off", "send_request", "webhook_attempt")
+TABLES = ("event", "kept_page", "message", "put_off", "send_request", "webhook_attempt")
 
 
 async def days(house: House) -> dict[str, list[date]]:

@@ -4,8 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from postroom.audience.soft_bounces import Consequence
-from postroom.delivery.data_access import Write
-from postroom.delivery.slices import Part, Slice
+from postroom.delivery.slices import Part, Slice, Wrote
 from postroom.events.log import Event
 
 
@@ -14,7 +13,7 @@ class Batch:
     """Outcomes that are not written yet, in their order."""
 
     events: list[tuple[Slice, Event]] = field(default_factory=list)
-    writes: dict[Event, tuple[Write, ...]] = field(default_factory=dict)
+    writes: dict[Event, tuple[Wrote, ...]] = field(default_factory=dict)
     consequences: dict[Event, Consequence] = field(default_factory=dict)
     parts: list[tuple[Slice, Sequence[Part]]] = field(default_factory=list)
     """What leaves a slice that goes on."""

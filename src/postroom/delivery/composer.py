@@ -13,6 +13,7 @@ from postroom.content.attributes import fold_name
 from postroom.content.links import Links
 from postroom.content.model import MESSAGE_BUILD_ERROR, Context, Mail, NotComposed
 from postroom.content.plan import Plan
+from postroom.delivery.kept_page import Asking, page_to_keep
 from postroom.delivery.mail_links import MailLinks
 from postroom.delivery.slices import Message
 from postroom.delivery.versions import Prepared
@@ -72,8 +73,12 @@ class Composer:
         if prepared is None:
             return None
         plan, context = self._ready(message, prepared)
-        services = Services(self._clock, data, blocks, self._fetcher, prepared.account)
-        return await plan.compose_async(context, services)
+        fetcher = Asking(self._fetcher)
+        mail = await plan.compose_async(context, Services(self._clock, data, blocks, fetcher, prepared.account))
+        message.page = None
+        if fetcher.asked and isinstance(mail, Mail) and context.links is not None:
+            message.page = page_to_keep(mail, context.links.page("view"))
+        return mail
 
     async def compose_view(self, message: Message, data: DataAccess, blocks: BlockStore) -> Mail | NotComposed:
         """The mail of a message as it is shown on a web page."""

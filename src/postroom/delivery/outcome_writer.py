@@ -7,14 +7,15 @@ told to the log, since whoever has it now will settle it. That may be this same 
 A batch that the database refuses is taken apart until the outcome is alone that it does not take. Of that one it gets
 what it does take:
 
-    what follows from it (a suppression, a template's writes)  left out, and told to the log
+    what follows from it (a suppression, a template's writes,
+    the page that is kept of a mail)                           left out, and told to the log
     its event                                                  written without its texts
     not even that                                              the message is held: nobody sends it again unasked
     messages that can't be queued again                        not_sent 100
 """
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from operator import attrgetter
 
@@ -25,7 +26,8 @@ from postroom.audience.soft_bounces import Consequence, HandedOver, carry_out
 from postroom.audience.suppression import Entry
 from postroom.delivery.batch import Batch
 from postroom.delivery.data_access import Write, apply_writes
-from postroom.delivery.slices import Part, Slice
+from postroom.delivery.kept_page import KeptPage, keep_pages
+from postroom.delivery.slices import Part, Slice, Wrote
 from postroom.events.codes import StatusCode
 from postroom.events.log import FINAL_KINDS, Event, append_events, without_logged
 from postroom.events.put_offs import PutOff, note_put_off
@@ -103,6 +105,8 @@ class OutcomeWriter:
             if events:
                 await append_events(connection, events)
             if batch.writes:
+                if pages := _pages(each for event in events for each in batch.writes.get(event, ())):
+                    await keep_pages(connection, account_id, pages)
                 for event in events:
                     await self._apply(connection, event, batch.writes.get(event, ()))
             follows = [batch.consequences[event] for event in events if event in batch.consequences]
@@ -168,7 +172,7 @@ class OutcomeWriter:
         self,
         slice_: Slice,
         event: Event,
-        writes: tuple[Write, ...],
+        writes: tuple[Wrote, ...],
         consequence: Consequence | None,
         error: Exception,
     ) -> None:
@@ -193,6 +197,11 @@ class OutcomeWriter:
                 else:
                     told.append(("attempt_not_written", refusal))
                     written = None
+            pages = _pages(writes)
+            if pages and (
+                refusal := await self._attempt(connection, lambda: keep_pages(connection, event.account_id, pages))
+            ):
+                told.append(("page_left_out", refusal))
             if refusal := await self._attempt(connection, lambda: self._apply(connection, event, writes)):
                 told.append(("template_writes_left_out", refusal))
             follows = [] if consequence is None else [consequence]
@@ -278,8 +287,9 @@ class OutcomeWriter:
         for why, put_off in part.put_offs:
             await note_put_off(connection, slice_.account_id, slice_.request_id, sorted(put_off), part.due_at, why)
 
-    async def _apply(self, connection: PooledConnection, event: Event, writes: tuple[Write, ...]) -> None:
-        for problem in await apply_writes(connection, event.account_id, writes, event.occurred_at):
+    async def _apply(self, connection: PooledConnection, event: Event, writes: tuple[Wrote, ...]) -> None:
+        own = [each for each in writes if isinstance(each, Write)]
+        for problem in await apply_writes(connection, event.account_id, own, event.occurred_at):
             self._log.warning("template_write_left_out", request_id=str(event.request_id), problem=problem)
 
     def _count(self, ours: "set[Slice]", events: Sequence[Event], follows: Sequence[Consequence]) -> None:
@@ -311,6 +321,10 @@ class OutcomeWriter:
         except Exception as error:
             key = f"unknown ({sqlstate_of(error)})"
         return {"account_id": slice_.account_id, "message_key": key, "request_id": str(slice_.request_id)}
+
+
+def _pages(writes: Iterable[Wrote]) -> list[KeptPage]:
+    return [each for each in writes if isinstance(each, KeptPage)]
 
 
 def _without_texts(detail: str | None, sqlstate: str) -> str:

@@ -23,10 +23,9 @@ from postroom.catalog.sending_options import DEFAULT
 from postroom.content.address import fold_address
 from postroom.content.model import NotComposed
 from postroom.delivery.copies import told
-from postroom.delivery.data_access import Write
 from postroom.delivery.outcome import Certificate, Deferred, Outcome, Refused, Sent, Unknown
 from postroom.delivery.retry import RetrySchedule
-from postroom.delivery.slices import Message, Part, Postponed, Slice
+from postroom.delivery.slices import Message, Part, Postponed, Slice, Wrote
 from postroom.events.codes import StatusCode
 from postroom.events.log import Event, EventKind
 from postroom.events.put_offs import PutOff
@@ -43,7 +42,11 @@ class Settlement(Protocol):
     """Where events go; the Settler, or a list in a test."""
 
     def record(
-        self, slice_: Slice, event: Event, writes: tuple[Write, ...] = (), consequence: Consequence | None = None
+        self,
+        slice_: Slice,
+        event: Event,
+        writes: tuple[Wrote, ...] = (),
+        consequence: Consequence | None = None,
     ) -> None: ...
 
     def part(self, slice_: Slice, parts: Sequence[Part]) -> None: ...
@@ -247,7 +250,7 @@ class Recorder:
         contact_id: int | None,
         code: int | None,
         detail: Detail,
-        writes: tuple[Write, ...] = (),
+        writes: tuple[Wrote, ...] = (),
         consequence: Consequence | None = None,
     ) -> None:
         self._record(slice_, position, kind, contact_id, code, detail, self._now(), writes, consequence)
@@ -262,7 +265,7 @@ class Recorder:
         code: int | None,
         detail: Detail,
         now: datetime,
-        writes: tuple[Write, ...] = (),
+        writes: tuple[Wrote, ...] = (),
         consequence: Consequence | None = None,
     ) -> None:
         self._settlement.record(

@@ -22,6 +22,7 @@ from postroom.delivery.blocks import AssetBlocks
 from postroom.delivery.composer import Composer
 from postroom.delivery.copies import Copies
 from postroom.delivery.data_access import ClaimData
+from postroom.delivery.kept_page import KeptPage
 from postroom.delivery.slices import LaneKey, Message
 from postroom.delivery.versions import Versions
 from postroom.events.put_offs import PutOff
@@ -167,6 +168,11 @@ class Renderer:
         except Exception as error:
             self._broken(message, error)
         message.writes = tuple(own.writes)
+        if message.page is not None:
+            slice_ = message.slice
+            kept = KeptPage(slice_.accepted_on, slice_.request_id, message.position, message.page)
+            message.writes += (kept,)
+            message.page = None
 
     async def _hand_over(self, group: _Group) -> None:
         ready, group.ready = group.ready, []

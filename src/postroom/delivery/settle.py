@@ -22,9 +22,8 @@ import structlog
 
 from postroom.audience.soft_bounces import Consequence
 from postroom.delivery.batch import Batch
-from postroom.delivery.data_access import Write
 from postroom.delivery.outcome_writer import OutcomeWriter
-from postroom.delivery.slices import Part, Slice
+from postroom.delivery.slices import Part, Slice, Wrote
 from postroom.events.log import Event
 from postroom.metrics.counts import Counts
 from postroom.store.pool import Pool
@@ -88,7 +87,7 @@ class Settler:
         await written
 
     def record(
-        self, slice_: Slice, event: Event, writes: tuple[Write, ...] = (), consequence: Consequence | None = None
+        self, slice_: Slice, event: Event, writes: tuple[Wrote, ...] = (), consequence: Consequence | None = None
     ) -> None:
         """Add one event of a slice, and in the same transaction what goes into data extensions with it, and what it
         means for the address."""

@@ -8,14 +8,17 @@ and its settlement deletes it.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 from uuid import UUID
 
 from postroom.audience.contacts import Contact
 from postroom.catalog.sending_options import DEFAULT, SendingOptions
 from postroom.content.model import Mail, NotComposed
 from postroom.delivery.data_access import Write
+from postroom.delivery.kept_page import KeptPage
 from postroom.events.put_offs import PutOff
+
+Wrote: TypeAlias = Write | KeptPage
 
 
 class LaneKey(NamedTuple):
@@ -164,8 +167,10 @@ class Message:
     """Composed ahead, where the template has to wait for data."""
     admitted: Admission | None = None
     """The warm-up that counts it, while it waits at a site."""
-    writes: tuple[Write, ...] = ()
-    """What its template writes to data extensions, once the message is sent."""
+    page: bytes | None = None
+    """As composed: what its page shows, where it can't be made again."""
+    writes: tuple[Wrote, ...] = ()
+    """What its template writes to data extensions, and its page, once the message is sent."""
 
     def not_sent(self) -> None:
         """Nothing of it reached its site: whoever let it in has room for another."""

@@ -2,14 +2,10 @@
 
 The page is what the mail's recipient reads, with two differences: what is looked up is as it is now (data extensions,
 the contact's profile), and ``%%_messagecontext%%`` is VAWP, by which templates leave out the link to this very page.
-Nothing is written.
+Nothing is written. A mail whose template asked a site shows the page that was kept of it (`kept_page`).
 """
 
 from datetime import UTC, datetime
-from email import message_from_bytes
-from email.message import EmailMessage
-from email.policy import default
-from html import escape
 
 import asyncpg
 import msgspec
@@ -22,6 +18,7 @@ from postroom.content.model import Mail
 from postroom.delivery.blocks import AssetBlocks
 from postroom.delivery.composer import Composer
 from postroom.delivery.data_access import ClaimData
+from postroom.delivery.kept_page import find_page, page_of
 from postroom.delivery.send_rows import read_send_row
 from postroom.delivery.slices import Message, Request, Slice
 from postroom.delivery.versions import Versions
@@ -76,12 +73,15 @@ class WebView:
         contact = await self._pool.fetchrow(_CONTACT, wanted.account_id, wanted.contact_id)
         if row is None or contact is None or contact["status"] == "Deleted":
             return None
+        kept = await find_page(self._pool, wanted.account_id, row["accepted_on"], wanted.request_id, wanted.position)
+        if kept is not None:
+            return kept
         message = _message(wanted, row, contact)
         if version.data_extension_id is not None:
             await read_send_row(self._pool, wanted.account_id, version.data_extension_id, message)
         data = ClaimData(self._pool, wanted.account_id).rendering()
         mail = await self._composer.compose_view(message, data, AssetBlocks(self._pool, wanted.account_id))
-        return _page_of(mail) if isinstance(mail, Mail) else None
+        return page_of(mail) if isinstance(mail, Mail) else None
 
 
 def _message(wanted: LinkMessage, row: asyncpg.Record, contact: asyncpg.Record) -> Message:
@@ -107,15 +107,3 @@ def _message(wanted: LinkMessage, row: asyncpg.Record, contact: asyncpg.Record) 
         request=Request(wanted.request_id, wanted.version_id, row["batch_id"], shared),
         contact=Contact(contact["contact_id"], contact["address"], _decode(contact["profile"]), contact["status"]),
     )
-
-
-def _page_of(mail: Mail) -> str:
-    message = message_from_bytes(mail.data, policy=default)
-    assert isinstance(message, EmailMessage)
-    html = message.get_body(("html",))
-    if html is not None:
-        return str(html.get_content())
-    text = message.get_body(("plain",))
-    shown = "" if text is None else escape(str(text.get_content()))
-    title = escape(mail.subject)
-    return f'<!doctype html><meta charset="utf-8"><title>{title}</title><pre style="white-space:pre-wrap">{shown}</pre>'

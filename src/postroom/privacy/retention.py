@@ -22,7 +22,7 @@ _REFUSED_SECONDS = 300.0
 _HOUR_OF_MIDNIGHT = timedelta(hours=1)
 _LONGEST_SECONDS = 3_600.0
 _PATIENTLY = "set local statement_timeout = 0"
-_OF_MESSAGES = ("message", "send_request")
+_OF_MESSAGES = ("message", "send_request", "kept_page")
 _OF_EVENTS = ("event", "put_off", "webhook_attempt")
 _IDEMPOTENCY = timedelta(hours=72)  # as long as a repetition gets the first reply (intake.once)
 

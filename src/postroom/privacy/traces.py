@@ -60,6 +60,11 @@ delete from data_row r using {_PLACES}
 where r.account_id = $1 and r.request_id = p.request_id and r.position = p.position
 """  # noqa: S608
 
+_DELETE_PAGES = f"""
+delete from kept_page k using {_PLACES}
+where k.account_id = $1 and k.accepted_on = $4 and k.request_id = p.request_id and k.position = p.position
+"""  # noqa: S608
+
 _EMAIL_COLUMNS = """
 select d.extension_id, c ->> 'name' as name
 from data_extension d cross join lateral json_array_elements(d.columns) as c
@@ -155,6 +160,7 @@ async def forget_messages(
     """Everything about these messages of one day, by class of data."""
     requests, positions = [place.request_id for place in places], [place.position for place in places]
     change = connection.execute
+    await change(_DELETE_PAGES, account_id, requests, positions, day)
     return {
         "dataExtensionRows": _rows(await change(_DELETE_ROWS_OF_MESSAGES, account_id, requests, positions)),
         "capturedMails": await connection.fetchval(_CAPTURED_OF_MESSAGES, account_id, requests, positions),

@@ -9,11 +9,10 @@ from postroom.audience.soft_bounces import Consequence, HandedOver, SoftBounce, 
 from postroom.audience.suppression import Entry
 from postroom.bounces.verdict import read_rules
 from postroom.catalog.sending_options import SendingOptions
-from postroom.delivery.data_access import Write
 from postroom.delivery.outcome import Deferred, Outcome, Refused, Sent, Skipped, Unknown
 from postroom.delivery.record import Recorder
 from postroom.delivery.retry import RetrySchedule
-from postroom.delivery.slices import Part, Slice
+from postroom.delivery.slices import Part, Slice, Wrote
 from postroom.events.log import Event
 from postroom.events.put_offs import PutOff
 
@@ -32,7 +31,7 @@ class Book:
         self.over: list[tuple[Slice, datetime | None]] = []
 
     def record(
-        self, slice_: Slice, event: Event, writes: tuple[Write, ...] = (), consequence: Consequence | None = None
+        self, slice_: Slice, event: Event, writes: tuple[Wrote, ...] = (), consequence: Consequence | None = None
     ) -> None:
         assert not any(each is slice_ for each, _ in self.over), "an event after the slice was over"
         self.events.append(event)
