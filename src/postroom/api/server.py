@@ -29,13 +29,27 @@ class JsonHttpProtocol(HttpToolsProtocol):
         self.transport.close()
 
 
-def server_config(app: Any, *, host: str = "127.0.0.1", port: int = 0) -> uvicorn.Config:
-    """The uvicorn configuration of an API process; hand listening sockets to `uvicorn.Server.serve`."""
+def cuttable_protocol(name: str) -> type[JsonHttpProtocol]:
+    """The protocol, with a function of this name in the scope of each request that ends its connection at once."""
+
+    class CuttableHttpProtocol(JsonHttpProtocol):
+        def on_message_begin(self) -> None:
+            super().on_message_begin()
+            self.scope[name] = self.transport.abort  # type: ignore[literal-required]
+
+    return CuttableHttpProtocol
+
+
+def server_config(app: Any, *, host: str = "127.0.0.1", port: int = 0, cuttable: str | None = None) -> uvicorn.Config:
+    """The uvicorn configuration of an API process; hand listening sockets to `uvicorn.Server.serve`.
+
+    ``cuttable`` is the name of `cuttable_protocol`; without one no request can end its connection.
+    """
     return uvicorn.Config(
         app,
         host=host,
         port=port,
-        http=JsonHttpProtocol,
+        http=JsonHttpProtocol if cuttable is None else cuttable_protocol(cuttable),
         ws="none",
         loop="uvloop",
         lifespan="on",
@@ -47,12 +61,14 @@ def server_config(app: Any, *, host: str = "127.0.0.1", port: int = 0) -> uvicor
     )
 
 
-async def serve_http(app: Any, host: str, port: int, listen_fd: int | None, stop: asyncio.Event) -> None:
-    """Answer requests until ``stop`` is set, and finish those that have begun.
+async def serve_http(
+    app: Any, host: str, port: int, listen_fd: int | None, stop: asyncio.Event, *, cuttable: str | None = None
+) -> None:
+    """Answer requests until ``stop`` is set, and finish those that have begun; ``cuttable`` as in `server_config`.
 
     ``listen_fd`` is a listening socket shared with other processes; without one the address is bound here.
     """
-    server = _Server(server_config(app, host=host, port=port))
+    server = _Server(server_config(app, host=host, port=port, cuttable=cuttable))
     sockets = None if listen_fd is None else [socket.socket(fileno=os.dup(listen_fd))]
     serving = asyncio.create_task(server.serve(sockets))
     stopping = asyncio.create_task(stop.wait())

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from postroom.assembly.bounces import bounce_rules, bounce_tls, soft_bounce_rule
 from postroom.assembly.delivery import mail_links, own_host, reporting_options, route_names, worker_options
 from postroom.assembly.rooms import dialect_of, events_options, ledger_of, mailbox_of, retention_of
+from postroom.assembly.sandbox import chaos_gate, failures_of, later_reports
 from postroom.settings import Settings
 from postroom.store.pool import Pool, open_pool
 
@@ -77,6 +78,17 @@ async def prepare_database(settings: Settings, dsn: str) -> Prepared:
         return Prepared(None)
 
 
+async def prepare_server(settings: Settings, dsn: str) -> Prepared:
+    """As `prepare_database`, and forget what belonged to an earlier run of the server; for who starts all of it."""
+    from postroom.sandbox.chaos_rules import forget_rules
+
+    prepared = await prepare_database(settings, dsn)
+    if settings.delivery == "sandbox":
+        async with _pool(dsn, "prepare", 1) as pool:
+            await forget_rules(pool)
+    return prepared
+
+
 async def run_api(settings: Settings, dsn: str, *, listen_fd: int | None, stop: asyncio.Event) -> None:
     """Answer HTTP until ``stop`` is set; then finish the requests that have begun.
 
@@ -100,6 +112,8 @@ async def run_api(settings: Settings, dsn: str, *, listen_fd: int | None, stop: 
     from postroom.privacy.erasure import keep_erasing
     from postroom.privacy.retention import keep_retention
     from postroom.sandbox.business_units import BusinessUnits
+    from postroom.sandbox.chaos_gate import CUT
+    from postroom.sandbox.chaos_rules import KnownRules
     from postroom.sandbox.routes import sandbox_router
     from postroom.sandbox.watch import MailWatch
     from postroom.tenancy.clients import SecretHasher
@@ -118,11 +132,15 @@ async def run_api(settings: Settings, dsn: str, *, listen_fd: int | None, stop: 
         accepter.start()
         running.push_async_callback(accepter.close)
         extra: list[Router] = []
+        known: KnownRules | None = None
         if settings.delivery == "sandbox":
             mailbox = mailbox_of(settings, pool)
             watch = MailWatch(mailbox)
             # Clients that wait for a mail are answered when the stop begins, not when they would hold it up.
             await running.enter_async_context(_background(_close_at(stop, watch)))
+            known = KnownRules(dsn, pool)
+            await running.enter_async_context(_background(known.keep()))
+            await known.loaded.wait()
             extra.append(
                 sandbox_router(
                     mailbox,
@@ -130,6 +148,7 @@ async def run_api(settings: Settings, dsn: str, *, listen_fd: int | None, stop: 
                     BusinessUnits(pool, SecretHasher()),
                     own_hosts=_own_hosts(settings),
                     smtp_address=str(settings.sandbox_smtp_address),
+                    failures=failures_of(settings, pool, announce),
                 )
             )
         await running.enter_async_context(_background(keep_erasing(pool)))
@@ -161,7 +180,11 @@ async def run_api(settings: Settings, dsn: str, *, listen_fd: int | None, stop: 
             delivery_routes=route_names(settings),
         )
         address = settings.http_address
-        await serve_http(app, address.host, address.port, listen_fd, stop)
+        if known is None:
+            await serve_http(app, address.host, address.port, listen_fd, stop)
+        else:
+            gate = await chaos_gate(settings, pool, app, known)
+            await serve_http(gate, address.host, address.port, listen_fd, stop, cuttable=CUT)
 
 
 async def run_delivery(settings: Settings, dsn: str, *, owner: str, replaces: str | None, stop: asyncio.Event) -> None:
@@ -209,11 +232,13 @@ async def run_events(settings: Settings, dsn: str, *, owner: str, replaces: str 
 
 async def run_mailbox(settings: Settings, dsn: str, *, stop: asyncio.Event) -> None:
     """Capture mail by SMTP until ``stop`` is set."""
+    from postroom.metrics.counts import counting
     from postroom.sandbox.smtp_server import run_mailbox as serve_mailbox
 
-    async with _pool(dsn, "mailbox", _MAILBOX_CONNECTIONS) as pool:
+    async with _pool(dsn, "mailbox", _MAILBOX_CONNECTIONS) as pool, counting(pool) as counts:
         address = settings.sandbox_smtp_address
-        await serve_mailbox(address.host, address.port, mailbox_of(settings, pool), stop)
+        reports = await later_reports(settings, pool, counts)
+        await serve_mailbox(address.host, address.port, mailbox_of(settings, pool), stop, reports=reports)
 
 
 async def run_bounces(settings: Settings, dsn: str, *, stop: asyncio.Event) -> None:

@@ -29,7 +29,7 @@ def serve_command(settings: Settings) -> None:
     delivery.check_sources(settings)
     delivery.report_sender(settings)
     configure_logs(settings, "serve")
-    program = Program(CHILD_COMMAND, roles.prepare_database)
+    program = Program(CHILD_COMMAND, roles.prepare_server)
     raise typer.Exit(asyncio.run(serve(settings, program, sys.stdout)))
 
 

@@ -45,7 +45,7 @@ class Manner:
     greeting: stands after the name in the first line. about: answers VRFY and HELP.
     auth: whether AUTH is offered; any credentials are good then. starttls: whether STARTTLS is offered.
     refusal: of a recipient that is not taken, the whole reply line; None for one that is. It is not asked about
-    `<postmaster>`.
+    `<postmaster>`. A refusal with 421 ends the connection (RFC 5321 §3.8).
     keep_bytes: of a longer mail only the beginning is kept, and the mail is taken all the same.
     """
 
@@ -380,6 +380,8 @@ class Session:
             refusal = self._manner.refusal(_mailbox(path))
         if refusal is not None:
             self._refuse(refusal)
+            if refusal.startswith("421"):
+                self.phase = Phase.CLOSED
         elif len(self._recipients) >= self._max_recipients:
             self._refuse(f"452 4.5.3 At most {self._max_recipients} recipients a mail")
         else:

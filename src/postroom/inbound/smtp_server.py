@@ -42,7 +42,7 @@ class Desk(Protocol):
 
     def submit(self, arrival: Arrival, done: Callable[[str], None]) -> None:
         """Take a mail. ``done`` is called once, with the reply (code, enhanced code, text), when what the reply says
-        is true and stays true."""
+        is true and stays true. Without a text it hangs up in place of an answer."""
 
     def stop(self) -> None:
         """Let `run` return once everything submitted so far is answered."""
@@ -221,6 +221,9 @@ class MailProtocol(asyncio.Protocol):
         transport = self._transport
         if transport is None:
             return  # the client has gone; a committed mail stays
+        if not reply:
+            transport.abort()
+            return
         self._do(self._session.settle(reply))
         if self.committing or self._transport is None:
             return

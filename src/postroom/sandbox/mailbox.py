@@ -67,6 +67,13 @@ with dropped as (delete from captured_mail where capture_id = $1 returning size)
 update captured_total set messages = messages - 1, bytes = bytes - dropped.size from dropped
 returning true"""
 
+_DELETE_ACCOUNT = """
+with dropped as (delete from captured_mail where account_id = $1 returning size)
+update captured_total
+set messages = messages - (select count(*) from dropped),
+    bytes = bytes - (select coalesce(sum(size), 0) from dropped)
+returning (select count(*) from dropped)"""
+
 # Ids go on from where they were, so a cursor taken before stays good.
 _DELETE_ALL = "truncate captured_mail continue identity"
 _EMPTIED = """
@@ -82,7 +89,7 @@ _LIST = """
 select capture_id, captured_at, sender, recipients, account_id, request_id, position, message_key,
        subject, header_from, header_to, size
 from captured_mail"""
-_ARRIVED = "select capture_id, recipient_keys, message_key, search_text from captured_mail"
+_ARRIVED = "select capture_id, recipient_keys, message_key, search_text, account_id from captured_mail"
 _NEWEST = "select coalesce(max(capture_id), 0) from captured_mail"
 
 _COLUMNS = (
@@ -136,6 +143,7 @@ class Arrived:
     recipient_keys: tuple[str, ...]
     message_key: str | None
     search_text: str
+    account_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +156,7 @@ class MailFilter:
     words: each occurs in subject, from, to or recipients, in any case.
     after: captured later than the mail with this id.
     before: captured earlier than the mail with this id.
+    account_id: of a message of this business unit.
     """
 
     to: str | None = None
@@ -156,6 +165,7 @@ class MailFilter:
     words: tuple[str, ...] = ()
     after: int | None = None
     before: int | None = None
+    account_id: int | None = None
 
     def matches(self, mail: Arrived) -> bool:
         """The same verdict the SQL of this filter gives."""
@@ -166,6 +176,7 @@ class MailFilter:
             and all(fold(word) in mail.search_text for word in self.words)
             and (self.after is None or mail.capture_id > self.after)
             and (self.before is None or mail.capture_id < self.before)
+            and (self.account_id is None or mail.account_id == self.account_id)
         )
 
     def where(self) -> tuple[str, list[object]]:
@@ -189,6 +200,8 @@ class MailFilter:
             add("capture_id > ?", self.after)
         if self.before is not None:
             add("capture_id < ?", self.before)
+        if self.account_id is not None:
+            add("account_id = ?", self.account_id)
         return (" where " + " and ".join(conditions) if conditions else ""), values
 
 
@@ -325,7 +338,13 @@ class Mailbox:
             f"{_ARRIVED} where capture_id > $1 order by capture_id limit $2", capture_id, limit
         )
         return [
-            Arrived(row["capture_id"], tuple(row["recipient_keys"]), row["message_key"], row["search_text"])
+            Arrived(
+                row["capture_id"],
+                tuple(row["recipient_keys"]),
+                row["message_key"],
+                row["search_text"],
+                row["account_id"],
+            )
             for row in rows
         ]
 
@@ -344,6 +363,12 @@ class Mailbox:
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(_LOCK)
             return await connection.fetchval(_DELETE_ONE, capture_id) is True
+
+    async def delete_account(self, account_id: int) -> int:
+        """Deletes the mails of one business unit's messages; tells how many there were."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute(_LOCK)
+            return int(await connection.fetchval(_DELETE_ACCOUNT, account_id))
 
     async def delete_all(self) -> int:
         """Empties the mailbox and gives its space back; tells how many mails were there."""

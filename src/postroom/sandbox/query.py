@@ -71,17 +71,33 @@ class Query:
             raise RequestRejected(400, INVALID_VALUE, "InvalidValue", problem)
         return seconds
 
+    def address(self, name: str) -> str | None:
+        """An address; None when it is absent or empty."""
+        value = self.text(name)
+        # A plus sign that was not percent-encoded arrives as a space, which no address has.
+        return value.replace(" ", "+") if value and '"' not in value else value
+
+    def account_id(self) -> int | None:
+        """accountId, the id of a business unit; None when it is absent."""
+        return self.integer("accountId", least=0, most=BIGGEST_ID)
+
+    def flag(self, name: str) -> bool:
+        """Whether a parameter is true; it is false when it is absent."""
+        value = self._values.get(name, "false")
+        if value.lower() not in ("true", "false"):
+            raise RequestRejected(400, INVALID_VALUE, "InvalidValue", f"{name}={_shown(value)}: true or false is taken")
+        return value.lower() == "true"
+
     def mail_filter(self) -> MailFilter:
-        """to, messageKey, subject, q, after, before."""
-        to = self.text("to")
+        """to, messageKey, subject, q, after, before, accountId."""
         return MailFilter(
-            # A plus sign in an address that was not percent-encoded arrives as a space, which no address has.
-            to=to.replace(" ", "+") if to and '"' not in to else to,
+            to=self.address("to"),
             message_key=self.text("messageKey"),
             subject=self.text("subject"),
             words=tuple((self.text("q") or "").split()),
             after=self.integer("after", least=0, most=BIGGEST_ID),
             before=self.integer("before", least=0, most=BIGGEST_ID),
+            account_id=self.account_id(),
         )
 
 

@@ -10,7 +10,7 @@ answered 408 by themselves. 503 with 50300 says the server is stopping.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
@@ -18,6 +18,7 @@ from urllib.parse import quote
 import msgspec
 from litestar import Request, Response, Router, delete, get
 from litestar.di import NamedDependency, Provide
+from litestar.handlers import HTTPRouteHandler
 from litestar.params import FromPath
 
 from postroom.sandbox.business_units import BusinessUnits, make_business_unit
@@ -29,7 +30,7 @@ from postroom.sandbox.view import MailView, read_mail
 from postroom.sandbox.watch import MailWatch
 
 JSON = "application/json; charset=utf-8"
-FILTERS = ("to", "messageKey", "subject", "q", "after", "before")
+FILTERS = ("to", "messageKey", "subject", "q", "after", "before", "accountId")
 LONGEST_WAIT_SECONDS = 60.0
 
 # A mail is shown by a frame that may do nothing: no script, no form, no request to anywhere.
@@ -53,11 +54,13 @@ def sandbox_router(
     *,
     own_hosts: Collection[str] = (),
     smtp_address: str = "127.0.0.1:1025",
+    failures: Sequence[HTTPRouteHandler] = (),
 ) -> Router:
     """All routes of the sandbox, for the root of an application.
 
     own_hosts: names beyond loopback by which the server is called (the host of POSTROOM_PUBLIC_URL), lower case.
     smtp_address: where the capture mailbox listens, for the page to show.
+    failures: the calls that make failures (`failure_routes`).
     """
 
     def guard(request: AnyRequest) -> Response[bytes] | None:
@@ -75,6 +78,7 @@ def sandbox_router(
             delete_mail,
             wait_for_mail,
             make_business_unit,
+            *failures,
             *page_routes(smtp_address),
         ],
         before_request=guard,
@@ -103,18 +107,18 @@ def check_request(request: AnyRequest, own_hosts: Collection[str]) -> Response[b
 
 
 def rejection(_request: AnyRequest, problem: RequestRejected) -> Response[bytes]:
-    return _json(problem.body, status=problem.status)
+    return json_reply(problem.body, status=problem.status)
 
 
 @get("/sandbox/messages")
 async def list_mails(request: AnyRequest, mailbox: NamedDependency[Mailbox]) -> Response[bytes]:
     """Newest first. `next`, when not null, is the value of `before` for the next page."""
-    query = _query(request, *FILTERS, "limit")
+    query = query_of(request, *FILTERS, "limit")
     limit = query.integer("limit", least=1, most=500) or 50
     found = await mailbox.find(query.mail_filter(), limit=limit + 1)
     total = await mailbox.total()
     shown = found[:limit]
-    return _json(
+    return json_reply(
         {
             "items": [summary_json(entry) for entry in shown],
             "next": shown[-1].capture_id if len(found) > limit else None,
@@ -126,15 +130,15 @@ async def list_mails(request: AnyRequest, mailbox: NamedDependency[Mailbox]) -> 
 
 @get("/sandbox/messages/{mail_id:str}")
 async def get_mail(request: AnyRequest, mail_id: FromPath[str], mailbox: NamedDependency[Mailbox]) -> Response[bytes]:
-    _query(request)
+    query_of(request)
     entry, raw = await _mail(mailbox, mail_id)
-    return _json(mail_json(entry, read_mail(raw)))
+    return json_reply(mail_json(entry, read_mail(raw)))
 
 
 @get("/sandbox/messages/{mail_id:str}/raw")
 async def get_raw(request: AnyRequest, mail_id: FromPath[str], mailbox: NamedDependency[Mailbox]) -> Response[bytes]:
     """The mail as it arrived."""
-    _query(request)
+    query_of(request)
     number = _mail_id(mail_id)
     raw = await mailbox.raw(number)
     if raw is None:
@@ -146,7 +150,7 @@ async def get_raw(request: AnyRequest, mail_id: FromPath[str], mailbox: NamedDep
 @get("/sandbox/messages/{mail_id:str}/html")
 async def get_html(request: AnyRequest, mail_id: FromPath[str], mailbox: NamedDependency[Mailbox]) -> Response[bytes]:
     """The HTML body for a sandboxed frame."""
-    _query(request)
+    query_of(request)
     entry, raw = await _mail(mailbox, mail_id)
     html = read_mail(raw).framed_html()
     if html is None:
@@ -160,7 +164,7 @@ async def get_attachment(
     request: AnyRequest, mail_id: FromPath[str], number: FromPath[str], mailbox: NamedDependency[Mailbox]
 ) -> Response[bytes]:
     """One attachment, always to be saved and never to be shown, whatever type it says it has."""
-    _query(request)
+    query_of(request)
     entry, raw = await _mail(mailbox, mail_id)
     attachments = read_mail(raw).attachments
     index = read_integer("attachment", number, least=0, most=BIGGEST_ID)
@@ -177,19 +181,22 @@ async def get_attachment(
 
 @delete("/sandbox/messages", status_code=200)
 async def delete_mails(request: AnyRequest, mailbox: NamedDependency[Mailbox]) -> Response[bytes]:
-    _query(request)
-    return _json({"deleted": await mailbox.delete_all()})
+    """All of them, or those of one business unit."""
+    account_id = query_of(request, "accountId").account_id()
+    if account_id is not None:
+        return json_reply({"deleted": await mailbox.delete_account(account_id)})
+    return json_reply({"deleted": await mailbox.delete_all()})
 
 
 @delete("/sandbox/messages/{mail_id:str}", status_code=200)
 async def delete_mail(
     request: AnyRequest, mail_id: FromPath[str], mailbox: NamedDependency[Mailbox]
 ) -> Response[bytes]:
-    _query(request)
+    query_of(request)
     number = _mail_id(mail_id)
     if not await mailbox.delete(number):
         raise _no_such_mail(number)
-    return _json({"deleted": 1})
+    return json_reply({"deleted": 1})
 
 
 @get("/sandbox/wait")
@@ -197,13 +204,13 @@ async def wait_for_mail(
     request: AnyRequest, mailbox: NamedDependency[Mailbox], watch: NamedDependency[MailWatch]
 ) -> Response[bytes]:
     """The newest mail there is that matches, else the first to come within `timeout` seconds."""
-    query = _query(request, *FILTERS, "timeout")
+    query = query_of(request, *FILTERS, "timeout")
     seconds = query.seconds("timeout", default=10.0, most=LONGEST_WAIT_SECONDS)
     wanted = query.mail_filter()
     number = await watch.wait(wanted, seconds)
     mail = None if number is None else await mailbox.get(number)
     if mail is not None:
-        return _json(mail_json(mail[0], read_mail(mail[1])))
+        return json_reply(mail_json(mail[0], read_mail(mail[1])))
     if watch.closed:
         raise RequestRejected(503, 50300, "Stopping", "the server is stopping; ask again when it is back")
     total = await mailbox.total()
@@ -245,11 +252,13 @@ def mail_json(entry: Entry, view: MailView) -> dict[str, object]:
     }
 
 
-def _json(value: object, *, status: int = 200) -> Response[bytes]:
+def json_reply(value: object, *, status: int = 200) -> Response[bytes]:
+    """A value as JSON, with the headers of every answer."""
     return Response(msgspec.json.encode(value), status_code=status, media_type=JSON, headers=_HEADERS)
 
 
-def _query(request: AnyRequest, *known: str) -> Query:
+def query_of(request: AnyRequest, *known: str) -> Query:
+    """The parameters of a request that takes those of ``known``."""
     return Query(request.query_params.multi_items(), known)
 
 
@@ -282,6 +291,7 @@ def _described(wanted: MailFilter) -> str:
         "q": " ".join(wanted.words) or None,
         "after": wanted.after,
         "before": wanted.before,
+        "accountId": wanted.account_id,
     }
     given = [f"{name}={value}" for name, value in named.items() if value is not None]
     return " and ".join(given) or "any content"

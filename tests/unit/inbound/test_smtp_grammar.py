@@ -421,6 +421,17 @@ def test_a_server_without_auth_neither_offers_nor_takes_it() -> None:
     assert say(smtp, "AUTH PLAIN AGEAYg==").startswith("502")
 
 
+def test_a_refusal_with_421_ends_the_connection() -> None:
+    manner = Manner(greeting="", about="", refusal=lambda address: "421 4.3.2 Busy" if "busy" in address else None)
+    smtp = session(manner=manner)
+    step = smtp.receive(
+        b"EHLO c\r\nMAIL FROM:<a@b.example>\r\nRCPT TO:<x@b.example>\r\nRCPT TO:<busy@b.example>\r\nDATA\r\n"
+    )
+    assert step.close
+    assert step.reply.endswith(b"250 2.1.5 Ok\r\n421 4.3.2 Busy\r\n")
+    assert smtp.receive(b"NOOP\r\n").reply == b""
+
+
 def test_a_recipient_that_is_not_taken_is_refused_with_the_manner_s_reply() -> None:
     def refusal(address: str) -> str | None:
         return None if address == "good@example.com" else "550 5.1.1 Nobody here"

@@ -7,7 +7,7 @@ import pytest
 from postroom.sandbox.mailbox import MailFilter
 from postroom.sandbox.query import INVALID_VALUE, WRONG_TYPE, Query, RequestRejected
 
-KNOWN = ("to", "messageKey", "subject", "q", "after", "before", "limit", "timeout")
+KNOWN = ("to", "messageKey", "subject", "q", "after", "before", "limit", "timeout", "accountId", "last")
 
 
 def test_a_filter_is_read_whatever_the_case_of_its_names() -> None:
@@ -33,6 +33,8 @@ def test_absent_and_empty_parameters_do_not_restrict() -> None:
         ("after", "x", WRONG_TYPE, "after=x: a whole number is wanted"),
         ("after", "", WRONG_TYPE, "after="),
         ("after", "٣", WRONG_TYPE, "after=٣"),
+        ("accountId", "", WRONG_TYPE, "accountId="),
+        ("accountId", "shop", WRONG_TYPE, "accountId=shop: a whole number is wanted"),
         ("before", "-1", INVALID_VALUE, "before=-1: 0 to"),
         ("before", "9" * 30, INVALID_VALUE, "before=999"),
         ("to", "x" * 1001, INVALID_VALUE, "to has 1001 characters"),
@@ -63,3 +65,12 @@ def test_a_misspelt_parameter_is_not_ignored() -> None:
         Query([("to", "x")], ())
     with pytest.raises(RequestRejected, match="to is given twice"):
         Query([("to", "x"), ("To", "y")], KNOWN)
+
+
+def test_a_business_unit_and_a_flag_are_read() -> None:
+    query = Query([("accountid", "7"), ("LAST", "True")], KNOWN)
+    assert query.mail_filter() == MailFilter(account_id=7)
+    assert query.flag("last")
+    assert not Query([], KNOWN).flag("last")
+    with pytest.raises(RequestRejected, match="last=1: true or false is taken"):
+        Query([("last", "1")], KNOWN).flag("last")
