@@ -20,10 +20,8 @@ Failure rules
 from __future__ import annotations
 
 import asyncio
-import errno
 import random
 import re
-import socket
 import ssl
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -34,6 +32,7 @@ import msgspec
 
 from postroom.delivery.outcome import Deferred, Outcome
 from postroom.delivery.smtp.connection import Connection, Job
+from postroom.delivery.smtp.dialling import Dialler
 from postroom.delivery.smtp.local_address import Sources
 from postroom.delivery.smtp.reach import Reach
 from postroom.delivery.smtp.remainder import Remainder
@@ -47,13 +46,8 @@ __all__ = ["Job", "SmtpPool"]
 FIRST_BACKOFF: Final = 0.5
 LONGEST_BACKOFF: Final = 60.0
 GIVE_WAY_SECONDS: Final = 600.0
-MOST_ADDRESSES: Final = 6
 
 _HELO = re.compile(r"[A-Za-z0-9._:\[\]-]{1,255}")
-
-
-class NoSource(Exception):
-    """None of our addresses is of the family of the peer's."""
 
 
 class SmtpPool:
@@ -110,11 +104,17 @@ class SmtpPool:
         self._trust = self._preferred_trust
         self._on_session = on_session
         self._rand = rand
-        self._addresses = addresses
         self._sources = sources
         self._loop = loop or asyncio.get_running_loop()
-        self._reach = reach or Reach(self._loop.time)
-        self._found: Sequence[str] = ()
+        self._dialler = Dialler(
+            target,
+            seconds=self._timeouts.connect,
+            addresses=addresses,
+            reach=reach or Reach(self._loop.time),
+            sources=sources,
+            report=self._report,
+            loop=self._loop,
+        )
         self._connections: dict[Connection, asyncio.Task[None] | None] = {}
         self._working: set[Connection] = set()
         self._waiting: deque[Job] = deque()
@@ -159,7 +159,7 @@ class SmtpPool:
     @property
     def found(self) -> Sequence[str]:
         """The addresses of the target, as last found."""
-        return self._found
+        return self._dialler.found
 
     def leave(self, source: str) -> None:
         """Begin nothing more on connections from this address of ours."""
@@ -332,77 +332,10 @@ class SmtpPool:
         self._connections[connection] = self._loop.create_task(self._connect(connection))
 
     async def _connect(self, connection: Connection) -> None:
-        """Try the target's addresses in turn until one takes the connection."""
-        target, seconds = self.target, self._timeouts.connect
-        reason = f"no connection to {target.host} port {target.port}"
-        try:
-            # Each address has its own time: a dead IPv6 route must not use up that of IPv4.
-            for address in await self._find_addresses():
-                try:
-                    await self._connect_to(address, connection)
-                except NoSource:
-                    reason = f"no connection to {target.host} ({address}): no source address of its family to use"
-                    continue
-                except TimeoutError:
-                    reason = f"no connection to {target.host} port {target.port} ({address}) within {seconds:g} s"
-                except OSError as problem:
-                    reason = f"no connection to {target.host} port {target.port} ({address}): {problem}"
-                else:
-                    self._reach.reached(address)
-                    return
-                self._reach.failed(address)
-        except TimeoutError:
-            reason = f"no address of {target.host} within {seconds:g} s"
-        except (OSError, UnicodeError) as problem:
-            reason = f"no address of {target.host}: {problem}"
-        except Exception as problem:
-            self._report("connecting failed in an unforeseen way", problem)
-            reason = f"{reason}: {problem!r}"
-        if connection in self._connections:
+        reason = await self._dialler.connect(connection)
+        if reason and connection in self._connections:
             self.failed(connection, self._local_failure(reason))
             self._drop(connection, reason)
-
-    async def _connect_to(self, address: str, connection: Connection) -> None:
-        """Connect to one address, from one of ours after the other. Raises NoSource, TimeoutError and OSError."""
-        sources = self._sources
-        if sources is None:
-            await self._dial(address, connection, None)
-            return
-        while True:
-            local = sources.next(address)
-            if local is None:
-                raise NoSource
-            connection.session.come_from(local)
-            try:
-                await self._dial(address, connection, (local.ip, 0))
-            except OSError as problem:
-                # Not ours any more, or without a free port: that says nothing of the host.
-                if problem.errno != errno.EADDRNOTAVAIL or not sources.refused(local.ip, str(problem), (address,)):
-                    raise
-            else:
-                return
-
-    async def _dial(self, address: str, connection: Connection, local: tuple[str, int] | None) -> None:
-        target = self.target
-        async with asyncio.timeout(self._timeouts.connect):
-            await self._loop.create_connection(
-                lambda: connection,
-                address,
-                target.port,
-                ssl=connection.trust.context if target.implicit_tls else None,
-                server_hostname=target.host if target.implicit_tls else None,
-                local_addr=local,
-            )
-
-    async def _find_addresses(self) -> Sequence[str]:
-        if self._addresses is not None:
-            self._found = self._addresses()
-        else:
-            target = self.target
-            async with asyncio.timeout(self._timeouts.connect):
-                found = await self._loop.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
-            self._found = list(dict.fromkeys(str(entry[4][0]) for entry in found[:MOST_ADDRESSES]))
-        return self._reach.order(self._found)
 
     def _refused(self, outcome: Deferred) -> bool:
         """Whether the peer takes nothing from the address that was used, while another may do."""
@@ -411,7 +344,7 @@ class SmtpPool:
         if any(connection.session.source == outcome.source for connection in self._working):
             # It takes some connections from there, and no more.
             return False
-        return self._sources.refused(outcome.source, outcome.text, self._found)
+        return self._sources.refused(outcome.source, outcome.text, self._dialler.found)
 
     def _back_off(self, outcome: Deferred, connection: Connection) -> None:
         if self._retry_at is not None and (self._working or not self.available):
