@@ -5,7 +5,8 @@ Every process of a server is a verb, and all of them together load three times w
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -68,13 +69,14 @@ def verbs(known: Mapping[str, Verb]) -> type[TyperGroup]:
                 sys.exit(INTERRUPTED)
             sys.exit(code if isinstance(code, int) else 0)
 
+        def make_context(self, *args: Any, **extra: Any) -> Any:
+            # Helps are printed here.
+            with _until_nobody_reads():
+                return super().make_context(*args, **extra)
+
         def invoke(self, ctx: Any) -> Any:
-            try:
+            with _until_nobody_reads():
                 return super().invoke(ctx)
-            except BrokenPipeError:
-                # What is left in its buffer must not complain at the end.
-                os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-                raise typer.Exit(UNREAD) from None
 
         def resolve_command(
             self, ctx: Any, args: list[str]
@@ -87,6 +89,21 @@ def verbs(known: Mapping[str, Verb]) -> type[TyperGroup]:
             return super().resolve_command(ctx, args)  # type: ignore[return-value]
 
     return Verbs
+
+
+@contextmanager
+def _until_nobody_reads() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        # What is left in its buffer must not complain at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        raise typer.Exit(UNREAD) from None
+    except SystemExit as ended:
+        # Rich, which prints helps, has done so already, and ends with 1.
+        if isinstance(ended.__context__, BrokenPipeError):
+            raise typer.Exit(UNREAD) from None
+        raise
 
 
 def load_verb(name: str, place: str) -> TyperCommand | TyperGroup:

@@ -1,5 +1,6 @@
 """Mistakes in a command line, before anything is started: a line or two that name the argument, its value, the fix."""
 
+import os
 import subprocess
 import sys
 
@@ -92,3 +93,13 @@ def test_what_libraries_log_is_not_mixed_into_what_a_command_prints() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.parametrize("words", ["--help", "account --help", ""])
+def test_output_that_nobody_reads_any_more_ends_quietly(words: str) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-P", "-m", "postroom.cli.main", *words.split()]
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, b"")
