@@ -28,7 +28,9 @@ def banner(settings: Settings, client: Credentials | None) -> str:
     if settings.bounce_smtp is not None:
         lines.append(f"  bounces        {settings.bounce_smtp}")
     lines.append(f"  database       {_database(settings)}")
-    if client is not None:
+    if client is None:
+        lines.append("  clients        postroom client create --name NAME makes one; run it with these settings")
+    else:
         body = {
             "grant_type": "client_credentials",
             "client_id": client.client_id,

@@ -53,3 +53,4 @@ def test_production_shows_no_password_and_no_mailbox() -> None:
     assert "smtp://user:***@relay.example.com:587" in text
     assert "postgresql://user:***@db/postroom" in text
     assert "mailbox" not in text
+    assert "postroom client create --name NAME makes one" in text
