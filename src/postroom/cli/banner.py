@@ -4,7 +4,7 @@ import json
 from typing import Protocol
 
 from postroom import __version__
-from postroom.settings import Settings, hide_password
+from postroom.settings import Settings, default_public_url, hide_password
 
 
 class Credentials(Protocol):
@@ -22,6 +22,8 @@ def banner(settings: Settings, client: Credentials | None) -> str:
     """The lines to print, plain text, without the closing `postroom: ready`."""
     sandbox = settings.delivery == "sandbox"
     lines = [f"Postroom {__version__}, {_life(settings)}", "", f"  API            {settings.public_url}"]
+    if settings.public_url != default_public_url(settings.http):
+        lines.append(f"  listens on     {settings.http}")
     if sandbox:
         lines.append(f"  mailbox        {settings.public_url}/sandbox")
         lines.append(f"  SMTP           {settings.sandbox_smtp}")

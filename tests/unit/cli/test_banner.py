@@ -54,3 +54,9 @@ def test_production_shows_no_password_and_no_mailbox() -> None:
     assert "postgresql://user:***@db/postroom" in text
     assert "mailbox" not in text
     assert "postroom client create --name NAME makes one" in text
+
+
+def test_behind_a_web_server_it_says_where_that_has_to_lead() -> None:
+    given = {"POSTROOM_PUBLIC_URL": "https://out.example.com", "POSTROOM_HTTP": "127.0.0.1:8030"}
+    assert "\n  listens on     127.0.0.1:8030\n" in banner(load_settings(given, machine=MACHINE), None)
+    assert "listens on" not in banner(load_settings({}, machine=MACHINE), None)
