@@ -79,7 +79,7 @@ class Settler:
             await self._task
 
     async def flush(self) -> None:
-        """Return when everything recorded so far is written; does not wait for the interval."""
+        """Return when everything recorded so far is written, but for what is `stuck`; does not wait for the interval."""
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.append(written)
         self._filled.set()
@@ -131,16 +131,19 @@ class Settler:
             due = [account_id for account_id in self._batches if self._is_due(account_id)]
             self._full.clear()
             for account_id in due:
-                batch = self._batches.pop(account_id)
-                self._pending -= len(batch.events)
-                await self._settle(account_id, batch)
+                await self._settle(account_id, self._batches.pop(account_id))
+            if due:
+                fresh = (batch for account_id, batch in self._batches.items() if account_id not in self._delays)
+                self._pending = sum(len(batch.events) for batch in fresh)
+            if all(account_id in self.stuck for account_id in self._batches):
+                self._tell_waiters()
 
     async def _gather(self) -> None:
-        """Let some outcomes come together; when all wait for another try, until the first of them."""
+        """Let some outcomes come together. Who waits for another try must not hold up what others record meanwhile, so
+        that wait is no longer."""
         seconds = self._interval
         if all(account_id in self._delays for account_id in self._batches):
-            first = min(self._delays[account_id].retry_at for account_id in self._batches)
-            seconds = max(first - self._clock(), _SHORTEST_WAIT)
+            seconds = max(seconds, _SHORTEST_WAIT)
         elif self._closing or self._pending >= _FLUSH_AT:
             return
         try:
@@ -205,4 +208,3 @@ class Settler:
         if later is not None:
             batch.append(later)
         self._batches[account_id] = batch
-        self._pending += len(batch.events) - (0 if later is None else len(later.events))

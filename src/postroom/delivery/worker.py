@@ -529,9 +529,12 @@ class Worker:
         waiting: dict[Slice, list[Message]] = {}
         for message in self._lanes.drain():
             waiting.setdefault(message.slice, []).append(message)
-        idle = [slice_ for slice_, messages in waiting.items() if slice_.outstanding == len(messages)]
+        idle: list[Slice] = []
         for slice_, messages in waiting.items():
-            if slice_.outstanding != len(messages):
+            # What is stuck is not settled, and whoever claimed it would send it again.
+            if slice_.outstanding == len(messages) and slice_.account_id not in self._settler.stuck:
+                idle.append(slice_)
+            else:
                 self._lanes.offer(slice_.key, messages)
         for slice_ in idle:
             self._recorder.part(slice_, at_once=True)
