@@ -16,6 +16,7 @@ from postroom.delivery.slices import Message, Slice
 from postroom.events.codes import StatusCode
 from postroom.intake.backlog import clear_queue
 from postroom.metrics.counts import Counts
+from postroom.metrics.declared import OUTCOMES, REFUSALS
 
 
 async def work(house: House, ends: int) -> list[dict[str, object]]:
@@ -158,12 +159,9 @@ async def test_evidence_that_is_refused_is_left_out_and_the_mail_counts_as_sent(
     row = await house.pool.fetchval("select detail from event where detail like '%as it was%' and kind = 'sent'")
     assert '"code":250' in row
     assert NUL in row
-    told_of = {
-        values[0]: number
-        for (metric, values), number in counts.take().items()
-        if metric.name == "postroom_outcomes_total"
-    }
-    assert told_of == {"sent": 40, "not_sent": 1}
+    taken = counts.take()
+    assert (taken[OUTCOMES, ("sent",)], taken[OUTCOMES, ("not_sent",)]) == (40, 1)
+    assert taken[REFUSALS, ("settle", "value")] == 2
 
 
 async def test_an_outcome_that_is_refused_in_every_form_is_held_and_nobody_sends_the_mail_again(house: House) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from postroom.delivery.routing.table import RouteTable
     from postroom.delivery.smtp.target import SmtpTarget
     from postroom.delivery.tls_reporting.reporter import ReportingOptions
-    from postroom.delivery.worker import WorkerOptions
+    from postroom.delivery.worker_options import WorkerOptions
 
 
 def worker_options(settings: Settings, *, owner: str, replaces: str | None) -> WorkerOptions:
@@ -31,7 +31,7 @@ def worker_options(settings: Settings, *, owner: str, replaces: str | None) -> W
     from postroom.delivery.retry import RetrySchedule
     from postroom.delivery.signing.multibuffer import installed
     from postroom.delivery.versions import Sender
-    from postroom.delivery.worker import WorkerOptions
+    from postroom.delivery.worker_options import WorkerOptions
 
     return WorkerOptions(
         owner=owner,

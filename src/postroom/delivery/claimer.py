@@ -20,6 +20,8 @@ from postroom.delivery.slice_loader import SliceLoader
 from postroom.delivery.slices import LaneKey, Slice
 from postroom.events.codes import StatusCode
 from postroom.intake.backlog import clear_queue, end_slices
+from postroom.metrics.counts import Counts
+from postroom.metrics.declared import REFUSALS
 from postroom.store.isolation import apart
 from postroom.store.pool import Pool
 from postroom.store.trouble import DATABASE_TROUBLE, Trouble, sqlstate_of, tell_trouble, trouble_of
@@ -48,10 +50,12 @@ class Claimer:
         may_claim: Callable[[int], bool] = lambda _account_id: True,
         held: Callable[[], Iterable[Slice]],
         loaded: Callable[[list[Slice], Loaded], None],
+        counts: Counts | None = None,
     ) -> None:
+        self._counts = counts or Counts()
         self._pool = pool
         self._queue = queue
-        self._loader = SliceLoader(queue, loader, loaded=loaded)
+        self._loader = SliceLoader(queue, loader, loaded=loaded, counts=self._counts)
         self._waiting = waiting
         self._lane_messages = lane_messages
         self._slice_size = slice_size
@@ -102,8 +106,10 @@ class Claimer:
                     if await self._round():
                         continue
             except DATABASE_TROUBLE as error:
-                passes = tell_trouble(self._log, "claim_waits_for_database", error).passes
-                pause = _TROUBLE_SECONDS if passes else min(2 * pause, _LONGEST_PAUSE)
+                trouble = tell_trouble(self._log, "claim_waits_for_database", error)
+                pause = _TROUBLE_SECONDS if trouble.passes else min(2 * pause, _LONGEST_PAUSE)
+                if not trouble.passes:
+                    self._counts.add(REFUSALS, "claim", trouble.value)
                 await asyncio.sleep(pause)
                 continue
             pause = _TROUBLE_SECONDS
@@ -165,7 +171,7 @@ class Claimer:
     async def _end(self, account_id: int, slice_id: int, error: Exception) -> None:
         """A slice can't be claimed: its messages end, if the database takes at least that."""
         facts = {"account_id": account_id, "slice_id": slice_id}
-        tell_trouble(self._log, "slice_not_claimed", error, **facts)
+        self._counts.add(REFUSALS, "claim", tell_trouble(self._log, "slice_not_claimed", error, **facts).value)
         self._refused[slice_id] = self._clock() + _REFUSED_SECONDS
         if trouble_of(error) is not Trouble.VALUE:
             return

@@ -32,7 +32,7 @@ from postroom.events.codes import StatusCode
 from postroom.events.log import FINAL_KINDS, Event, append_events, without_logged
 from postroom.events.put_offs import PutOff, note_put_off
 from postroom.metrics.counts import Counts
-from postroom.metrics.declared import DELIVERY_SECONDS, NOT_SENT, OUTCOMES, SUPPRESSING
+from postroom.metrics.declared import DELIVERY_SECONDS, NOT_SENT, OUTCOMES, REFUSALS, SUPPRESSING
 from postroom.metrics.histogram import count_times
 from postroom.store.isolation import apart
 from postroom.store.pool import Pool, PooledConnection
@@ -211,6 +211,7 @@ class OutcomeWriter:
         self._count({slice_}, [] if written is None else [written], follows)
         for what, refusal in told or [("outcome_written_at_last", error)]:
             tell_trouble(self._log, what, refusal, **await self._facts(slice_, event.position), kind=event.kind)
+            self._counts.add(REFUSALS, "settle", Trouble.VALUE.value)
 
     async def _write_rest(self, batch: Batch, slice_: Slice) -> None:
         """What becomes of a slice whose events are written."""
@@ -239,6 +240,7 @@ class OutcomeWriter:
         for part, refusal in ended:
             for position in part.positions:
                 tell_trouble(self._log, "not_queued_again", refusal, **await self._facts(slice_, position))
+                self._counts.add(REFUSALS, "settle", Trouble.VALUE.value)
 
     async def _attempt(self, connection: PooledConnection, work: Callable[[], Awaitable[object]]) -> Exception | None:
         """Do something within a transaction that goes on without it; why it was refused. Raises when the database is

@@ -26,6 +26,7 @@ from postroom.delivery.outcome_writer import OutcomeWriter
 from postroom.delivery.slices import Part, Slice, Wrote
 from postroom.events.log import Event
 from postroom.metrics.counts import Counts
+from postroom.metrics.declared import REFUSALS
 from postroom.store.pool import Pool
 from postroom.store.trouble import Trouble, tell_trouble, trouble_of
 
@@ -51,7 +52,8 @@ class Settler:
     def __init__(
         self, pool: Pool, *, interval: float, settled: Callable[[Slice], None], counts: Counts | None = None
     ) -> None:
-        self._writer = OutcomeWriter(pool, counts or Counts())
+        self._counts = counts or Counts()
+        self._writer = OutcomeWriter(pool, self._counts)
         self._interval = interval
         self._settled = settled
         self._batches: dict[int, Batch] = {}
@@ -79,7 +81,7 @@ class Settler:
             await self._task
 
     async def flush(self) -> None:
-        """Return when everything recorded so far is written, but for what is `stuck`; does not wait for the interval."""
+        """Return when everything recorded so far is written, but for what is stuck; does not wait for the interval."""
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiters.append(written)
         self._filled.set()
@@ -201,6 +203,8 @@ class Settler:
             messages=len(batch.events),
             retry_in=seconds,
         )
+        if not trouble.passes:
+            self._counts.add(REFUSALS, "settle", trouble.value)
         self._delays[account_id] = _Delay(tries + 1, self._clock() + seconds)
         if trouble is not Trouble.AWAY and (not trouble.passes or tries >= _MOST_BUSY):
             self.stuck.add(account_id)

@@ -16,6 +16,8 @@ from postroom.delivery.claim import Queue
 from postroom.delivery.loading import Loaded, Loader, Unsendable
 from postroom.delivery.slices import Slice
 from postroom.events.codes import StatusCode
+from postroom.metrics.counts import Counts
+from postroom.metrics.declared import REFUSALS
 from postroom.store.isolation import Refused, apart
 from postroom.store.trouble import Trouble, sqlstate_of, tell_trouble, trouble_of
 
@@ -31,7 +33,15 @@ _NOT_THE_MESSAGES = frozenset({Trouble.AWAY, Trouble.BUSY, Trouble.SETUP})
 class SliceLoader:
     """Loads what was claimed of one business unit, and hands it to ``loaded`` in one piece or in several."""
 
-    def __init__(self, queue: Queue, loader: Loader, *, loaded: Callable[[list[Slice], Loaded], None]) -> None:
+    def __init__(
+        self,
+        queue: Queue,
+        loader: Loader,
+        *,
+        loaded: Callable[[list[Slice], Loaded], None],
+        counts: Counts | None = None,
+    ) -> None:
+        self._counts = counts or Counts()
         self._queue = queue
         self._loader = loader
         self._loaded = loaded
@@ -120,6 +130,7 @@ class SliceLoader:
         for place, why in refused:
             position = positions[place]
             tell_trouble(self._log, "message_not_loaded", why, account_id=account_id, message_key=keys[position])
+            self._counts.add(REFUSALS, "load", Trouble.VALUE.value)
             reason = f"what belongs to it can't be read or stored ({sqlstate_of(why)})"
             found.unsendable.append(Unsendable(slice_, position, StatusCode.ERROR, reason))
         slice_.outstanding = len(positions)
@@ -127,7 +138,9 @@ class SliceLoader:
 
     async def _put_off(self, account_id: int, slices: Sequence[Slice], error: Exception) -> None:
         facts = {"account_id": account_id, "slices": [each.slice_id for each in slices][:20]}
-        tell_trouble(self._log, "slices_put_off", error, **facts, retry_in=_LATER.total_seconds())
+        trouble = tell_trouble(self._log, "slices_put_off", error, **facts, retry_in=_LATER.total_seconds())
+        if not trouble.passes:
+            self._counts.add(REFUSALS, "load", trouble.value)
         try:
             await self._queue.put_off(slices, _LATER)
         except Exception as refused:

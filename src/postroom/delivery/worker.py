@@ -9,104 +9,53 @@ attempt begins on a slice whose lease may have run out.
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
-from pathlib import Path
 from weakref import WeakKeyDictionary
 
 import structlog
 
-from postroom.audience.soft_bounces import SoftBounceRule
 from postroom.bounces.return_path import ReturnPath
-from postroom.bounces.verdict import Rules
-from postroom.content.ampscript.dialect import Dialect
 from postroom.content.model import Mail, NotComposed
 from postroom.delivery.claim import Queue
 from postroom.delivery.claimer import Claimer
 from postroom.delivery.composer import Composer
 from postroom.delivery.copies import without
-from postroom.delivery.fetch import FetchOptions, open_fetcher
+from postroom.delivery.expiry import Expiry
+from postroom.delivery.fetch import open_fetcher
 from postroom.delivery.job import Job
 from postroom.delivery.keyring import Keyring
 from postroom.delivery.lanes import Lanes
-from postroom.delivery.left_behind import LeftBehind
 from postroom.delivery.loading import TOO_LATE, Loaded, Loader
-from postroom.delivery.mail_headers import NO_HEADERS, MailHeaders
-from postroom.delivery.mail_links import MailLinks
 from postroom.delivery.outages import Outages
 from postroom.delivery.outcome import Deferred, Outcome
+from postroom.delivery.recall import Recall
 from postroom.delivery.record import Recorder
 from postroom.delivery.rendering import Renderer
-from postroom.delivery.retry import RetrySchedule
 from postroom.delivery.routing.options import MxOptions, open_sites
-from postroom.delivery.routing.site import Site
 from postroom.delivery.routing.sites import Sites
 from postroom.delivery.settle import Settler
 from postroom.delivery.signing.ahead import Ahead
 from postroom.delivery.signing.processes import Signing
 from postroom.delivery.slices import Message, Slice
 from postroom.delivery.smtp.pool import SmtpPool
-from postroom.delivery.smtp.target import SmtpTarget
-from postroom.delivery.versions import Sender, Versions
+from postroom.delivery.versions import Versions
+from postroom.delivery.worker_options import WorkerOptions
 from postroom.events.codes import StatusCode
 from postroom.events.put_offs import PutOff
-from postroom.intake.backlog import expire_late, expire_queue
 from postroom.metrics.counts import Counts
 from postroom.metrics.declared import SUPPRESSED_COPIES, SUPPRESSED_MESSAGES
 from postroom.metrics.sites import SECONDS, note_sites
 from postroom.store.pool import Pool
-from postroom.store.trouble import DATABASE_TROUBLE, Trouble, tell_trouble
+from postroom.store.trouble import DATABASE_TROUBLE, tell_trouble
 
 # Before the end of a lease nothing begins any more: two seconds, or a quarter of a short lease.
 _LEASE_MARGIN_SECONDS = 2.0
 _LEASE_MARGIN_SHARE = 0.25
-_EXPIRY_SECONDS = 60.0
 _STOP_GRACE_SECONDS = 5.0  # `serve` ends the process by force after 8, and then nothing would be given back
 _TROUBLE_SECONDS = 0.5
 _STUCK_SECONDS = 30.0
 _PART_SECONDS = 1.0
-_CALL_BACK_SECONDS = 1.0
-_PARTED_SECONDS = 10.0  # by then what was given back is in the queue, whatever became of the rest of its slice
-_MESSAGES_OF_A_PART = 10  # as a guess: what does not fit is given back again
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerOptions:
-    """How one worker works; durations as timedelta, sizes in messages unless named otherwise."""
-
-    owner: str
-    replaces: str | None
-    target: SmtpTarget | MxOptions
-    """The relay that takes all mail, or how the recipients' MX hosts are found."""
-    connections: int
-    """To the relay."""
-    helo: str
-    sender: Sender
-    dialect: Dialect
-    """How templates are read, and what one message's may use up."""
-    lease: timedelta
-    settle_interval: timedelta
-    lane_messages: int
-    slice_size: int
-    schedule: RetrySchedule
-    inactive_age: timedelta
-    """How long messages wait for a definition that is not active."""
-    signing_processes: int
-    """How many mails are signed at the same time; no process runs before something is to be signed."""
-    rules: Rules
-    """What refusals mean."""
-    signing_multibuffer: Path | None = None
-    """The library that makes several RSA signatures at a time; None is one at a time."""
-    soft: SoftBounceRule | None = None
-    """When soft bounces suppress; None is never."""
-    headers: MailHeaders = NO_HEADERS
-    derive_text: bool = False
-    """Whether mail whose author wrote HTML alone gets a text part."""
-    links: MailLinks | None = None
-    """The addresses that mails carry."""
-    fetch: FetchOptions = field(default_factory=FetchOptions)
-    """What templates may fetch by HTTP."""
 
 
 class Worker:
@@ -206,6 +155,13 @@ class Worker:
             may_claim=lambda account_id: account_id not in self._settler.stuck,
             held=lambda: self._held,
             loaded=self._loaded,
+            counts=self._counts,
+        )
+        self._expiry = Expiry(
+            pool,
+            self._queue.accounts_with_work,
+            inactive_age=options.inactive_age,
+            max_age=options.schedule.max_age,
         )
         self._background: set[asyncio.Task[None]] = set()
         self._log = structlog.get_logger("delivery").bind(owner=options.owner)
@@ -223,12 +179,16 @@ class Worker:
         loops = [
             asyncio.create_task(self._claimer.run()),
             asyncio.create_task(self._renew_leases()),
-            asyncio.create_task(self._expire()),
+            asyncio.create_task(self._expiry.keep()),
             asyncio.create_task(self._part_slices()),
         ]
         if isinstance(self._lanes, Sites):
             loops.append(asyncio.create_task(self._tell_of_sites(self._lanes)))
-            loops.append(asyncio.create_task(self._call_back(self._lanes)))
+            loops.append(
+                asyncio.create_task(
+                    Recall(self._queue, self._lanes, announce=self._claimer.announce, clock=self._clock).keep()
+                )
+            )
         stopping = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait([stopping, *loops], return_when=asyncio.FIRST_COMPLETED)
@@ -446,34 +406,6 @@ class Worker:
             except DATABASE_TROUBLE as error:
                 tell_trouble(self._log, "sites_wait_for_database", error)
 
-    async def _call_back(self, sites: Sites) -> None:
-        """What was given back comes early when its site has room earlier than was thought."""
-        left_behind, looked = LeftBehind(self._queue, announce=self._claimer.announce), False
-        while True:
-            await asyncio.sleep(_CALL_BACK_SECONDS)
-            try:
-                if not looked:
-                    await left_behind.look()
-                    looked = True
-                await left_behind.call_back(sites.gave_back)
-                for site, room in sites.with_room():
-                    await self._call_back_for(site, room)
-            except DATABASE_TROUBLE as error:
-                tell_trouble(self._log, "call_back_waits_for_database", error)
-
-    async def _call_back_for(self, site: Site, room: int) -> None:
-        for account_id in list(site.given_back):
-            called = await self._queue.call_back(account_id, site.name, max(1, room // _MESSAGES_OF_A_PART))
-            if called:
-                self._claimer.announce(account_id)
-                room -= called
-                if room <= 0:
-                    return
-            elif self._clock() - site.given_back[account_id] > _PARTED_SECONDS:
-                del site.given_back[account_id]
-        if not site.given_back:
-            site.pace.all_back()
-
     async def _part_slices(self) -> None:
         while True:
             await asyncio.sleep(_PART_SECONDS)
@@ -547,32 +479,6 @@ class Worker:
             await self._queue.release(list(group), PutOff("relayAway", str(self._options.target)))
         for slice_ in idle:
             self._held.pop(slice_, None)
-
-    async def _expire(self) -> None:
-        while True:
-            try:
-                now = datetime.now(UTC)
-                for account_id in await self._queue.accounts_with_work():
-                    await self._expire_of(account_id, now)
-            except DATABASE_TROUBLE as error:
-                tell_trouble(self._log, "expiry_waits_for_database", error)
-            await asyncio.sleep(_EXPIRY_SECONDS)
-
-    async def _expire_of(self, account_id: int, now: datetime) -> None:
-        try:
-            expired = await expire_queue(
-                self._pool,
-                account_id,
-                inactive_before=now - self._options.inactive_age,
-                any_before=now - self._options.schedule.max_age - timedelta(minutes=1),
-            )
-            expired += await expire_late(self._pool, account_id, now)
-        except DATABASE_TROUBLE as error:
-            if tell_trouble(self._log, "queue_not_expired", error, account_id=account_id) is Trouble.AWAY:
-                raise
-        else:
-            if expired:
-                self._log.warning("expired_in_queue", account_id=account_id, messages=expired)
 
     def _start(self, coroutine: Coroutine[object, None, None]) -> None:
         task = asyncio.ensure_future(coroutine)

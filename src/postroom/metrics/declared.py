@@ -137,6 +137,17 @@ PUT_OFFS = Metric(
         "`database`",
     ),
 )
+REFUSALS = Metric(
+    "postroom_database_refusals_total",
+    "counter",
+    "What the database refused on the way of a message and no waiting mends; the log says what to do.",
+    ("where", "meaning"),
+    (
+        "`claim`, `load`, `settle`",
+        "`value` (one message's rows: it ends, and the others go on), `setup` (a statement, a table or a right: work "
+        "is put off until somebody mends it)",
+    ),
+)
 SITE_MESSAGES = Metric(
     "postroom_site_messages",
     "gauge",
@@ -179,6 +190,7 @@ METRICS = (
     SUPPRESSING,
     SUPPRESSIONS,
     PUT_OFFS,
+    REFUSALS,
     SITE_MESSAGES,
     SITE_PACE,
     SITE_NEXT_TURN,
