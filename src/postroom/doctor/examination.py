@@ -18,6 +18,14 @@ _LONGEST_TEXT = 600
 _SEVERITIES: tuple[Severity, ...] = ("fails", "warns", "not checked", "ok")
 
 
+_SILENT = Finding(
+    "fails",
+    "dns",
+    "no question to the DNS was answered, so of what receivers see nothing is known",
+    "see whether POSTROOM_DNS_SERVERS or /etc/resolv.conf name a server that answers, or name one with --nameserver",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Instruments:
     """What an examination needs from outside."""
@@ -71,7 +79,7 @@ async def examine(
     found = {check: _result(check, task) for check, task in tasks.items()}
     tracking = found.pop("tracking")
     made = [each for findings in found.values() for each in findings]
-    return [_delivery(sender), *made, *examine_unsubscribing(sender), *tracking]
+    return [_delivery(sender), *([_SILENT] if dns.silent else []), *made, *examine_unsubscribing(sender), *tracking]
 
 
 async def _first(both: Awaitable[tuple[list[Finding], object]]) -> list[Finding]:

@@ -8,7 +8,18 @@ Severity: TypeAlias = Literal["fails", "warns", "ok", "not checked"]
 of the kind is about to. ``not checked``: nobody knows, and the text says why."""
 
 Check: TypeAlias = Literal[
-    "delivery", "from", "dkim", "spf", "dmarc", "return path", "address", "helo", "tls", "unsubscribe", "tracking"
+    "delivery",
+    "dns",
+    "from",
+    "dkim",
+    "spf",
+    "dmarc",
+    "return path",
+    "address",
+    "helo",
+    "tls",
+    "unsubscribe",
+    "tracking",
 ]
 
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar, cast
 
-from postroom.delivery.routing.records import AddressAnswer, Dns, MxAnswer, NameAnswer, TextAnswer, TlsaAnswer
+from postroom.delivery.routing.records import AddressAnswer, Dns, MxAnswer, NameAnswer, TextAnswer, TlsaAnswer, Trouble
 
 _T = TypeVar("_T")
 
@@ -23,11 +23,15 @@ class Questions(Dns, Protocol):
 
 
 class Asked:
-    """Answers of another, each asked for once; several may wait for the same one."""
+    """Answers of another, each asked for once; several may wait for the same one.
+
+    ``silent`` says that nothing has been answered so far.
+    """
 
     def __init__(self, source: Questions) -> None:
         self._source = source
         self._known: dict[tuple[str, str], asyncio.Task[object]] = {}
+        self.silent = True
 
     async def mx(self, name: str) -> MxAnswer:
         """See ``Dns``."""
@@ -55,7 +59,9 @@ class Asked:
 
     async def _once(self, kind: str, name: str, ask: Callable[[str], Awaitable[_T]]) -> _T:
         async def answer() -> object:
-            return await ask(name)
+            found = await ask(name)
+            self.silent = self.silent and isinstance(found, Trouble)
+            return found
 
         task = self._known.get((kind, name))
         if task is None:

@@ -117,6 +117,14 @@ async def test_checks_are_made_together_and_what_takes_too_long_is_not_checked()
     assert waiting[-2:] == [["tls"], []]
 
 
+async def test_a_dns_that_answers_nothing_is_no_good_news() -> None:
+    silent: Table = dict.fromkeys([*TABLE, ("out.example.com", "AAAA"), ("mx.example.com", "AAAA")], TROUBLE)
+    silent |= {(f"{name}.example.com", "TXT"): TROUBLE for name in ("_mta-sts", "_smtp._tls")}
+    findings = await examined(table=silent)
+    assert [each.check for each in findings if each.severity == "fails"] == ["dns"]
+    assert told(findings, "fails", "dns", "no question to the DNS was answered")
+
+
 def told(findings: list[Finding], severity: Severity, check: Check, part: str) -> bool:
     """Whether it is among them, and has a fix if it is one that needs it."""
     return any(
