@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, cast
 
 import httpx
@@ -14,7 +15,9 @@ from litestar import Litestar
 
 from postroom.inbound.smtp_server import ServerLimits
 from postroom.sandbox.business_units import BusinessUnits
+from postroom.sandbox.failure_routes import failure_routes
 from postroom.sandbox.mailbox import Limits, Mailbox
+from postroom.sandbox.retry import Retries
 from postroom.sandbox.routes import sandbox_router
 from postroom.sandbox.smtp_server import run_mailbox
 from postroom.sandbox.watch import MailWatch
@@ -70,6 +73,22 @@ class Sandbox:
         return int(line.rsplit(b" ", 1)[1])
 
 
+def application(mailbox: Mailbox, watch: MailWatch) -> Litestar:
+    """The sandbox's routes, without an API beside them."""
+
+    async def announce(_account_id: int) -> None:
+        """There is no delivery."""
+
+    retries = Retries(mailbox.pool, longest=timedelta(hours=48), announce=announce)
+    router = sandbox_router(
+        mailbox,
+        watch,
+        BusinessUnits(mailbox.pool, SecretHasher()),
+        failures=failure_routes(mailbox.pool, retries),
+    )
+    return Litestar([router], openapi_config=None)
+
+
 @asynccontextmanager
 async def running(mailbox: Mailbox, limits: ServerLimits | None = None) -> AsyncIterator[Sandbox]:
     stop, ready = asyncio.Event(), asyncio.Event()
@@ -82,8 +101,7 @@ async def running(mailbox: Mailbox, limits: ServerLimits | None = None) -> Async
     task = asyncio.create_task(run_mailbox("127.0.0.1", 0, mailbox, stop, listening=listening, limits=limits))
     await ready.wait()
     watch = MailWatch(mailbox, unheard_seconds=60.0)  # a test that needs the safety net asks for it
-    app = Litestar([sandbox_router(mailbox, watch, BusinessUnits(mailbox.pool, SecretHasher()))], openapi_config=None)
-    transport = httpx.ASGITransport(app=cast(Any, app))
+    transport = httpx.ASGITransport(app=cast(Any, application(mailbox, watch)))
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8025") as client:
         try:
             yield Sandbox(mailbox, watch, *address[0], client)

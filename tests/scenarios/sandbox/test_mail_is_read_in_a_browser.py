@@ -9,14 +9,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 import uvicorn
-from litestar import Litestar
 from playwright.async_api import Page, async_playwright, expect
-from tests.scenarios.sandbox.conftest import Sandbox
+from tests.scenarios.sandbox.conftest import Sandbox, application
 
-from postroom.sandbox.business_units import BusinessUnits
 from postroom.sandbox.page import PAGE_POLICY
-from postroom.sandbox.routes import sandbox_router
-from postroom.tenancy.clients import SecretHasher
 
 CHROMIUM = shutil.which("chromium")
 HOSTILE = '<img src=x onerror="document.title=`owned`"><script>document.title="owned"</script>'
@@ -33,10 +29,7 @@ needs_chromium = pytest.mark.skipif(CHROMIUM is None, reason="Debian's chromium 
 @asynccontextmanager
 async def page_of(sandbox: Sandbox) -> AsyncIterator[tuple[Page, str]]:
     """A browser tab, and the address of the page; nothing outside is reachable from the tab."""
-    app = Litestar(
-        [sandbox_router(sandbox.mailbox, sandbox.watch, BusinessUnits(sandbox.mailbox.pool, SecretHasher()))],
-        openapi_config=None,
-    )
+    app = application(sandbox.mailbox, sandbox.watch)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off"))
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
     task = asyncio.create_task(server.serve())
@@ -94,6 +87,44 @@ async def test_a_person_reads_searches_and_deletes(sandbox: Sandbox) -> None:
         await page.get_by_role("dialog").get_by_role("button", name="Delete all").click()
         await expect(page.get_by_role("heading", name="No mail yet")).to_be_visible()
     assert (await sandbox.mailbox.total()).messages == 0
+
+
+@needs_chromium
+async def test_rules_are_shown_and_removed_and_one_unit_is_looked_at(sandbox: Sandbox) -> None:
+    hostile = "/<img src=x onerror=alert(1)>"
+    rules = [
+        {"method": "POST", "path": "/messaging/v1/email/messages/*", "status": 429, "retryAfter": 2, "times": 3},
+        {"accountId": 7, "delayMs": 1500, "cut": "after", "share": 0.25},
+        {"path": hostile, "status": 500},
+    ]
+    await sandbox.send("anna@example.com", raw=b"Subject: of nobody\r\n\r\nHello")
+    async with page_of(sandbox) as (page, address):
+        await page.goto(address)
+        banner = page.get_by_role("region", name="Calls that fail on purpose")
+        await expect(page.get_by_role("status")).to_have_text("1 mail")
+        await expect(banner).to_be_hidden()
+        assert (await sandbox.http.put("/sandbox/chaos", json={"rules": rules})).status_code == 200
+        await expect(banner.get_by_role("listitem")).to_have_text(
+            [
+                "POST /messaging/v1/email/messages/*: is answered 429, Retry-After 2 (0 of 3)",
+                "any /** of business unit 7: waits 1,500 ms, then is carried out and loses the connection before the"
+                " answer (25 % of the calls, 0 so far)",
+                f"any {hostile}: is answered 500 (0 of 1)",
+            ]
+        )
+        await banner.get_by_role("button", name="Remove the rules").click()
+        await expect(banner).to_be_hidden()
+        assert (await sandbox.http.get("/sandbox/chaos")).json() == {"rules": []}
+
+        await page.goto(f"{address}sandbox?accountId=7")
+        await expect(page.get_by_text("Business unit 7")).to_be_visible()
+        await expect(page.get_by_role("status")).to_have_text("0 of 1 mail")
+        await page.get_by_role("button", name="Delete all").click()
+        await expect(page.get_by_role("dialog")).to_contain_text("captured mails of business unit 7?")
+        await page.get_by_role("dialog").get_by_role("button", name="Delete all").click()
+        await expect(page.get_by_role("status")).to_have_text("0 of 1 mail")
+        await page.get_by_role("link", name="Show all").click()
+        await expect(page.get_by_role("status")).to_have_text("1 mail")
 
 
 @needs_chromium

@@ -7,6 +7,7 @@ const LOOK_EVERY = 1500;
 const TABS = ["html", "text", "headers", "source"];
 
 const $ = (id) => document.getElementById(id);
+const UNIT = new URLSearchParams(location.search).get("accountId");
 const state = { items: [], next: null, total: 0, words: "", mark: "", mail: null, tab: "html", asked: 0 };
 
 function make(tag, text, attributes = {}) {
@@ -40,6 +41,7 @@ function trouble(problem) {
 function listPath(limit, before) {
   const query = new URLSearchParams({ limit });
   if (state.words) query.set("q", state.words);
+  if (UNIT !== null) query.set("accountId", UNIT);
   if (before) query.set("before", before);
   return `/sandbox/messages?${query}`;
 }
@@ -69,6 +71,7 @@ async function look() {
   try {
     const page = await (await call(listPath(1))).json();
     if (markOf(page) !== state.mark) await load();
+    await loadRules();
     trouble(null);
   } catch (problem) {
     trouble(problem);
@@ -110,7 +113,42 @@ function showList() {
   $("nothing-found").hidden = empty || state.items.length > 0;
   $("older").hidden = state.next === null;
   $("delete-all").hidden = empty;
-  $("count").textContent = `${state.total.toLocaleString()} ${state.total === 1 ? "mail" : "mails"}`;
+  const all = `${state.total.toLocaleString()} ${state.total === 1 ? "mail" : "mails"}`;
+  const shown = `${state.items.length.toLocaleString()}${state.next === null ? "" : " and more"}`;
+  $("count").textContent = UNIT === null ? all : `${shown} of ${all}`;
+}
+
+// -- rules by which calls fail ----------------------------------------------------------------------------------
+
+const isSpent = (rule) => rule.times !== undefined && rule.hits >= rule.times;
+
+function effect(rule) {
+  const said = [];
+  if (rule.delayMs) said.push(`waits ${rule.delayMs.toLocaleString()} ms`);
+  if (rule.status) said.push(`is answered ${rule.status}${rule.retryAfter ? `, Retry-After ${rule.retryAfter}` : ""}`);
+  if (rule.cut === "before") said.push("loses the connection before it is carried out");
+  if (rule.cut === "after") said.push("is carried out and loses the connection before the answer");
+  return said.join(", then ");
+}
+
+function ruleItem(rule) {
+  const item = make("li");
+  const unit = rule.accountId === undefined ? "" : ` of business unit ${rule.accountId}`;
+  const often = [];
+  if (rule.share !== undefined && rule.share < 1) often.push(`${Number((rule.share * 100).toPrecision(3))} % of the calls`);
+  often.push(rule.times === undefined ? `${rule.hits.toLocaleString()} so far` : `${rule.hits.toLocaleString()} of ${rule.times.toLocaleString()}`);
+  if (isSpent(rule)) often.push("used up");
+  item.append(make("code", `${rule.method ?? "any"} ${rule.path ?? "/**"}`), `${unit}: ${effect(rule)} (${often.join(", ")})`);
+  return item;
+}
+
+async function loadRules() {
+  const { rules } = await (await call("/sandbox/chaos")).json();
+  const text = JSON.stringify(rules);
+  if ($("rules").dataset.shown === text) return;
+  $("rules").dataset.shown = text;
+  $("rules").replaceChildren(...rules.map(ruleItem));
+  $("chaos").hidden = rules.every(isSpent);
 }
 
 // -- one mail ---------------------------------------------------------------------------------------------------
@@ -121,10 +159,17 @@ function facts(mail) {
     ["To", mail.to],
     ["Delivered to", mail.envelope.to.join(", ")],
     ["Message key", mail.messageKey],
+    ["Business unit", mail.accountId === null ? "" : unitLink(mail)],
     ["Captured", `${new Date(mail.capturedAt).toLocaleString()} · ${mail.size.toLocaleString()} bytes`],
   ];
-  return named.filter(([, value]) => value).flatMap(([name, value]) => [make("dt", name), make("dd", value)]);
+  return named.filter(([, value]) => value).flatMap(([name, value]) => {
+    const shown = make("dd");
+    shown.append(value);
+    return [make("dt", name), shown];
+  });
 }
+
+const unitLink = (mail) => make("a", mail.accountId, { href: `/sandbox?accountId=${mail.accountId}#${mail.id}` });
 
 function attachment(part, index) {
   const name = part.filename || part.contentType;
@@ -250,6 +295,10 @@ $("words").addEventListener("input", () => {
   typing = setTimeout(search, 200);
 });
 $("clear-search").addEventListener("click", () => {
+  if (UNIT !== null && !state.words) {
+    location.assign("/sandbox");
+    return;
+  }
   $("words").value = "";
   $("words").focus();
   search();
@@ -264,19 +313,26 @@ $("delete").addEventListener("click", () => attempt(async () => {
   await load();
 }));
 $("delete-all").addEventListener("click", () => {
-  $("question").textContent = `Delete all ${state.total.toLocaleString()} captured mails? They cannot be brought back.`;
+  const which = UNIT === null ? `${state.total.toLocaleString()} captured mails` : `captured mails of business unit ${UNIT}`;
+  $("question").textContent = `Delete all ${which}? They cannot be brought back.`;
   $("confirm").returnValue = "no";
   $("confirm").showModal();
 });
 $("confirm").addEventListener("close", () => {
   if ($("confirm").returnValue !== "yes") return;
   attempt(async () => {
-    await call("/sandbox/messages", { method: "DELETE" });
-    history.replaceState(null, "", location.pathname);
+    const which = UNIT === null ? "" : `?${new URLSearchParams({ accountId: UNIT })}`;
+    await call(`/sandbox/messages${which}`, { method: "DELETE" });
+    history.replaceState(null, "", location.pathname + location.search);
     closeMail();
     await load();
   });
 });
+$("remove-chaos").addEventListener("click", () => attempt(async () => {
+  await call("/sandbox/chaos", { method: "DELETE" });
+  await loadRules();
+  $("list").focus();
+}));
 document.addEventListener("keydown", (event) => {
   if (event.key === "/" && !/^(INPUT|TEXTAREA)$/.test(document.activeElement.tagName)) {
     event.preventDefault();
@@ -287,6 +343,9 @@ document.addEventListener("keydown", (event) => {
 $("wait-example").textContent = `curl '${location.origin}/sandbox/wait?to=you@example.com&timeout=10'`;
 window.addEventListener("hashchange", openMail);
 document.addEventListener("visibilitychange", look);
+$("unit").hidden = UNIT === null;
+$("unit-name").textContent = `Business unit ${UNIT}`;
 await attempt(load);
+await attempt(loadRules);
 await openMail();
 setInterval(look, LOOK_EVERY);
