@@ -270,6 +270,13 @@ CHECK = "POST /address/v1/validateEmail"
 CONTACTS, SEARCH = "/contacts/v1/contacts", "/contacts/v1/addresses/email/search"
 MEMBER = f"{OWN}/lists/{{id}}/members/{{key}}"
 _AUDIENCE_ROWS = [
+    Row(f"POST {CONTACTS}/actions/delete", Code.REQUIRED, {}),
+    Row(f"POST {CONTACTS}/actions/delete", Code.INVALID_VALUE, query="type=ids"),
+    Row(f"POST {CONTACTS}/actions/delete", Code.INVALID_VALUE, {"values": ["a"], "DeleteOperationType": "Nothing"}),
+    Row(f"POST {CONTACTS}/actions/delete", Code.INVALID_VALUE, {"values": ["k"] * 1001}),
+    Row(f"GET {CONTACTS}/actions/delete/status", Code.REQUIRED),
+    Row(f"GET {CONTACTS}/actions/delete/status", Code.INVALID_VALUE, query="operationID=x"),
+    Row(f"GET {CONTACTS}/actions/delete/status", Code.NOT_FOUND, query="operationID=999999999"),
     Row(CHECK, Code.REQUIRED, {"validators": ["SyntaxValidator"]}),
     Row(CHECK, Code.REQUIRED, {"email": "ann@example.org"}),
     Row(CHECK, Code.INVALID_VALUE, {"email": "ann@example.org", "validators": ["Nose"]}),

@@ -40,6 +40,8 @@ ROUTES = [
     ("GET", "/v1/customobjectdata/token/k/rowset", f"{DATA}_read"),
     ("POST", "/contacts/v1/contacts", f"{AUDIENCE}_write"),
     ("PATCH", "/contacts/v1/contacts", f"{AUDIENCE}_write"),
+    ("POST", "/contacts/v1/contacts/actions/delete", f"{AUDIENCE}_write"),
+    ("GET", "/contacts/v1/contacts/actions/delete/status", f"{AUDIENCE}_read"),
     ("POST", "/contacts/v1/addresses/email/search", f"{AUDIENCE}_read"),
     ("GET", "/postroom/v1/contacts/k", f"{AUDIENCE}_read"),
     ("PATCH", "/postroom/v1/contacts/k", f"{AUDIENCE}_write"),

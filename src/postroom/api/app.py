@@ -20,6 +20,7 @@ from postroom.api.asset_categories import AssetCategories
 from postroom.api.assets import Assets
 from postroom.api.audience import Audience
 from postroom.api.auth import Gate
+from postroom.api.contact_deletions import ContactDeletions
 from postroom.api.data_extensions import DataExtensions
 from postroom.api.data_rows import DataRows
 from postroom.api.definitions import Definitions
@@ -129,6 +130,7 @@ async def build_api(
     routes += Suppressions(pool, clock=clock).routes()
     routes += AddressCheck(pool, takes_mail).routes()
     routes += Erasures(pool).routes()
+    routes += ContactDeletions(pool, clock=clock).routes()
     routes += Timelines(pool, tried_for=timedelta(days=settings.ens_retry_days)).routes()
     routes += MessageSearch(pool, clock=clock).routes()
     routes += QueueReports(pool).routes()

@@ -43,6 +43,7 @@ _QUERY: Mapping[str, tuple[dict[str, Any], str]] = {
     "status": ({"enum": list(STATUSES)}, "What became of messages; queued has those that are held, too."),
     "from": ({"type": "string"}, "Accepted at this time or later: a date, or a time with its offset."),
     "to": ({"type": "string"}, "Accepted before this time."),
+    "operationID": ({"type": "integer", "minimum": 0}, "The operationID of the call that deletes."),
     "step": ({"type": "integer", "default": 1}, "How much to add; less than 0 to take away."),
     "cursor": ({"type": "string"}, "The cursor of the page before."),
 }
