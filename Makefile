@@ -37,8 +37,9 @@ demo-postfix: $(RUNTIME)
 	@[ -x /usr/sbin/postfix ] || .ci/packages postfix openssl
 	@$(BIN)/postroom demo --postfix
 
+# Three on two cores: a third of the time of a story is waiting.
 test: ready
-	$(BIN)/python -m pytest -n 2 --dist worksteal tests
+	$(BIN)/python -m pytest -n 3 --dist worksteal tests
 
 check: .venv/.installed-dev
 	$(BIN)/ruff check .

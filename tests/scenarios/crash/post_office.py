@@ -1,4 +1,4 @@
-"""A whole `postroom serve` as a child process, and 20,000 messages on their way through it.
+"""A whole `postroom serve` as a child process, and 10,000 messages on their way through it.
 
 The requests go out over several HTTP connections at once. One that ends in an error or without any answer is sent
 again as it was, as a careful client does: a key that answers 109110 then was accepted the first time.
@@ -27,7 +27,7 @@ READY = "postroom: ready"
 PATIENCE = 90.0
 DUPLICATE = 109110
 
-REQUESTS = 10
+REQUESTS = 5
 RECIPIENTS = 2_000
 CLIENTS = 4
 

@@ -23,5 +23,5 @@ async def test_service_returns_by_itself_and_nothing_is_lost(disk_tmp_path: Path
 async def _strike(office: PostOffice) -> None:
     await office.accepted(3 * RECIPIENTS)
     kill_nine(office.postmaster())
-    await office.captured(8_000)
+    await office.captured(4_000)
     kill_nine(office.postmaster())
