@@ -212,6 +212,22 @@ async def test_what_is_being_sent_is_waited_for(house: House) -> None:
     assert await house.final() == {"m1": ("sent", None)}
 
 
+async def test_a_contact_that_comes_with_a_mail_under_way_goes_too(house: House) -> None:
+    """Found by the soak: her first mail was being sent when her address was erased, and made a contact of her."""
+    await house.accept([ann("m1")])
+    hand = Hand(house, "w")
+    slices = await hand.claim()
+    erasure_id = await begin(house, address=ANN)
+    assert (await carry_out(house.pool, ACCOUNT, erasure_id)).state == "waiting"
+    await hand.settle(slices, await hand.load(slices))
+    await house.accept([ann("m2", "other@example.com")])
+    receipt = await carry_out(house.pool, ACCOUNT, erasure_id)
+    assert receipt.state == "finished"
+    assert counted(receipt) == {"contacts": 1, "queuedMessages": 1, "messages": 2, "events": 1}
+    assert await left_of(house, SECRET) == []
+    assert await house.final() == {"m1": ("sent", None), "m2": ("not_sent", 40)}
+
+
 async def test_a_message_that_was_loaded_after_its_erasure_ends_by_itself(house: House) -> None:
     await house.accept([ann("m1")])
     await house.pool.execute("update message set contact_key = '', address = '', attributes = null")

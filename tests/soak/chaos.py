@@ -16,6 +16,7 @@ from tests.soak.schedule import Blow
 from tests.soak.world import LEASE_SECONDS, World
 
 CLOCK_SECONDS = 8.0
+_START_SECONDS = 15.0
 _AFTERWARDS = 3.0
 """Seconds for which a worker may go on waiting until it tries the database again."""
 _FEW_BYTES = 6_000
@@ -121,8 +122,14 @@ class Chaos:
         return True
 
     def _undisturbed(self, since: float) -> bool:
-        """Whether nothing was done to the database, and nothing stood still, from a little before then on."""
-        return not self._disturbing and self._disturbed < since - _AFTERWARDS
+        """Whether nothing was done to the database, and nothing stood still, from a little before then on.
+
+        A process that is still starting then has had nothing in its way either.
+        """
+        stalled = any(
+            each.kind == "stall" and each.until > since - _START_SECONDS for each in self._world.ledger.troubles
+        )
+        return not stalled and not self._disturbing and self._disturbed < since - _START_SECONDS
 
     async def _stop(self, rest: str, blow: Blow) -> bool:
         role = rest.partition(" ")[0]

@@ -67,6 +67,8 @@ update erasure set counts = $3::jsonb, seen = $4, done = case when $5::text is n
 where account_id = $1 and erasure_id = $2
 """
 
+_WIDEN = "update erasure set contact_keys = $3, seen = $4, done = '{}' where account_id = $1 and erasure_id = $2"
+
 _FINISH = """
 update erasure set finished_at = now(), contact_keys = '{}', addresses = '{}', seen = '{}'
 where account_id = $1 and erasure_id = $2 and finished_at is null
@@ -163,9 +165,9 @@ async def begin_erasure(
 
 async def carry_out(pool: Pool, account_id: int, erasure_id: UUID) -> Receipt:
     """Go on with an erasure as far as it goes; ``waiting`` when a message of it is being sent at this moment."""
-    over = True
-    for day, _ in await message_days(pool):
-        over = await _step(pool, account_id, erasure_id, f"messages of {day}", _messages_of(day)) and over
+    over = await _all_messages(pool, account_id, erasure_id)
+    while over and await _widened(pool, account_id, erasure_id):
+        over = await _all_messages(pool, account_id, erasure_id)
     if over:
         for name, work in (
             ("rows", _rows),
@@ -212,6 +214,31 @@ async def _resume(pool: Pool, account_id: int, erasure_id: UUID) -> None:
         # It must not stop the others; this one is tried again with them.
         if tell_trouble(log, "erasure_failed", error, erasure_id=str(erasure_id)) is Trouble.AWAY:
             raise
+
+
+async def _all_messages(pool: Pool, account_id: int, erasure_id: UUID) -> bool:
+    """The steps of all days; answers whether they are over."""
+    over = True
+    for day, _ in await message_days(pool):
+        over = await _step(pool, account_id, erasure_id, f"messages of {day}", _messages_of(day)) and over
+    return over
+
+
+async def _widened(pool: Pool, account_id: int, erasure_id: UUID) -> bool:
+    """Whether contacts have come by the address since: with a mail that was under way. All is begun anew then."""
+    async with pool.acquire() as connection, connection.transaction():
+        row = await connection.fetchrow(_LOCK, account_id, erasure_id)
+        if row is None:
+            return False
+        known = set(row["contact_keys"])
+        keys = set(known)
+        for address in row["addresses"]:
+            keys |= (await subject_of_address(connection, account_id, address)).contact_keys
+        if keys == known:
+            return False
+        seen = _folded(await addresses_of_contacts(connection, account_id, keys)).union(row["seen"])
+        await connection.execute(_WIDEN, account_id, erasure_id, sorted(keys), sorted(seen))
+    return True
 
 
 async def _step(pool: Pool, account_id: int, erasure_id: UUID, name: str, work: _Work) -> bool:

@@ -140,6 +140,27 @@ def test_an_answer_that_was_cut_off_allows_another_mail() -> None:
     assert (report.faults, report.counts["again, unknown"]) == ({}, 1)
 
 
+def test_a_message_that_jobs_sent_again_is_known_by_the_one_that_was_accepted() -> None:
+    world = World()
+    place, key = Place(UNIT, "ef" * 16, 0), Key(UNIT, "k0~2")
+    world.tables.resent = {key: Key(UNIT, "k0~1"), Key(UNIT, "k0~1"): Key(UNIT, "k0")}
+    world.tables.messages.append(MessageRow(place, key, "", "order", 95.0))
+    world.tables.events.append(EventRow(9, place, "not_sent", 40, 100.0))
+    world.ledger.told.append(Told(101.0, 9, "hook", NOT_SENT, key, True))
+    assert set(world.audit().faults) == {"not sent without a reason"}
+    world.ledger.erased.add("a0@one.test")
+    assert world.audit().faults == {}
+
+
+def test_a_deadline_is_a_reason_once_it_has_passed() -> None:
+    world = World()
+    world.end("not_sent", 139)
+    allowed = allowances((), lease=6.0, grace=1.0)
+    for seconds, faults in ((9.0, set()), (20.0, {"not sent without a reason"})):
+        report = audit(world.ledger, world.tables, allowed, deadlines={"order": seconds})
+        assert set(report.faults) == faults
+
+
 def test_the_report_says_how_many_and_shows_some() -> None:
     world = World()
     world.ledger.told.clear()
