@@ -178,5 +178,11 @@ async def test_a_relay_that_is_away_is_told_while_it_is(house: House) -> None:
     await outages.write()
     (away,) = (await report(house)).away
     assert (away.relay, away.reply) == ("smtp://relay.test", "connection refused")
+    outages.back()
+    await outages.write()
+    assert (await report(house)).away == [], "it is back, and was seen a moment ago"
+    outages.away("timed out")
+    await outages.write()
+    assert [away.reply for away in (await report(house)).away] == ["timed out"]
     await house.pool.execute("update relay_outage set seen_until = now() - interval '3 minutes'")
     assert (await report(house)).away == []

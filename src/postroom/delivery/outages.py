@@ -7,10 +7,10 @@ from datetime import datetime
 from postroom.store.database import Pool
 
 _BEGIN = """
-insert into relay_outage (relay, since, seen_until, reply) values ($1, $2, $3, $4) returning outage_id
+insert into relay_outage (relay, since, seen_until, reply, ended) values ($1, $2, $3, $4, $5) returning outage_id
 """
 
-_GO_ON = "update relay_outage set seen_until = $2 where outage_id = $1"
+_GO_ON = "update relay_outage set seen_until = $2, ended = $3 where outage_id = $1"
 
 
 @dataclass(slots=True)
@@ -43,10 +43,12 @@ class Outages:
     async def write(self) -> None:
         """Store what is not stored yet, and how long what lasts has lasted."""
         for outage in list(self._outages):
+            ended = outage.until is not None
             until = outage.until or self._now()
             if outage.outage_id is None:
-                outage.outage_id = await self._pool.fetchval(_BEGIN, self._relay, outage.since, until, outage.reply)
+                begun = (self._relay, outage.since, until, outage.reply, ended)
+                outage.outage_id = await self._pool.fetchval(_BEGIN, *begun)
             else:
-                await self._pool.execute(_GO_ON, outage.outage_id, until)
-            if outage.until is not None:
+                await self._pool.execute(_GO_ON, outage.outage_id, until, ended)
+            if ended:
                 self._outages.remove(outage)

@@ -141,7 +141,7 @@ limit $4
 
 _AWAY_NOW = """
 select relay, min(since) as since, (array_agg(reply order by since desc))[1] as reply
-from relay_outage where seen_until > now() - $1::interval
+from relay_outage where not ended and seen_until > now() - $1::interval
 group by relay
 order by 2
 """
