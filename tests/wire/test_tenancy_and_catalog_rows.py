@@ -94,7 +94,9 @@ async def test_an_account_begins_with_its_defaults_once(pool: Pool) -> None:
     assert found is not None
     assert await find_list(pool, 5, found.key) == found
     assert await find_list(pool, 5, found.key.upper()) == found
-    assert await find_list(pool, 5, f"All Subscribers - {found.list_id + 1}") is None
+    # Definitions that come from another account name its number.
+    assert await find_list(pool, 5, f"All Subscribers - {found.list_id + 1}") == found
+    assert await find_list(pool, 5, f"Orders - {found.list_id}") is None
     assert await find_list(pool, 6, "All Subscribers") is None
 
 
