@@ -41,8 +41,9 @@ class Told:
         return [event for batch in batches for event in batch if event["eventCategoryType"].endswith(kind)]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def told(shop: Shop) -> Iterator[Told]:
+    """As long as the shop, whose subscription would be there already when a worker comes to this file again."""
     hook = Endpoint()
     yield Told(shop, hook)
     hook.server.shutdown()
