@@ -4,11 +4,13 @@ A lane is claimed again when half of what it may hold is gone, so that a claim i
 sent. A lane's bound is its own: a backlog of batches never takes the room of small requests.
 
 What waiting does not mend is not waited for: a slice that can't be claimed ends and the others are claimed without it.
-When nothing can be claimed, the pauses grow to half a minute, each with an error in the log that says what to do.
+When nothing of a business unit can be claimed, it rests, for up to half a minute at a time, each with an error in the
+log that says what to do; the others are claimed meanwhile.
 """
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import asyncpg
 import structlog
@@ -30,6 +32,13 @@ _POLL_SECONDS = 1.0
 _TROUBLE_SECONDS = 0.5
 _LONGEST_PAUSE = 30.0
 _REFUSED_SECONDS = 60.0
+
+
+class _Rest(NamedTuple):
+    """A pause of one business unit: how long, and until when on the loop's clock."""
+
+    seconds: float
+    until: float
 
 
 class Claimer:
@@ -63,6 +72,7 @@ class Claimer:
         self._may_claim = may_claim
         self._held = held
         self._clock = asyncio.get_running_loop().time
+        self._resting: dict[int, _Rest] = {}
         self._refused: dict[int, float] = {}
         """Slices that can't be claimed, and until when that is not tried again."""
         self._accounts: dict[int, None] = {}
@@ -104,6 +114,7 @@ class Claimer:
                         for account_id in await self._queue.accounts_with_work():
                             self._accounts.setdefault(account_id)
                     if await self._round():
+                        pause = _TROUBLE_SECONDS
                         continue
             except DATABASE_TROUBLE as error:
                 trouble = tell_trouble(self._log, "claim_waits_for_database", error)
@@ -123,31 +134,57 @@ class Claimer:
         """One claim of each business unit that has work; False when there was nothing to claim or no room."""
         claimed = False
         for account_id in list(self._doubtful):
-            await self._queue.release_others(account_id, self._held())
-            del self._doubtful[account_id]
             self._accounts.setdefault(account_id)
         for account_id in list(self._accounts):
             # Forgotten before the look: what is announced while it is under way must be looked at again.
             del self._accounts[account_id]
-            if not self._may_claim(account_id):
-                continue
-            lanes = await self._queue.due_lanes(account_id)
-            if not lanes:
-                continue
-            self._accounts.setdefault(account_id)
-            await self._clear_deleted(lanes)
-            rooms = [(each.key, room) for each in lanes if each.status == "Active" and (room := self._room(each.key))]
-            if not rooms:
+            if not self._may_claim(account_id) or self._rests(account_id):
                 continue
             try:
-                slices = await self._claim(account_id, rooms)
-                if slices:
-                    claimed = True
-                    await self._loader.load(account_id, slices)
-            except DATABASE_TROUBLE:
-                self._doubtful[account_id] = None
-                raise
+                claimed = await self._claim_of(account_id) or claimed
+            except DATABASE_TROUBLE as error:
+                if trouble_of(error) is Trouble.AWAY:
+                    raise
+                self._rest(account_id, error)
+            else:
+                self._resting.pop(account_id, None)
         return claimed
+
+    async def _claim_of(self, account_id: int) -> bool:
+        if account_id in self._doubtful:
+            await self._queue.release_others(account_id, self._held())
+            del self._doubtful[account_id]
+        lanes = await self._queue.due_lanes(account_id)
+        if not lanes:
+            return False
+        self._accounts.setdefault(account_id)
+        await self._clear_deleted(lanes)
+        rooms = [(each.key, room) for each in lanes if each.status == "Active" and (room := self._room(each.key))]
+        if not rooms:
+            return False
+        try:
+            slices = await self._claim(account_id, rooms)
+            if slices:
+                await self._loader.load(account_id, slices)
+        except DATABASE_TROUBLE:
+            self._doubtful[account_id] = None
+            raise
+        return bool(slices)
+
+    def _rests(self, account_id: int) -> bool:
+        rest = self._resting.get(account_id)
+        return rest is not None and self._clock() < rest.until
+
+    def _rest(self, account_id: int, error: Exception) -> None:
+        """Nothing of a business unit can be claimed: it is tried again after a pause, and the others go on."""
+        trouble, before = trouble_of(error), self._resting.get(account_id)
+        seconds = _TROUBLE_SECONDS
+        if before is not None and not trouble.passes:
+            seconds = min(2 * before.seconds, _LONGEST_PAUSE)
+        self._resting[account_id] = _Rest(seconds, self._clock() + seconds)
+        tell_trouble(self._log, "claim_waits_for_database", error, account_id=account_id, retry_in=seconds)
+        if not trouble.passes:
+            self._counts.add(REFUSALS, "claim", trouble.value)
 
     async def _claim(self, account_id: int, rooms: Sequence[tuple[LaneKey, int]]) -> list[Slice]:
         try:
@@ -155,7 +192,6 @@ class Claimer:
         except asyncpg.PostgresError as error:
             if trouble_of(error).passes:
                 raise
-            tell_trouble(self._log, "claim_refused", error, account_id=account_id)
         now = self._clock()
         self._refused = {slice_id: until for slice_id, until in self._refused.items() if until > now}
         due = [each for each in await self._queue.due_slices(account_id, rooms) if each not in self._refused]

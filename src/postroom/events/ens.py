@@ -20,7 +20,7 @@ from postroom.events.poster import Poster
 from postroom.events.reach import Resolve, resolve_addresses
 from postroom.events.sender import CallbackSender, SendingRules
 from postroom.store.pool import Pool
-from postroom.store.trouble import DATABASE_TROUBLE, tell_trouble
+from postroom.store.trouble import DATABASE_TROUBLE, Trouble, tell_trouble
 
 Key: TypeAlias = tuple[int, UUID]
 
@@ -107,10 +107,17 @@ class EventsWorker:
         ours: set[Key] = set()
         for row in await self._pool.fetch(_ACCOUNTS):
             account_id = row["account_id"]
-            claimed = await self._pool.fetch(_CLAIM, account_id, options.owner, options.lease, replaced)
-            # What was locked for a moment by its own sender is still ours.
-            held = await self._pool.fetch(_HELD, account_id, options.owner)
-            ours.update((account_id, each["callback_id"]) for each in [*claimed, *held])
+            try:
+                claimed = await self._pool.fetch(_CLAIM, account_id, options.owner, options.lease, replaced)
+                # What was locked for a moment by its own sender is still ours.
+                held = await self._pool.fetch(_HELD, account_id, options.owner)
+            except DATABASE_TROUBLE as error:
+                trouble = tell_trouble(self._log, "callbacks_not_claimed", error, account_id=account_id)
+                if trouble is Trouble.AWAY:
+                    raise
+                ours.update(key for key in self._senders if key[0] == account_id)
+            else:
+                ours.update((account_id, each["callback_id"]) for each in [*claimed, *held])
         for key in ours:
             running = self._senders.get(key)
             if running is None or running[1].done():

@@ -298,6 +298,20 @@ async def test_a_database_that_is_away_is_waited_for() -> None:
         await on.until(1)
 
 
+async def test_a_business_unit_that_can_not_be_claimed_rests_and_the_others_go_on() -> None:
+    async with stage() as on:
+        on.queue.trouble = DENIED
+        on.queue.put(1)
+        on.claimer.announce(ACCOUNT + 1)
+        on.claimer.announce(ACCOUNT)
+        await on.until(1)
+        assert on.queue.looks >= 2
+        looks = on.queue.looks
+        on.claimer.announce(ACCOUNT + 1)
+        await settle()
+        assert on.queue.looks == looks, "not again at once"
+
+
 async def test_a_claim_whose_answer_was_lost_is_given_back() -> None:
     """Else its messages would wait for the end of a lease that nobody knows of."""
     async with stage() as on:
