@@ -105,8 +105,9 @@ class BounceDesk:
             report = await asyncio.to_thread(read_report, arrival.raw, arrival.sender)
             return await self._record(arrival, report)
         except DATABASE_TROUBLE as problem:
-            refused = tell_trouble(self._log, "bounce_not_recorded", problem, sender=arrival.sender) is Trouble.VALUE
-            answer = _REFUSED if refused else _AWAY
+            # Where it came to names the message, and nobody.
+            trouble = tell_trouble(self._log, "bounce_not_recorded", problem, came_to=arrival.recipients[:3])
+            answer = _REFUSED if trouble is Trouble.VALUE else _AWAY
         except Exception:
             # Whatever it is, it concerns one mail, which its sender keeps and brings again.
             self._log.exception("bounce_not_recorded")
