@@ -183,3 +183,20 @@ def test_sfmc_sdk_for_node(unit: Unit) -> None:
     assert seen["unknown"]["body"]["errorcode"] == 30003
     assert seen["refreshed"]["organization"] == {"id": unit.account_id}
     assert seen["deleted"]["message"] == "Success"
+
+
+@NEEDS_NPM
+@pytest.mark.usefixtures("node_modules")
+def test_sfmc_sdk_lives_through_cut_connections_and_an_expired_token(unit: Unit) -> None:
+    rules = [
+        {"method": "POST", "path": "/messaging/v1/email/messages", "cut": "before"},
+        {"method": "GET", "path": "/messaging/v1/email/messages/*", "status": 401},
+        {"method": "GET", "path": "/messaging/v1/email/definitions", "cut": "after"},
+    ]
+    chaos = f"{unit.api.url}/sandbox/chaos?accountId={unit.account_id}"
+    assert unit.api.http.put(chaos, json={"rules": rules}).status_code == 200
+    seen = story(unit, [NODE, str(CLIENTS / "sfmc_sdk.mjs")])
+    check_send(seen["send"])
+    assert seen["status"]["eventCategoryType"] == "TransactionalSendEvents.EmailQueued"
+    assert [rule["hits"] for rule in unit.api.http.get(chaos).json()["rules"]] == [1, 1, 1]
+    assert unit.api.http.delete(chaos).json() == {"deleted": 3}

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import asyncpg
 import msgspec
 import structlog
 
@@ -36,15 +37,23 @@ select rule_id, rule, matched, hits from chaos_rule where $1::bigint is null or 
 """
 
 _LOAD = """
-select g.generation, r.rule_id, r.rule
+select g.generation, r.rule_id, r.rule, r.matched, r.hits
 from chaos_generation g left join chaos_rule r on true
 order by r.rule_id
 """
 
-_MET = "update chaos_rule set matched = matched + 1 where rule_id = $1 returning matched"
+# Of a rule that is used up nothing is counted any more.
 _HIT = """
-update chaos_rule set hits = hits + 1 where rule_id = $1 and ($2::bigint is null or hits < $2) returning hits
+update chaos_rule set matched = matched + 1, hits = hits + 1
+where rule_id = $1 and ($2::bigint is null or hits < $2)
+returning hits
 """
+_MET = """
+update chaos_rule set matched = matched + 1
+where rule_id = $1 and ($2::bigint is null or hits < $2)
+returning matched
+"""
+_DRAWN = "update chaos_rule set hits = hits + 1 where rule_id = $1 and ($2::bigint is null or hits < $2) returning hits"
 
 # Those that listen and have not said that they know this generation.
 _BEHIND = f"""
@@ -86,7 +95,7 @@ async def set_rules(pool: Pool, rules: Sequence[ChaosRule], account_id: int | No
 async def read_rules(database: Database, account_id: int | None) -> list[SetRule]:
     """The rules that are set, or those of one business unit, in their order."""
     rows = await database.fetch(_READ, account_id)
-    return [SetRule(row["rule_id"], _rule(row["rule"]), row["matched"], row["hits"]) for row in rows]
+    return [_set_rule(row) for row in rows]
 
 
 async def forget_rules(database: Database) -> None:
@@ -132,10 +141,13 @@ class KnownRules:
         """Whether a rule happens to a call that it is about; it is counted."""
         rule = known.rule
         try:
-            number = await self._pool.fetchval(_MET, known.rule_id)
-            if number is None or not rule.draws(number):
-                return False
-            hits = await self._pool.fetchval(_HIT, known.rule_id, rule.times)
+            if rule.share is None:
+                hits = await self._pool.fetchval(_HIT, known.rule_id, rule.times)
+            else:
+                number = await self._pool.fetchval(_MET, known.rule_id, rule.times)
+                if number is not None and not rule.draws(number):
+                    return False
+                hits = await self._pool.fetchval(_DRAWN, known.rule_id, rule.times)
         except DATABASE_TROUBLE as error:
             tell_trouble(structlog.get_logger("sandbox"), "chaos_rule_not_counted", error)
             return False
@@ -145,10 +157,12 @@ class KnownRules:
 
     async def _load(self, connection: Connection) -> None:
         rows = await connection.fetch(_LOAD)
-        self.current = tuple(SetRule(row["rule_id"], _rule(row["rule"])) for row in rows if row["rule_id"] is not None)
+        known = [_set_rule(row) for row in rows if row["rule_id"] is not None]
+        self.current = tuple(each for each in known if each.rule.times is None or each.hits < each.rule.times)
         await connection.execute("select set_config('application_name', $1, false)", f"{_NAME} {rows[0]['generation']}")
         self.loaded.set()
 
 
-def _rule(text: str) -> ChaosRule:
-    return msgspec.json.decode(text, type=ChaosRule)
+def _set_rule(row: asyncpg.Record) -> SetRule:
+    rule = msgspec.json.decode(row["rule"], type=ChaosRule)
+    return SetRule(row["rule_id"], rule, row["matched"], row["hits"])

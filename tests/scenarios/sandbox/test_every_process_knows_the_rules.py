@@ -7,9 +7,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from postroom.assembly.roles import prepare_database, prepare_server
 from postroom.sandbox import chaos_rules
 from postroom.sandbox.chaos import ChaosRule
 from postroom.sandbox.chaos_rules import KnownRules, NotEverywhere, forget_rules, read_rules, set_rules
+from postroom.settings import load_settings
 from postroom.store.pool import Pool, connect
 
 
@@ -46,7 +48,7 @@ async def test_calls_of_all_processes_use_a_rule_up_together(database: str, pool
         assert sum(taken) == 5
         assert one.current == ()
         (shown,) = await read_rules(pool, None)
-        assert (shown.hits, shown.rule) == (5, rule.rule)
+        assert (shown.matched, shown.hits, shown.rule) == (5, 5, rule.rule)
         # Set again it counts anew; of one business unit only the rules of that one change.
         await set_rules(pool, [ChaosRule(status=500, times=5, account_id=7)], 7)
         assert [(each.hits, each.rule.account_id) for each in await read_rules(pool, None)] == [(5, None), (0, 7)]
@@ -78,3 +80,12 @@ async def test_rules_are_heard_of_again_after_the_connection_was_lost(database: 
         async with asyncio.timeout(10):
             while not known.current:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
+
+
+async def test_a_server_begins_without_the_rules_of_an_earlier_run(database: str, pool: Pool) -> None:
+    await set_rules(pool, [ChaosRule(status=500, times=1)], None)
+    settings = load_settings({}, overrides={"database_url": database})
+    await prepare_database(settings, database)  # what a process that is replaced does, and every command
+    assert len(await read_rules(pool, None)) == 1
+    await prepare_server(settings, database)
+    assert await read_rules(pool, None) == []
