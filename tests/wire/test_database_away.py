@@ -26,8 +26,14 @@ def test_database_away(sender: Unit, embedded_server: str) -> None:
         ("GET", "/messaging/v1/email/definitions", None),
         ("POST", "/asset/v1/content/assets", {"name": "x", "assetType": {"id": 208}}),
     )
+    well = api.http.get("/health")
+    assert (well.status_code, well.json(), well.headers["cache-control"]) == (200, {"status": "up"}, "no-store")
+    assert api.http.head("/health").status_code == 200
     shut_out(api, embedded_server, away=True)
     try:
+        until(lambda: api.http.get("/health").status_code == 503)
+        ill = api.http.get("/health")
+        assert (ill.json()["errorcode"], ill.headers["retry-after"]) == (50300, "5")
         for method, path, body in calls:
             reply = sender.call(method, path, json=body)
             assert (reply.status_code, reply.headers["retry-after"]) == (503, "5"), path
@@ -38,6 +44,7 @@ def test_database_away(sender: Unit, embedded_server: str) -> None:
         assert (token.status_code, token.json()["error"]) == (500, "server_error")
     finally:
         shut_out(api, embedded_server, away=False)
+    until(lambda: api.http.get("/health").status_code == 200)
     until(lambda: sender.call("GET", "/messaging/v1/email/definitions").status_code == 200)
     assert sender.stored() == before
     sent = sender.call("POST", "/messaging/v1/email/messages/k", json=calls[1][2])

@@ -30,6 +30,7 @@ from postroom.api.erasures import Erasures
 from postroom.api.errors import ApiError, Code, error_body
 from postroom.api.extension_names import ExtensionNames
 from postroom.api.files import Files
+from postroom.api.health import HEALTH, Health
 from postroom.api.identity import Identity
 from postroom.api.legacy_sends import LegacySends
 from postroom.api.legacy_token import LegacyTokenRoute
@@ -177,6 +178,7 @@ async def build_api(
     handlers.append(_handler("GET", PUBLIC_FILE, oauth_route(PUBLIC_FILE, Files(pool).answer), more=("HEAD",)))
     metrics = Metrics(pool, settings.metrics_token)
     handlers.append(_handler("GET", METRICS, oauth_route(METRICS, metrics.answer)))
+    handlers.append(_handler("GET", HEALTH, oauth_route(HEALTH, Health(pool).answer), more=("HEAD",)))
     litestar = Litestar(
         route_handlers=[*handlers, *extra_routes],
         exception_handlers={HTTPException: _refuse, Exception: _fail},
@@ -188,7 +190,8 @@ async def build_api(
     return Api(
         litestar,
         RouteTable(
-            [*(route.template for route in routes), PUBLIC_FILE, METRICS, SCHEMA, SCHEMA_PAGE], any_prefix=AUTH_PATHS
+            [*(route.template for route in routes), PUBLIC_FILE, METRICS, HEALTH, SCHEMA, SCHEMA_PAGE],
+            any_prefix=AUTH_PATHS,
         ),
         recipients,
     )
