@@ -207,7 +207,7 @@ class Chaos:
                 while True:
                     file.write(bytes(512))
             await asyncio.sleep(blow.seconds)
-            await asyncio.to_thread(balloon.unlink)
+            await asyncio.to_thread(balloon.unlink, missing_ok=True)
 
         await self._of_database(blow_up(self._balloon))
         return True
