@@ -23,7 +23,7 @@ from postroom.catalog.data_extensions import ExtensionDraft, create_extension, d
 from postroom.catalog.versions import VersionDraft, store_version
 from postroom.content.ampscript.dialect import Dialect
 from postroom.content.ampscript.memory import MemoryBlocks
-from postroom.content.ampscript.run import Services
+from postroom.content.ampscript.run import Request, Response, Services
 from postroom.content.compiler import compile_content
 from postroom.content.model import Content, Context, NotComposed
 from postroom.delivery.claimer import Claimer
@@ -254,18 +254,33 @@ async def settle(hand: Hand, slices: list[Slice], message: Message, composed: ob
     await hand.settle(slices, Loaded([], [unsendable]))
 
 
-async def block_within_itself(house: House) -> None:
-    """Content blocks are read while composing, so the plan is asked with blocks at hand."""
-    block = '%%=ContentBlockByKey("loop")=%%'
-    content = Content("Hello", None, block, from_address="shop@example.com")
+class Silent:
+    """A site that answers with nothing."""
+
+    async def fetch(self, request: Request) -> Response:
+        return Response(200)
+
+
+async def composed_with(house: House, template: str, **services: Any) -> None:
+    """A message whose template asks others while it is composed, so the plan is asked with them at hand."""
+    content = Content("Hello", None, template, from_address="shop@example.com")
     plan = compile_content(content, missing_name="fail")
     await send(house)
     hand = Hand(house, "w")
     slices = await hand.claim()
     (message,) = (await hand.load(slices)).messages
     context = Context("c@example.com", "c", "m", {}, {}, {}, message.slice.accepted_at, "1.2.3@example.com")
-    services = Services(asyncio.get_running_loop().time, blocks=MemoryBlocks({"loop": block}))
-    await settle(hand, slices, message, await plan.compose_async(context, services))
+    asked = Services(asyncio.get_running_loop().time, **services)
+    await settle(hand, slices, message, await plan.compose_async(context, asked))
+
+
+async def block_within_itself(house: House) -> None:
+    block = '%%=ContentBlockByKey("loop")=%%'
+    await composed_with(house, block, blocks=MemoryBlocks({"loop": block}))
+
+
+async def empty_answer(house: House) -> None:
+    await composed_with(house, '%%=HTTPGet("https://a.example/", false, 1)=%%', fetcher=Silent())
 
 
 PRODUCED: Mapping[StatusCode, Produce] = MappingProxyType(
@@ -292,6 +307,7 @@ PRODUCED: Mapping[StatusCode, Produce] = MappingProxyType(
         StatusCode.EMPTY_SUBJECT: composing(mail(subject='%%=Trim(" ")=%%')),
         StatusCode.INVALID_CC_EMAIL_ADDRESS_ERROR: composing(mail(cc=("%%Nobody%%",))),
         StatusCode.INVALID_BCC_EMAIL_ADDRESS_ERROR: composing(mail(bcc=("%%_subscriberkey%%",))),
+        StatusCode.EMPTY_HTTP_GET_FUNCTION_RETURN_ERROR: empty_answer,
         StatusCode.TIMED_OUT_IN_QUEUE: timed_out,
         StatusCode.V2_TRIGGERED_SEND_DELETED_FROM_QUEUE: definition_deleted,
     }
