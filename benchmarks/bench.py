@@ -112,6 +112,7 @@ class Bench:
             Case("mx", "POST to durable status, to 20 MX hosts", "rate", "messages/s", self._mx.case(slow=False)),
             Case("mx-slow", "the same, one host slow", "rate", "messages/s", self._mx.case(slow=True)),
             Case("sign", "signing alone, all cores", "rate", "mails/s", self._sign),
+            Case("sign-one", "signing alone, one signature at a time", "rate", "mails/s", self._sign_one),
             Case("openssl", "openssl speed rsa2048, all cores", "rate", "signatures/s", self._openssl),
             Case("compose", "limit: compose, one core", "us", "us/mail", self._compose),
             Case("smtp-client", "limit: SMTP client to the sink", "rate", "messages/s", self._smtp_client),
@@ -384,6 +385,9 @@ class Bench:
 
     async def _sign(self, number: int) -> Run:
         return await dkim.signatures(3.0, _cores())
+
+    async def _sign_one(self, number: int) -> Run:
+        return await dkim.signatures(3.0, _cores(), multibuffer=False)
 
     async def _openssl(self, number: int) -> Run:
         return await asyncio.to_thread(dkim.openssl_speed, 3, _cores())

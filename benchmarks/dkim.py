@@ -6,6 +6,7 @@ cores.
 
 import argparse
 import asyncio
+import logging
 import os
 import subprocess
 import time
@@ -13,6 +14,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
+import structlog
 import uvloop
 from benchmarks.compose import content, contexts
 from benchmarks.cpu import CpuMeter
@@ -55,15 +57,16 @@ def _message() -> Message:
     return Message(slice_, 0, "key", "key", "a@example.net", {}, Request(request, 1, 1, None), contact)
 
 
-async def signatures(seconds: float, processes: int) -> Run:
+async def signatures(seconds: float, processes: int, *, multibuffer: bool = True) -> Run:
     """How many mails a second an event loop and so many signing processes sign, body hash and header included, when
-    each mail goes the way that delivery takes: given ahead, and taken when it is done."""
+    each mail goes the way that delivery takes: given ahead, and taken when it is done. Without ``multibuffer``
+    signatures are made one at a time."""
     key = new_key("rsa")
     signer = Signer(DOMAIN, [SigningKey(key.selector, key.private)])
     batch = mails(200)
     message = _message()
     told = asyncio.Event()
-    signing = Signing(processes=processes, ready=told.set, multibuffer=installed())
+    signing = Signing(processes=processes, ready=told.set, multibuffer=installed() if multibuffer else None)
     ahead = Ahead(signing)
 
     async def sign(until: float) -> int:
@@ -131,8 +134,14 @@ def sign_rate(said: str) -> float:
     return float(lines[-1].split()[-2])
 
 
+def quiet() -> None:
+    """Have what is measured in this process log warnings only: the rest would stand between the figures."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+
+
 def main() -> None:
     """The command line."""
+    quiet()
     parser = argparse.ArgumentParser(prog="benchmarks.dkim", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seconds", type=int, default=3, help="how long each is measured (default 3)")
     parser.add_argument("--rounds", type=int, default=3, help="rounds, interleaved (default 3)")

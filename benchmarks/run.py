@@ -22,6 +22,7 @@ from pathlib import Path
 
 import uvloop
 from benchmarks.bench import FULL, QUICK, Bench
+from benchmarks.dkim import quiet
 from benchmarks.figures import Case, Goal, Result, Run, number, result_rows, table
 from benchmarks.http_load import UnusableAnswer
 from benchmarks.machine import machine_facts, result_name
@@ -142,6 +143,7 @@ async def run(options: argparse.Namespace) -> int:
 
 def main() -> None:
     """The command line."""
+    quiet()
     parser = argparse.ArgumentParser(prog="benchmarks.run", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--runs", type=int, default=None, help="rounds (default 3; 1 with --quick)")
     parser.add_argument("--quick", action="store_true", help="one small round, to see that it works")
