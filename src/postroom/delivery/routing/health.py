@@ -48,7 +48,10 @@ class Health:
         self._probe_until = float("-inf")
 
     def trouble(self, now: float) -> bool:
-        """It was reached, and broke off; true when that was once too often."""
+        """It was reached, and broke off; true when that was once too often. While it is away that says nothing new:
+        what was under way when it went breaks off too."""
+        if self.state(now) == "away":
+            return False
         self._troubles += 1
         if self._failures or self._troubles >= MOST_TROUBLES:
             self.failed(now)

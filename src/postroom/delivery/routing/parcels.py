@@ -107,7 +107,8 @@ class Parcels:
             self._ended()
 
         def back(_parcel: Parcel) -> None:
-            if site.overflows:
+            # A site that is away has handed out what waited in it: what comes back after that waits for nobody there.
+            if site.overflows or (site.unreachable is not None and not site.only_copies):
                 self._again(message)
                 return
             site.lanes.put_back(message.slice.key, message)
@@ -139,6 +140,9 @@ class Parcels:
 
 def _send_copy(site: Site, job: Job, recipients: list[str], done: Callable[[list[str], Outcome], None]) -> None:
     def back(parcel: Parcel) -> None:
+        if site.unreachable is not None:
+            parcel.give_up(site.unreachable)
+            return
         site.copies.appendleft(parcel)
         site.wake()
 

@@ -53,6 +53,13 @@ def test_the_table_from_away_on() -> None:
     assert health.wait(7.0) == 2.0
 
 
+def test_what_was_under_way_when_it_went_away_does_not_keep_it_away_for_longer() -> None:
+    health = healthy()
+    told = [health.trouble(0.1) for _ in range(MOST_TROUBLES + 10)]
+    assert told.count(True) == 1
+    assert health.wait(0.1) == 2.0
+
+
 def test_troubles_far_apart_do_not_add_up_over_a_success() -> None:
     health = healthy()
     for _ in range(20):
