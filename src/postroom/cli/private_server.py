@@ -1,8 +1,8 @@
 """A server for as long as one command runs: the real `postroom serve` in a temporary folder, on free ports.
 
-Of our `POSTROOM_` variables it gets those it is handed, and never where mail goes or where the database is: started
-where mail is really sent it must stay a sandbox, or keep to the relay it was given, and must not touch that server's
-database.
+Of our `POSTROOM_` variables it gets those it is handed, and none that say where mail goes or where the database is.
+Started where mail is really sent it must stay a sandbox, or keep to the relay it was given, and must not touch that
+server's database.
 """
 
 import json
@@ -34,8 +34,10 @@ _INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 _READY = "postroom: ready"
 _FIELD = re.compile(r"^  (API|mailbox|SMTP|client_id|client_secret|account_id) +(\S+)$")
 _LOG_LINES = 20
+# Where mail goes and comes from, where the database is, and the file of settings that may say so.
 _ITS_OWN = frozenset(
     {
+        "POSTROOM_CONFIG",
         "POSTROOM_DATA_DIR",
         "POSTROOM_DATABASE_URL",
         "POSTROOM_DELIVERY",
@@ -45,8 +47,10 @@ _ITS_OWN = frozenset(
         "POSTROOM_RELAY",
         "POSTROOM_ROUTES",
         "POSTROOM_SANDBOX_SMTP",
+        "POSTROOM_TRACKING_URL",
     }
 )
+_ITS_OWN_KINDS = ("POSTROOM_BOUNCE_", "POSTROOM_TLS_REPORT")
 
 
 class ServerFailed(Exception):
@@ -82,11 +86,16 @@ class PrivateServer:
         http: str = "127.0.0.1:0",
         variables: Mapping[str, str] | None = None,
     ) -> None:
-        """``variables`` are `POSTROOM_` variables, of which `_ITS_OWN` are left out."""
+        """``variables`` are `POSTROOM_` variables; those that say where mail goes, or where the database is, are left
+        out."""
         self._command = tuple(command)
         self._relay = relay
         self._http = http
-        self._variables = {name: value for name, value in (variables or {}).items() if name not in _ITS_OWN}
+        self._variables = {
+            name: value
+            for name, value in (variables or {}).items()
+            if name not in _ITS_OWN and not name.startswith(_ITS_OWN_KINDS)
+        }
         self._environ: dict[str, str] = {}
         self._folder: Path | None = None
         self._process: subprocess.Popen[str] | None = None

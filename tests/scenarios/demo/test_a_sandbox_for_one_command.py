@@ -52,9 +52,15 @@ def test_a_test_run_finds_what_a_file_states_and_sends(start: Start, tmp_path: P
     tests = tmp_path / "test_shop.py"
     tests.write_text(block.partition("```")[0] + TESTS)
     file = ROOT / "examples" / "account.toml"
+    live = tmp_path / "live.toml"
+    live.write_text('delivery = "mx"\ndatabase_url = "postgresql://127.0.0.1:9/live"\ntoken_seconds = 60\n')
     environ = {
         "PATH": PATH,
         # Where mail is really sent a sandbox is one all the same.
+        "POSTROOM_CONFIG": str(live),
+        "POSTROOM_BOUNCE_DOMAIN": "bounces.example.com",
+        "POSTROOM_BOUNCE_SMTP": "127.0.0.1:1",
+        "POSTROOM_TRACKING_URL": "https://links.example.com",
         "POSTROOM_DELIVERY": "relay",
         "POSTROOM_RELAY": "smtp://127.0.0.1:9",
         "POSTROOM_DATABASE_URL": "postgresql://127.0.0.1:9/live",

@@ -96,7 +96,7 @@ def test_primes_in_the_other_order(multibuffer: Multibuffer) -> None:
         iqmp=pow(numbers.p, -1, numbers.q),
         public_numbers=numbers.public_numbers,
     )
-    assert multibuffer.sign([(MultibufferKey(turned), digest(1))]) in ([key.sign(digest(1))], [b""])
+    assert multibuffer.sign([(MultibufferKey(turned), digest(1))]) == [key.sign(digest(1))]
 
 
 def broken(numbers: RSAPrivateNumbers) -> RSAPrivateNumbers:
